@@ -1,0 +1,41 @@
+# make toy    set up (once) and run the whole pipeline on this machine, offline
+# make test   set up (once) and run the tests
+# make lab    open the notebooks in JupyterLab
+ifeq ($(CONDA_DEFAULT_ENV),dsmath)
+BIN := $(CONDA_PREFIX)/bin
+else
+BIN := .venv/bin
+endif
+OK := $(BIN)/.dsmath-ok
+PYTHON ?= python3
+# Read from constraints.txt, so the version stands in one place.
+TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
+
+.PHONY: env toy smoke test lab lint clean
+
+env: $(OK)
+
+toy smoke: $(OK)
+	$(BIN)/dsmath run $@
+
+test: $(OK)
+	$(BIN)/python -m pytest
+
+lab: $(OK)
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+lint: $(OK)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell README.md docs dsmath_lib notebooks tests bench params
+
+clean: $(OK)
+	$(BIN)/dsmath clean --notebooks
+
+# On Linux the default torch wheel brings gigabytes of CUDA. Without a GPU, set TORCH_INDEX to PyTorch's index of CPU wheels.
+$(OK): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dsmath needs Python >= 3.11; call: make PYTHON=python3.11"; exit 1; }
+	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install -q --index-url $(TORCH_INDEX) torch==$(TORCH)
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	@touch $@

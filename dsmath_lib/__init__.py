@@ -1,0 +1,1 @@
+"""DeepSeekMath, step by step: the library behind the notebooks."""

@@ -1,0 +1,84 @@
+"""Parameters: one validated model per stage, flat values, nothing unknown.
+
+A notebook's parameters cell holds plain variables; the cell after it builds the stage's model from them::
+
+    cfg = GRPOParams.take(globals())
+
+The same model validates a YAML file, so an unknown name, a wrong type or a value out of range is an error that
+names the file, the key and the allowed range before anything runs.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS_DIR = ROOT / "params"
+
+
+class ParamsError(ValueError):
+    """A parameter is unknown, missing, of the wrong type or out of range. The message is for the user."""
+
+
+def par(description: str, paper: Any = None, **constraints: Any) -> Any:
+    """A required field: what it is, the paper's value (None if the paper does not state it), its bounds."""
+    return Field(description=description, json_schema_extra={"paper": paper}, **constraints)
+
+
+class Params(BaseModel):
+    """What every stage has. Stages add their own fields; no field has a default (defaults live in the files)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    scale: str = par("name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$")
+    seed: int = par("seeds every random stream", ge=0)
+    device: Literal["auto", "cpu", "cuda"] = par("auto takes the GPU when there is one")
+    threads: int = par("CPU threads for torch; 0 leaves torch's own choice", ge=0)
+    resume: bool = par("continue from the last checkpoint in the stage folder")
+    artifacts_dir: str = par("where weights and corpora go; empty: inside the stage folder")
+
+    @classmethod
+    def take(cls, namespace: Mapping[str, Any], source: str = "the notebook's parameters") -> Self:
+        """Build the model from a namespace that may hold other names too (a notebook's globals)."""
+        return cls.check({k: namespace[k] for k in cls.model_fields if k in namespace}, source)
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any], source: str) -> Self:
+        """Build the model from exactly these values.
+
+        Raises:
+            ParamsError: one line per bad key, with the source, the value and the allowed range.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as err:
+            raise ParamsError("\n".join(_line(e, source, cls) for e in err.errors())) from None
+
+
+def _line(error: dict, source: str, model: type[Params]) -> str:
+    key = ".".join(str(p) for p in error["loc"]) or "(all)"
+    if error["type"] == "extra_forbidden":
+        return f"{source}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
+    if error["type"] == "missing":
+        return f"{source}: parameter '{key}' is missing"
+    return f"{source}: parameter '{key}' = {error['input']!r}: {error['msg']}"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """One flat parameter file. Nested values, non-string keys and unreadable YAML are errors that name the file."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such parameter file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        raise ParamsError(f"{path}: not readable as YAML: {err}") from None
+    data = {} if data is None else data
+    if not isinstance(data, dict) or not all(isinstance(k, str) for k in data):
+        raise ParamsError(f"{path}: expected flat 'name: value' lines")
+    nested = [k for k, v in data.items() if isinstance(v, dict)]
+    if nested:
+        raise ParamsError(f"{path}: nested value under {nested}; parameters are flat")
+    return data

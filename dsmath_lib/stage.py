@@ -1,0 +1,189 @@
+"""The stage folder: what a notebook reads, writes, and how it resumes.
+
+``reports/<scale>/<stage>/`` holds ``results.json`` (written last and atomically: a stage is done when it is there),
+``log.jsonl`` (one dict per step), ``checkpoints/`` and, unless ``artifacts_dir`` says otherwise, ``artifacts/``.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dsmath_lib.params.base import ROOT, Params
+
+PACKAGES = ("torch", "transformers", "datasets", "vllm", "fasttext-community", "papermill", "numpy")
+
+
+class StageError(RuntimeError):
+    """A stage cannot run: what is missing and which command makes it."""
+
+
+def reports_root() -> Path:
+    """Where reports go: ``DSMATH_REPORTS`` if set (the tests set it), else ``reports/`` of the project."""
+    return Path(os.environ.get("DSMATH_REPORTS") or ROOT / "reports").absolute()
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a whole file or nothing: to a temporary name, flushed to disk, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(path.name + ".tmp")
+    with tmp.open("w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    tmp.replace(path)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files below a folder (names included), in hex."""
+    h = hashlib.sha256()
+    for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if p.is_file():
+            h.update(str(p.relative_to(path)).encode())
+            with p.open("rb") as f:
+                while block := f.read(1 << 20):
+                    h.update(block)
+    return h.hexdigest()
+
+
+class Stage:
+    """One stage of one scale. Holds the folder, the log and the clock."""
+
+    def __init__(self, cfg: Params, name: str):
+        self.cfg, self.name = cfg, name
+        self.dir = reports_root() / cfg.scale / name
+        self.artifacts = self._artifacts_of(name)
+        self.started = time.monotonic()
+        self.inputs: dict[str, str] = {}
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        if not cfg.resume:
+            self.truncate_log(-1)
+
+    def _artifacts_of(self, stage: str) -> Path:
+        if self.cfg.artifacts_dir:
+            return Path(self.cfg.artifacts_dir).expanduser().absolute() / self.cfg.scale / stage
+        return reports_root() / self.cfg.scale / stage / "artifacts"
+
+    def upstream(self, stage: str, name: str = "") -> Path:
+        """Path of an artifact of an earlier stage; its digest goes into this stage's results.
+
+        Raises:
+            StageError: the earlier stage is not done, or the artifact is gone; names the command that makes it.
+        """
+        path = self._artifacts_of(stage) / name
+        done = (reports_root() / self.cfg.scale / stage / "results.json").exists()
+        if not done or not path.exists():
+            raise StageError(
+                f"{self.name} needs {stage}{' (' + name + ')' if name else ''}, which is not there. "
+                f"Make it with: dsmath run {self.cfg.scale} {stage}"
+            )
+        self.inputs[f"{stage}/{name}"] = file_digest(path)
+        return path
+
+    def upstream_results(self, stage: str) -> dict[str, Any]:
+        """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
+        self.upstream(stage)
+        return json.loads((reports_root() / self.cfg.scale / stage / "results.json").read_text(encoding="utf-8"))
+
+    # -- log -----------------------------------------------------------------------------------------------------
+    @property
+    def log_path(self) -> Path:
+        return self.dir / "log.jsonl"
+
+    def log(self, kind: str, step: int, **numbers: Any) -> None:
+        """Append one row ``{"kind", "step", ...}`` to ``log.jsonl``."""
+        with self.log_path.open("a", encoding="utf-8") as f:
+            f.write(json.dumps({"kind": kind, "step": step, **_plain(numbers)}, ensure_ascii=False) + "\n")
+
+    def read_log(self, kind: str) -> list[dict[str, Any]]:
+        """All rows of one kind, in order. A half-written last line (a kill) is dropped."""
+        return [r for r in self._rows() if r["kind"] == kind]
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        if not self.log_path.exists():
+            return
+        for line in self.log_path.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+    def truncate_log(self, step: int, kind: str | None = None) -> None:
+        """Forget rows after ``step`` (of one kind, or all), so a resumed loop does not log them twice."""
+        keep = [r for r in self._rows() if r["step"] <= step or (kind is not None and r["kind"] != kind)]
+        write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in keep))
+
+    # -- results -------------------------------------------------------------------------------------------------
+    def done(self, metrics: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
+        """Write ``results.json``; the last cell of every notebook calls this and nothing else marks a stage done.
+
+        Args:
+            metrics: name -> number, or name -> ``{"value", "low", "high", "n", ...}`` for an estimate with interval.
+            extra: further JSON parts, e.g. ``tables``, ``headline`` (names of metrics for the index), ``figure``.
+        """
+        results = {
+            "stage": self.name,
+            "scale": self.cfg.scale,
+            "params": self.cfg.model_dump(),
+            "metrics": _plain(metrics),
+            **_plain(extra),
+            "inputs": self.inputs,
+            "seconds": round(time.monotonic() - self.started, 1),
+            "peak_memory_mb": peak_memory_mb(),
+            "environment": environment(),
+        }
+        write_atomic(self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        return results
+
+
+def _plain(x: Any) -> Any:
+    """JSON-ready copy: tensors and numpy numbers become Python numbers, non-finite floats become None."""
+    if isinstance(x, Mapping):
+        return {str(k): _plain(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(v) for v in x]
+    if hasattr(x, "tolist"):
+        return _plain(x.tolist())
+    if isinstance(x, float):
+        return x if math.isfinite(x) else None
+    return str(x) if isinstance(x, Path) else x
+
+
+def peak_memory_mb() -> dict[str, float]:
+    """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
+    out = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}
+    import torch
+
+    if torch.cuda.is_available():
+        out["device"] = torch.cuda.max_memory_allocated() / 1e6
+    return {k: round(v, 1) for k, v in out.items()}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and commit, so that a number can be traced to what made it."""
+    import torch
+
+    versions = {}
+    for p in PACKAGES:
+        try:
+            versions[p] = metadata.version(p)
+        except metadata.PackageNotFoundError:
+            versions[p] = None
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "git_commit": git.stdout.strip() or None,
+    }
