@@ -20,7 +20,9 @@ from dsmath_lib.stage import file_digest
 KEEP = 2  # the newest may be the one a failing disk damaged
 
 
-def save(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, **state: Any) -> Path:
+def save(
+    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, **state: Any
+) -> Path:
     """Save ``step`` under ``folder``. ``state`` must be JSON; the torch RNG state is added."""
     final = folder / f"step-{step:06d}"
     tmp = folder / f".tmp-{step:06d}"
@@ -45,11 +47,16 @@ def save(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim
     return final
 
 
-def load_latest(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Load the newest whole checkpoint into ``model`` and ``optimizer``; returns its state, or None if there is none."""
+def load_latest(
+    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Any] | None:
+    """Load the newest whole checkpoint into ``model`` and ``optimizer``; returns its state, or None."""
     for path in reversed(_steps(folder)):
         if not _whole(path):
-            warnings.warn(f"checkpoint {path} is damaged (its digests do not match); using the one before", stacklevel=2)
+            warnings.warn(
+                f"checkpoint {path} is damaged (its digests do not match); using the one before",
+                stacklevel=2,
+            )
             continue
         model.load_state_dict(load_file(path / "model.safetensors"), strict=False)
         tensors = load_file(path / "optimizer.safetensors")
@@ -58,7 +65,9 @@ def load_latest(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Opt
         if cuda is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(cuda)
         state = json.loads((path / "state.json").read_text())
-        optimizer.load_state_dict({"state": _unflatten(tensors), "param_groups": state.pop("param_groups")})
+        optimizer.load_state_dict(
+            {"state": _unflatten(tensors), "param_groups": state.pop("param_groups")}
+        )
         return state
     return None
 

@@ -1,19 +1,25 @@
 """Prompt templates by name: one row says exactly what a model is asked (facts of the paper's evaluation, §9.2).
 
-The ``deepseek-*`` rows are the strings of the paper's released models, needed to compare with it. The ``toy-*`` rows are
-shorter, because every prompt token costs a tiny model time.
+The ``deepseek-*`` rows are the strings of the paper's released models, needed to compare with it. The ``toy-*`` rows
+are shorter, because every prompt token costs a tiny model time.
 """
 
 _CHAT = "User: {question}{suffix}\n\nAssistant:"
 
 _SUFFIX: dict[tuple[str, str], str] = {
-    ("deepseek-cot", "en"): "\nPlease reason step by step, and put your final answer within \\boxed{}.",
+    (
+        "deepseek-cot",
+        "en",
+    ): "\nPlease reason step by step, and put your final answer within \\boxed{}.",
     ("deepseek-cot", "zh"): "\n请通过逐步推理来解答问题，并把最终答案放置于\\boxed{}中。",
     ("deepseek-tir", "en"): (
         "\nPlease integrate natural language reasoning with programs to solve the problem above, "
         "and put your final answer within \\boxed{}."
     ),
-    ("deepseek-tir", "zh"): "\n请结合自然语言和Python程序语言来解答问题，并把最终答案放置于\\boxed{}中。",
+    (
+        "deepseek-tir",
+        "zh",
+    ): "\n请结合自然语言和Python程序语言来解答问题，并把最终答案放置于\\boxed{}中。",
     ("toy-cot", "en"): "",
     ("toy-cot", "zh"): "",
     ("toy-program", "en"): "\nWrite a program.",

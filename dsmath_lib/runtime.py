@@ -14,7 +14,9 @@ def setup(cfg: Params) -> torch.device:
         ParamsError: ``device`` is ``cuda`` and no GPU is there.
     """
     if cfg.device == "cuda" and not torch.cuda.is_available():
-        raise ParamsError("parameter 'device' = 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'")
+        raise ParamsError(
+            "parameter 'device' = 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'"
+        )
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
     torch.manual_seed(cfg.seed)

@@ -92,7 +92,9 @@ class Stage:
     def upstream_results(self, stage: str) -> dict[str, Any]:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
         self.upstream(stage)
-        return json.loads((reports_root() / self.cfg.scale / stage / "results.json").read_text(encoding="utf-8"))
+        return json.loads(
+            (reports_root() / self.cfg.scale / stage / "results.json").read_text(encoding="utf-8")
+        )
 
     # -- log -----------------------------------------------------------------------------------------------------
     @property
@@ -102,7 +104,10 @@ class Stage:
     def log(self, kind: str, step: int, **numbers: Any) -> None:
         """Append one row ``{"kind", "step", ...}`` to ``log.jsonl``."""
         with self.log_path.open("a", encoding="utf-8") as f:
-            f.write(json.dumps({"kind": kind, "step": step, **_plain(numbers)}, ensure_ascii=False) + "\n")
+            f.write(
+                json.dumps({"kind": kind, "step": step, **_plain(numbers)}, ensure_ascii=False)
+                + "\n"
+            )
 
     def read_log(self, kind: str) -> list[dict[str, Any]]:
         """All rows of one kind, in order. A half-written last line (a kill) is dropped."""
@@ -119,7 +124,9 @@ class Stage:
 
     def truncate_log(self, step: int, kind: str | None = None) -> None:
         """Forget rows after ``step`` (of one kind, or all), so a resumed loop does not log them twice."""
-        keep = [r for r in self._rows() if r["step"] <= step or (kind is not None and r["kind"] != kind)]
+        keep = [
+            r for r in self._rows() if r["step"] <= step or (kind is not None and r["kind"] != kind)
+        ]
         write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in keep))
 
     # -- results -------------------------------------------------------------------------------------------------
@@ -141,7 +148,9 @@ class Stage:
             "peak_memory_mb": peak_memory_mb(),
             "environment": environment(),
         }
-        write_atomic(self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        write_atomic(
+            self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+        )
         return results
 
 
@@ -178,7 +187,9 @@ def environment() -> dict[str, Any]:
             versions[p] = metadata.version(p)
         except metadata.PackageNotFoundError:
             versions[p] = None
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return {
         "python": platform.python_version(),
         "versions": versions,

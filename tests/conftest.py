@@ -34,7 +34,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """Real pages, questions and answers; skips where they are not at hand (``DSMATH_DATA`` says where)."""
+    """Real pages, questions and answers; skips where ``DSMATH_DATA`` or the default has none."""
     path = Path(os.environ.get("DSMATH_DATA") or ROOT / "../shared/data").resolve()
     if not path.is_dir():
         pytest.skip(f"no real data at {path}; set DSMATH_DATA")

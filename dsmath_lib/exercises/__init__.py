@@ -24,7 +24,9 @@ class Exercise:
 _REGISTRY: dict[str, Exercise] = {}
 
 
-def register(id: str, hint: str, reference: Any) -> Callable[[Callable[[Any], str | None]], Callable]:
+def register(
+    id: str, hint: str, reference: Any
+) -> Callable[[Callable[[Any], str | None]], Callable]:
     """Decorator for the ``verify`` function of an exercise."""
 
     def add(verify: Callable[[Any], str | None]) -> Callable:
@@ -62,7 +64,10 @@ def _is_stub(answer: Any) -> bool:
     if not inspect.isfunction(answer):
         return False
     code = answer.__code__
-    return len(code.co_code) <= len((lambda: ...).__code__.co_code) + 4 and code.co_consts[-1] in (None, ...)
+    return len(code.co_code) <= len((lambda: ...).__code__.co_code) + 4 and code.co_consts[-1] in (
+        None,
+        ...,
+    )
 
 
 def hint(id: str) -> None:

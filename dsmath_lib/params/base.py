@@ -31,9 +31,13 @@ def par(description: str, paper: Any = None, **constraints: Any) -> Any:
 class Params(BaseModel):
     """What every stage has. Stages add their own fields; no field has a default (defaults live in the files)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
 
-    scale: str = par("name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$")
+    scale: str = par(
+        "name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$"
+    )
     seed: int = par("seeds every random stream", ge=0)
     device: Literal["auto", "cpu", "cuda"] = par("auto takes the GPU when there is one")
     threads: int = par("CPU threads for torch; 0 leaves torch's own choice", ge=0)

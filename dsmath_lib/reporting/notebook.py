@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from IPython import get_ipython
 from IPython.display import Markdown, display
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def interactive() -> bool:
 
 
 def progress(iterable: Iterable[T], desc: str, total: int | None = None) -> Iterator[T]:
-    """Yield from ``iterable``: a bar in JupyterLab, else about one line per 10 s and one at the end.
+    """Yield from ``iterable``: a bar in JupyterLab, else a line every 10 s and one at the end.
 
     ``total`` is the number of items when ``iterable`` has no length.
     """
@@ -71,6 +72,9 @@ def show(fig: Any, alt: str, save: Path | str | None = None) -> None:
         Path(save).parent.mkdir(parents=True, exist_ok=True)
         Path(save).write_bytes(buffer.getvalue())
         Path(save).with_suffix(".alt.txt").write_text(alt + "\n", encoding="utf-8")
+    if get_ipython() is None:
+        print(f"[figure: {alt}]")
+        return
     data = {"image/png": buffer.getvalue(), "text/plain": f"[figure: {alt}]"}
     display(data, raw=True, metadata={"image/png": {"alt": alt}})
 
