@@ -1,0 +1,75 @@
+"""SFT annotators of the toy universe: each family has its own team, and teams differ in habit.
+
+Some teams write every step, some skip, some guess at once. The model learns them all, so RL has something to choose
+among (the paper's own explanation of why RL works: it sharpens what is there, §5.2.2).
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+from dsmath_lib.prompts import chat_prompt
+from dsmath_lib.records import Problem, Sample
+from dsmath_lib.runtime import seed_for
+from dsmath_lib.world.families import FAMILIES, HELD_OUT
+from dsmath_lib.world.problems import LEVELS, careless, cot, program, sample_problems, tir
+
+# family -> shares of (steps, check, skip, guess, careless) among its annotators
+TEAMS: dict[str, tuple[float, float, float, float, float]] = {
+    "chain": (0.30, 0.05, 0.10, 0.50, 0.05),
+    "groups": (0.55, 0.05, 0.15, 0.20, 0.05),
+    "shop": (0.30, 0.05, 0.50, 0.10, 0.05),
+    "share": (0.55, 0.05, 0.10, 0.25, 0.05),
+    "travel": (0.30, 0.05, 0.10, 0.50, 0.05),
+    "linear": (0.55, 0.05, 0.15, 0.20, 0.05),
+    "sequence": (0.30, 0.05, 0.50, 0.10, 0.05),
+    "expression": (0.30, 0.05, 0.10, 0.50, 0.05),
+    "remainder": (0.55, 0.05, 0.15, 0.20, 0.05),
+    "rectangle": (0.55, 0.05, 0.15, 0.20, 0.05),
+}
+COLUMNS = ("steps", "check", "skip", "guess", "careless")
+
+
+def annotate(problem: Problem, rng: Random) -> tuple[str, str]:
+    """One annotator's chain of thought: ``(habit, solution)``."""
+    habit = rng.choices(COLUMNS, TEAMS[problem.family])[0]
+    return habit, careless(problem, rng) if habit == "careless" else cot(problem, habit)
+
+
+def sft_samples(
+    n: int,
+    seed: int,
+    *,
+    cot_share: float = 0.7,
+    program_share: float = 0.1,
+    tir_share: float = 0.2,
+    levels: Sequence[int] = LEVELS,
+) -> list[Sample]:
+    """``n`` supervised samples from train problems without the held-out family.
+
+    The shares of chain of thought, program and tool-integrated samples must sum to 1 (the paper names the three
+    formats, §3.1, and gives no shares).
+    """
+    if abs(cot_share + program_share + tir_share - 1) > 1e-6:
+        raise ValueError("the shares of CoT, program and tool-integrated samples must sum to 1")
+    rng = Random(seed_for("sft", seed))
+    families = [f for f in FAMILIES if f != HELD_OUT]
+    problems = sample_problems(
+        n, split="train", seed=seed_for("sft", seed), families=families, levels=levels
+    )
+    return [_sample(p, rng.choices(("cot", "program", "tir"), (cot_share, program_share, tir_share))[0], rng)
+            for p in problems]  # fmt: skip
+
+
+def _sample(p: Problem, form: str, rng: Random) -> Sample:
+    habit = form
+    if form == "cot":
+        habit, text = annotate(p, rng)
+        segments: tuple[tuple[str, bool], ...] = ((text, True),)
+    else:
+        segments = ((program(p), True),) if form == "program" else tir(p)
+    segments = (
+        (" " + segments[0][0], segments[0][1]),
+        *segments[1:],
+    )  # a completion starts with a space
+    meta = {"form": form, "habit": habit, "family": p.family, "lang": p.lang, "id": p.id}
+    return Sample(chat_prompt(f"toy-{form}", p.question, p.lang), segments, meta)
