@@ -2,15 +2,20 @@
 
 ``reports/<scale>/<stage>/`` holds ``results.json`` (written last and atomically: a stage is done when it is there),
 ``log.jsonl`` (one dict per step), ``checkpoints/`` and, unless ``artifacts_dir`` says otherwise, ``artifacts/``.
+``attempt.json`` holds the parameters and inputs of the run in progress: with the same ones a run resumes, with others,
+or after a finished run, it starts anew.
 """
 
+import fcntl
 import hashlib
 import json
 import math
 import os
 import platform
 import resource
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -54,24 +59,112 @@ def file_digest(path: Path) -> str:
     return h.hexdigest()
 
 
+def clear_stage(folder: Path, artifacts: Path, keep: tuple[str, ...] = ()) -> None:
+    """Remove what an earlier run left in a stage folder, and its artifacts; ``keep`` are file suffixes."""
+    shutil.rmtree(artifacts, ignore_errors=True)
+    for p in folder.iterdir() if folder.exists() else ():
+        if p.is_dir():
+            shutil.rmtree(p)
+        elif not p.name.endswith(keep or ("\0",)):
+            p.unlink()
+
+
+def artifacts_folder(artifacts_dir: str, scale: str, stage: str) -> Path:
+    """Where a stage's weights and corpora go (parameter ``artifacts_dir``; empty: in the stage folder)."""
+    if artifacts_dir:
+        return Path(artifacts_dir).expanduser().absolute() / scale / stage
+    return reports_root() / scale / stage / "artifacts"
+
+
+_LOCKS: dict[Path, Any] = {}  # held until the process ends, so a killed run frees its lock
+
+
+def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
+    """Make this process the only one that writes to ``folder``, until it ends or unlocks.
+
+    Raises:
+        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two).
+    """
+    if folder in _LOCKS:
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    f = (folder.parent / f".{folder.name}.lock").open("w")
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                f.close()
+                raise StageError(
+                    f"another run is writing to {folder}; wait for it or stop it"
+                ) from None
+            time.sleep(0.2)
+        else:
+            _LOCKS[folder] = f
+            return
+
+
+def unlock_folder(folder: Path) -> None:
+    """Give up the lock of ``lock_folder``."""
+    f = _LOCKS.pop(folder, None)
+    if f is not None:
+        f.close()
+
+
 class Stage:
-    """One stage of one scale. Holds the folder, the log and the clock."""
+    """One stage of one scale. Holds the folder, the log and the clock.
+
+    Raises:
+        StageError: another process is running this stage.
+    """
 
     def __init__(self, cfg: Params, name: str):
         self.cfg, self.name = cfg, name
         self.dir = reports_root() / cfg.scale / name
-        self.artifacts = self._artifacts_of(name)
+        self.artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, name)
         self.started = time.monotonic()
         self.inputs: dict[str, str] = {}
         self.dir.mkdir(parents=True, exist_ok=True)
+        lock_folder(self.dir)
+        self._params = cfg.model_dump(mode="json", exclude={"resume"})
+        self._attempt = self._read_attempt()
+        finished = (self.dir / "results.json").exists()
+        if finished or not cfg.resume or self._attempt.get("params") != self._params:
+            self._start_anew()
         self.artifacts.mkdir(parents=True, exist_ok=True)
-        if not cfg.resume:
-            self.truncate_log(-1)
+        if self.log_path.exists():
+            self.truncate_log(sys.maxsize)  # a kill may have left half a line
 
-    def _artifacts_of(self, stage: str) -> Path:
-        if self.cfg.artifacts_dir:
-            return Path(self.cfg.artifacts_dir).expanduser().absolute() / self.cfg.scale / stage
-        return reports_root() / self.cfg.scale / stage / "artifacts"
+    def _read_attempt(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.dir / "attempt.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def _start_anew(self) -> None:
+        clear_stage(self.dir, self.artifacts, keep=(".ipynb", ".html", "digest.json"))
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        self._attempt = {"params": self._params, "inputs": {}}
+        write_atomic(self.dir / "attempt.json", json.dumps(self._attempt))
+
+    def _input(self, key: str, digest: str) -> None:
+        """Note an input; when an interrupted run read another version of it, its checkpoints are of no use."""
+        self.inputs[key] = digest
+        if self._attempt["inputs"].get(key, digest) != digest:
+            print(f"{key} has changed since the interrupted run of {self.name}: starting anew")
+            self._start_anew()
+        if key not in self._attempt["inputs"]:
+            self._attempt["inputs"][key] = digest
+            write_atomic(self.dir / "attempt.json", json.dumps(self._attempt))
+
+    def _need(self, stage: str, name: str, path: Path) -> None:
+        done = (reports_root() / self.cfg.scale / stage / "results.json").exists()
+        if not done or not path.exists():
+            raise StageError(
+                f"{self.name} needs {stage}{' (' + name + ')' if name else ''}, which is not there. "
+                f"Make it with: dsmath run {self.cfg.scale} {stage}"
+            )
 
     def upstream(self, stage: str, name: str = "") -> Path:
         """Path of an artifact of an earlier stage; its digest goes into this stage's results.
@@ -79,24 +172,20 @@ class Stage:
         Raises:
             StageError: the earlier stage is not done, or the artifact is gone; names the command that makes it.
         """
-        path = self._artifacts_of(stage) / name
-        done = (reports_root() / self.cfg.scale / stage / "results.json").exists()
-        if not done or not path.exists():
-            raise StageError(
-                f"{self.name} needs {stage}{' (' + name + ')' if name else ''}, which is not there. "
-                f"Make it with: dsmath run {self.cfg.scale} {stage}"
-            )
-        self.inputs[f"{stage}/{name}"] = file_digest(path)
+        path = artifacts_folder(self.cfg.artifacts_dir, self.cfg.scale, stage) / name
+        self._need(stage, name, path)
+        self._input(f"{stage}/{name}", file_digest(path))
         return path
 
     def upstream_results(self, stage: str) -> dict[str, Any]:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
-        self.upstream(stage)
-        return json.loads(
-            (reports_root() / self.cfg.scale / stage / "results.json").read_text(encoding="utf-8")
-        )
+        path = reports_root() / self.cfg.scale / stage / "results.json"
+        self._need(stage, "", path)
+        results = json.loads(path.read_text(encoding="utf-8"))
+        self._input(f"{stage}/results.json", metrics_digest(results))
+        return results
 
-    # -- log -----------------------------------------------------------------------------------------------------
+    # -- log --------------------------------------------------------------------------------
     @property
     def log_path(self) -> Path:
         return self.dir / "log.jsonl"
@@ -129,7 +218,7 @@ class Stage:
         ]
         write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in keep))
 
-    # -- results -------------------------------------------------------------------------------------------------
+    # -- results ----------------------------------------------------------------------------
     def done(self, metrics: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
         """Write ``results.json``; the last cell of every notebook calls this and nothing else marks a stage done.
 
@@ -154,6 +243,12 @@ class Stage:
         return results
 
 
+def metrics_digest(results: Mapping[str, Any]) -> str:
+    """SHA-256 of what a stage measured, without clocks: equal runs have equal digests."""
+    part = {k: results.get(k) for k in ("stage", "params", "metrics", "inputs")}
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+
+
 def _plain(x: Any) -> Any:
     """JSON-ready copy: tensors and numpy numbers become Python numbers, non-finite floats become None."""
     if isinstance(x, Mapping):
@@ -169,7 +264,10 @@ def _plain(x: Any) -> Any:
 
 def peak_memory_mb() -> dict[str, float]:
     """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
-    out = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}
+    unit = (
+        1 if sys.platform == "darwin" else 1024
+    )  # ru_maxrss is in bytes on macOS, in KiB on Linux
+    out = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
     import torch
 
     if torch.cuda.is_available():

@@ -50,8 +50,8 @@ class Params(BaseModel):
         return cls.check({k: namespace[k] for k in cls.model_fields if k in namespace}, source)
 
     @classmethod
-    def check(cls, values: Mapping[str, Any], source: str) -> Self:
-        """Build the model from exactly these values.
+    def check(cls, values: Mapping[str, Any], source: str | Mapping[str, str]) -> Self:
+        """Build the model from exactly these values; ``source`` says where they are from, or where each key is from.
 
         Raises:
             ParamsError: one line per bad key, with the source, the value and the allowed range.
@@ -62,13 +62,32 @@ class Params(BaseModel):
             raise ParamsError("\n".join(_line(e, source, cls) for e in err.errors())) from None
 
 
-def _line(error: dict, source: str, model: type[Params]) -> str:
+def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> str:
     key = ".".join(str(p) for p in error["loc"]) or "(all)"
+    where = source if isinstance(source, str) else source.get(key.split(".")[0], source[""])
     if error["type"] == "extra_forbidden":
-        return f"{source}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
+        return f"{where}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
     if error["type"] == "missing":
-        return f"{source}: parameter '{key}' is missing"
-    return f"{source}: parameter '{key}' = {error['input']!r}: {error['msg']}"
+        return f"{where}: parameter '{key}' is missing"
+    bounds = allowed(model, key.split(".")[0])
+    text = f"{where}: parameter '{key}' = {error['input']!r}: {error['msg']}"
+    return f"{text} (allowed: {bounds})" if bounds else text
+
+
+def allowed(model: type[Params], key: str) -> str:
+    """The bounds of one field as text, e.g. ``>= 2, <= 64``; empty if it has none."""
+    schema = model.model_json_schema().get("properties", {}).get(key, {})
+    signs = {
+        "minimum": ">=",
+        "exclusiveMinimum": ">",
+        "maximum": "<=",
+        "exclusiveMaximum": "<",
+        "minLength": "length >=",
+        "pattern": "matching",
+    }
+    parts = [f"{sign} {schema[name]}" for name, sign in signs.items() if name in schema]
+    parts += [", ".join(map(str, schema["enum"]))] if "enum" in schema else []
+    return ", ".join(parts)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,17 +1,34 @@
-"""Which parameters model belongs to which stage. Models are imported when asked for."""
+"""The stages of the chain, in order: the parameters model of each and the stages whose results it reads."""
 
 import importlib
+from dataclasses import dataclass
 
 from dsmath_lib.params.base import Params, ParamsError
 
-MODELS: dict[str, tuple[str, str]] = {
-    "00_start_here": ("start", "StartParams"),
-    "01_corpus_mining": ("mining", "MiningParams"),
-    "02_pretraining": ("pretraining", "PretrainingParams"),
-    "03_sft": ("sft", "SFTParams"),
-    "05_grpo": ("grpo", "GRPOParams"),
-    "08_evaluation": ("evaluation", "EvaluationParams"),
-    "09_paper_vs_ours": ("claims", "ClaimsParams"),
+
+@dataclass(frozen=True)
+class Spec:
+    """``model`` is ``module:Class``, imported when asked for; ``reads`` are the stages upstream."""
+
+    model: str
+    reads: tuple[str, ...] = ()
+
+
+STAGES: dict[str, Spec] = {
+    "00_start_here": Spec("dsmath_lib.params.start:StartParams"),
+    "01_corpus_mining": Spec("dsmath_lib.params.mining:MiningParams"),
+    "02_pretraining": Spec(
+        "dsmath_lib.params.pretraining:PretrainingParams", ("01_corpus_mining",)
+    ),
+    "03_sft": Spec("dsmath_lib.params.sft:SFTParams", ("02_pretraining",)),
+    "05_grpo": Spec("dsmath_lib.params.grpo:GRPOParams", ("03_sft",)),
+    "08_evaluation": Spec(
+        "dsmath_lib.params.evaluation:EvaluationParams", ("02_pretraining", "03_sft", "05_grpo")
+    ),
+    "09_paper_vs_ours": Spec(
+        "dsmath_lib.params.claims:ClaimsParams",
+        ("01_corpus_mining", "02_pretraining", "03_sft", "05_grpo", "08_evaluation"),
+    ),
 }
 
 
@@ -21,7 +38,7 @@ def params_model(stage: str) -> type[Params]:
     Raises:
         ParamsError: no model is known for this stage; names the known ones.
     """
-    if stage not in MODELS:
-        raise ParamsError(f"no parameters model for stage '{stage}' (known: {', '.join(MODELS)})")
-    module, name = MODELS[stage]
-    return getattr(importlib.import_module(f"dsmath_lib.params.{module}"), name)
+    if stage not in STAGES:
+        raise ParamsError(f"unknown stage '{stage}' (known: {', '.join(STAGES)})")
+    module, name = STAGES[stage].model.split(":")
+    return getattr(importlib.import_module(module), name)
