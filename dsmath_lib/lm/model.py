@@ -1,0 +1,108 @@
+"""Language models: a small Llama from named sizes, or pretrained weights from a folder or the Hub."""
+
+import re
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def build_model(
+    hidden_size: int,
+    layers: int,
+    heads: int,
+    kv_heads: int,
+    intermediate_size: int,
+    vocab_size: int,
+    context: int,
+    tie: bool = True,
+    seed: int = 0,
+    init_std: float = 0.02,
+) -> LlamaForCausalLM:
+    """A new Llama on the CPU in float32 (the paper's models share this design: RMSNorm, SwiGLU, RoPE).
+
+    Special token ids are those of ``train_tokenizer``: bos 0, eos 1, pad 2.
+
+    Args:
+        tie: one matrix for input embedding and output layer.
+        seed: draws the weights; the global random state is left as it was.
+        init_std: standard deviation of the initial weights.
+
+    Raises:
+        ValueError: ``hidden_size`` is not a multiple of ``heads``, or ``heads`` not of ``kv_heads``.
+    """
+    if hidden_size % heads or heads % kv_heads:
+        raise ValueError(
+            f"hidden_size {hidden_size} must be a multiple of heads {heads}, "
+            f"and heads of kv_heads {kv_heads}"
+        )
+    config = LlamaConfig(
+        hidden_size=hidden_size,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        intermediate_size=intermediate_size,
+        vocab_size=vocab_size,
+        max_position_embeddings=context,
+        tie_word_embeddings=tie,
+        initializer_range=init_std,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+        attn_implementation="sdpa",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config)
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    revision: str = "",
+    device: torch.device | str = "cpu",
+    dtype: str = "float32",
+) -> PreTrainedModel:
+    """Load weights from a local folder, or from the Hub at a pinned commit; safetensors only.
+
+    Raises:
+        ValueError: a Hub name without a 40-digit commit as ``revision``, or an unknown ``dtype``.
+        OSError: there are no safetensors weights at that place.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"unknown dtype '{dtype}' (known: {', '.join(DTYPES)})")
+    model = AutoModelForCausalLM.from_pretrained(
+        str(name_or_path),
+        revision=pinned(name_or_path, revision),
+        dtype=DTYPES[dtype],
+        attn_implementation="sdpa",
+        use_safetensors=True,  # pickle weights could run code
+        trust_remote_code=False,
+    )
+    return model.to(device)
+
+
+def pinned(name_or_path: str | Path, revision: str) -> str:
+    """The revision to load: none needed for a local folder, a whole commit hash for a Hub name.
+
+    Raises:
+        ValueError: no such folder, or a Hub name whose revision can move.
+    """
+    name = str(name_or_path)
+    if Path(name).is_dir():
+        return "main"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ValueError(f"no such model folder: {name}")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise ValueError(
+            f"'{name}' is not a local folder, so it names a Hub model: pin it with a "
+            f"40-digit commit as revision (got '{revision}'), since a branch can change"
+        )
+    return revision
+
+
+def n_parameters(model: torch.nn.Module) -> int:
+    """Number of weights; tied matrices count once."""
+    return sum(p.numel() for p in model.parameters())

@@ -1,0 +1,269 @@
+"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, exact resume."""
+
+import contextlib
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dsmath_lib import checkpoint
+from dsmath_lib.lm.model import DTYPES, load_model
+from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
+from dsmath_lib.stage import Stage, StageError, write_atomic
+
+
+class NonFiniteLoss(StageError):
+    """The loss or the gradient is not a number; the batch was saved, the weights are those before the step."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How one run is trained. ``lr`` maps a step (from 0) to its learning rate.
+
+    ``micro_batch`` rows go through the model at once; it changes memory and speed, not the result.
+    """
+
+    steps: int
+    lr: Callable[[int], float]
+    micro_batch: int
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1
+    decay_embeddings: bool = True
+    grad_clip: float = 1.0
+    dtype: str = "float32"
+    log_every: int = 10
+    eval_every: int = 0
+    checkpoint_every: int = 0
+
+
+@dataclass
+class Scores:
+    """Per example, in order, arrays ``(N,)``: summed loss in nats, targets, targets predicted right."""
+
+    nll: np.ndarray
+    tokens: np.ndarray
+    right: np.ndarray
+    loss: float = field(init=False)
+    accuracy: float = field(init=False)
+
+    def __post_init__(self):
+        self.loss = float(self.nll.sum() / self.tokens.sum())
+        self.accuracy = float(self.right.sum() / self.tokens.sum())
+
+
+def token_losses(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss of every target, in float32, and its best guess; the output layer runs only where targets are.
+
+    Returns:
+        ``(n,)`` losses in nats and ``(n,)`` whether the most probable token is the target, row by row.
+    """
+    hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
+    wanted = batch["targets"] != IGNORE
+    targets = batch["targets"][wanted]
+    logits = model.get_output_embeddings()(hidden[wanted]).float()
+    return F.cross_entropy(logits, targets, reduction="none"), logits.argmax(-1) == targets
+
+
+def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
+    """Mean loss per target token of the whole batch; adds its gradient to the parameters.
+
+    Each micro-batch is divided by the number of targets of the whole batch, so that the sum does not depend on
+    how the rows are cut.
+    """
+    n = int((batch["targets"] != IGNORE).sum())
+    device = batch["inputs"].device
+    total = torch.zeros((), device=device)
+    for rows in zip(*(t.split(micro_batch) for t in batch.values()), strict=True):
+        part = dict(zip(batch, rows, strict=True))
+        with autocast(device, dtype):
+            losses, _ = token_losses(model, part)
+        loss = losses.sum() / max(n, 1)
+        loss.backward()
+        total += loss.detach()
+    return float(total)
+
+
+def autocast(device: torch.device, dtype: str) -> contextlib.AbstractContextManager:
+    """Mixed precision: float32 weights, ``dtype`` arithmetic; nothing at all for float32."""
+    if dtype == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, DTYPES[dtype])
+
+
+def make_optimizer(
+    model: torch.nn.Module,
+    *,
+    betas: tuple[float, float],
+    weight_decay: float,
+    decay_embeddings: bool,
+) -> torch.optim.AdamW:
+    """AdamW; vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent)."""
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    decay, keep = [], []
+    for p in model.parameters():
+        decays = p.ndim >= 2 and (decay_embeddings or id(p) not in tables)
+        (decay if decays else keep).append(p)
+    groups = [
+        {"params": decay, "weight_decay": weight_decay},
+        {"params": keep, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], betas=betas, fused=True)
+
+
+def train(
+    model: PreTrainedModel,
+    batches: Callable[[int], Batch],
+    settings: TrainSettings,
+    stage: Stage,
+    run: str,
+    evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
+) -> dict[str, float]:
+    """Train ``model`` in place for ``settings.steps`` steps; continue from the run's checkpoint if there is one.
+
+    Logs rows of kind ``run`` (loss, lr, grad_norm, tokens, tokens_per_s) and of kind ``run + ".eval"``.
+
+    Args:
+        batches: step -> batch on the CPU, a pure function: with it a resumed run equals a straight one.
+        run: names the run in the log and in ``checkpoints/``.
+        evaluate: model -> numbers, called every ``eval_every`` steps and after the last.
+
+    Returns:
+        ``loss`` (mean over the last tenth of the steps), ``tokens`` (inputs read) and the last evaluation;
+        ``seconds`` and ``tokens_per_s`` count this process only.
+
+    Raises:
+        NonFiniteLoss: names the step and where the batch was saved.
+    """
+    from dsmath_lib.reporting.notebook import progress
+
+    s, folder = settings, stage.dir / "checkpoints" / run
+    device = next(model.parameters()).device
+    optimizer = make_optimizer(
+        model, betas=s.betas, weight_decay=s.weight_decay, decay_embeddings=s.decay_embeddings
+    )
+    state = checkpoint.load_latest(folder, model, optimizer) if stage.cfg.resume else None
+    start, tokens = (state["step"], state["tokens"]) if state else (0, 0)
+    tail = state["tail"] if state else []
+    for kind in (run, f"{run}.eval"):
+        stage.truncate_log(start if state else -1, kind)
+    last: dict[str, float] = {}
+    clock, seen = time.perf_counter(), tokens
+    begun, begun_tokens = clock, tokens
+    model.train()
+    for step in progress(range(start, s.steps), desc=run, total=s.steps - start):
+        lr = s.lr(step)
+        for g in optimizer.param_groups:
+            g["lr"] = lr
+        batch = {k: v.to(device) for k, v in batches(step).items()}
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_and_backward(model, batch, s.micro_batch, s.dtype)
+        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), s.grad_clip or math.inf))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise _non_finite(stage, run, step, loss, norm, batch)
+        optimizer.step()
+        tokens += batch["inputs"].numel()
+        done = step + 1
+        if done > s.steps - max(1, s.steps // 10):
+            tail.append(loss)
+        if done % s.log_every == 0 or done == s.steps:
+            now = time.perf_counter()
+            rate = (tokens - seen) / (now - clock)
+            clock, seen = now, tokens
+            stage.log(run, done, loss=loss, lr=lr, grad_norm=norm, tokens=tokens, tokens_per_s=rate)
+        if evaluate and (done == s.steps or (s.eval_every and done % s.eval_every == 0)):
+            before = time.perf_counter()
+            model.eval()
+            last = evaluate(model)
+            model.train()
+            stage.log(f"{run}.eval", done, tokens=tokens, **last)
+            spent = time.perf_counter() - before
+            clock, begun = clock + spent, begun + spent
+        if s.checkpoint_every and done % s.checkpoint_every == 0 and done < s.steps:
+            checkpoint.save(folder, done, model, optimizer, tokens=tokens, tail=tail)
+    seconds = time.perf_counter() - begun
+    model.eval()
+    return {
+        "loss": float(np.mean(tail)),
+        "tokens": tokens,
+        **last,
+        "seconds": seconds,
+        "tokens_per_s": (tokens - begun_tokens) / max(seconds, 1e-9),
+    }
+
+
+def _non_finite(stage: Stage, run: str, step: int, loss: float, norm: float, batch: Batch):
+    path = stage.dir / "bad_batch.safetensors"
+    save_file({k: v.cpu().contiguous() for k, v in batch.items()}, path)
+    return NonFiniteLoss(
+        f"{run}: step {step} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
+        f"checkpoint is kept. A smaller lr or grad_clip often helps."
+    )
+
+
+@torch.no_grad()
+def score_examples(
+    model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int, dtype: str = "float32"
+) -> Scores:
+    """Loss and accuracy of each example's trained tokens, given all tokens before them (teacher forcing)."""
+    device = next(model.parameters()).device
+    out = np.zeros((3, len(examples)))
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i].ids))
+    for at in range(0, len(order), batch_size):
+        index = order[at : at + batch_size]
+        longest = len(examples[index[-1]].ids)
+        batch = pack_rows([[examples[i]] for i in index], longest, isolate=False, pad=0)
+        batch = {k: v.to(device) for k, v in batch.items()}
+        with autocast(device, dtype):
+            losses, right = token_losses(model, batch)
+        owner = (batch["targets"] != IGNORE).nonzero()[:, 0].cpu().numpy()
+        for row, values in enumerate((losses, torch.ones_like(losses), right)):
+            sums = np.bincount(owner, values.double().cpu().numpy(), minlength=len(index))
+            out[row, index] = sums
+    return Scores(*out)
+
+
+def train_once(
+    stage: Stage,
+    run: str,
+    settings: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    make: Callable[[], tuple[PreTrainedModel, dict[str, float]]],
+    device: torch.device | str,
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """``make()`` and keep its model in ``artifacts/run``, or load it if it was made from the same settings.
+
+    Args:
+        settings: JSON values that decide the result (sizes, rates, digest of the data).
+        make: trains and returns the model and its numbers.
+    """
+    folder: Path = stage.artifacts / run
+    text = json.dumps(settings, sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    marker = folder / "done.json"
+    checkpoints = stage.dir / "checkpoints" / run
+    if stage.cfg.resume and marker.exists():
+        done = json.loads(marker.read_text(encoding="utf-8"))
+        if done["digest"] == digest:
+            return load_model(folder, device=device), done["numbers"]
+    started_for = checkpoints / "settings.sha256"
+    same = started_for.exists() and started_for.read_text() == digest
+    if not (stage.cfg.resume and same):
+        checkpoint.clear(checkpoints)  # of another run under the same name
+        write_atomic(started_for, digest)
+    model, numbers = make()
+    marker.unlink(missing_ok=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_atomic(marker, json.dumps({"digest": digest, "numbers": numbers}))
+    checkpoint.clear(checkpoints)
+    return model, numbers
