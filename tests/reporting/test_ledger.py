@@ -1,0 +1,124 @@
+"""The ledger: a verdict follows from the numbers by rule, and nothing missing can break it."""
+
+import json
+
+import pytest
+
+from dsmath_lib.reporting import ledger as L
+from dsmath_lib.reporting.claims import ROWS, all_claims
+
+CLAIMS = all_claims(margin=0.03, k=8)
+BY_ID = {c.id: c for c in CLAIMS}
+
+
+def estimate(value, low, high, n=500):
+    return {"value": value, "low": low, "high": high, "n": n}
+
+
+def results(**metrics):
+    """One run in which every stage reports the same metrics (names are unique per stage anyway)."""
+    stages = ("00_start_here", "01_corpus_mining", "02_pretraining", "05_grpo", "08_evaluation")
+    return {s: {"metrics": metrics} for s in stages}
+
+
+def exact(x):
+    return L.Estimate(x, x, x)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.2, L.AGREES), (-0.1, 0.2, L.NOISY), (-0.2, -0.01, L.DISAGREES), (0, 0, L.DISAGREES)],
+)
+def test_a_gain_is_judged_by_the_side_of_zero(low, high, verdict):
+    assert L.positive(L.Estimate((low + high) / 2, low, high)) == verdict
+
+
+def test_levels_compare_the_whole_interval_with_the_threshold():
+    assert L.at_least(0.9)(exact(0.9)) == L.AGREES
+    assert L.at_least(0.9)(L.Estimate(0.91, 0.88, 0.94)) == L.NOISY
+    assert L.at_least(0.9)(exact(0.89)) == L.DISAGREES
+    assert L.at_most(0.0)(exact(0.0)) == L.AGREES
+    assert L.at_most(0.0)(exact(1.0)) == L.DISAGREES
+
+
+def test_no_gain_needs_an_interval_that_ends_below_the_margin():
+    rule = L.not_raised(0.03)
+    assert rule(L.Estimate(-0.01, -0.04, 0.02)) == L.AGREES
+    assert rule(L.Estimate(0.01, -0.03, 0.05)) == L.NOISY
+    assert rule(L.Estimate(0.05, 0.02, 0.08)) == L.DISAGREES
+    assert rule(L.Estimate(-0.05, -0.08, -0.02)) == L.AGREES
+
+
+def test_difference_adds_half_widths_in_squares():
+    # 0.5 ± 0.03 minus 0.4 ± 0.04: half-width 0.05
+    run = {"s": {"metrics": {"a": estimate(0.5, 0.47, 0.53), "b": estimate(0.4, 0.36, 0.44, 200)}}}
+    e = L.difference(L.metric("s", "a"), L.metric("s", "b"))(run)
+    assert (e.value, e.low, e.high, e.n) == pytest.approx((0.1, 0.05, 0.15, 200))
+
+
+def test_pooling_takes_the_wider_of_within_and_between_seeds():
+    same = [L.Estimate(0.1, 0.06, 0.14, 500)] * 4  # no spread: 0.04 / sqrt(4)
+    e = L.pool(same)
+    assert (e.value, e.low, e.high, e.n, e.seeds) == pytest.approx((0.1, 0.08, 0.12, 2000, 4))
+    apart = [exact(0.0), exact(0.2), exact(0.4)]  # sd 0.2: 4.30 * 0.2 / sqrt(3)
+    e = L.pool(apart)
+    assert (e.value, e.high - e.value) == pytest.approx((0.2, 4.30 * 0.2 / 3**0.5))
+    assert L.pool(same[:1]) is same[0]
+
+
+@pytest.mark.parametrize("bad", [None, "0.5", {"value": None}, {"value": float("nan")}, [1], {}])
+def test_a_metric_that_is_no_number_counts_as_missing(bad):
+    assert L.metric("s", "x")({"s": {"metrics": {"x": bad}}}) is None
+
+
+def test_a_part_decides_the_claim():
+    def claim(*rules):
+        return L.Claim("X", "", "", "s", parts=tuple(L.Part("", m, r) for m, r in rules))
+
+    yes, no = L.metric("s", "yes"), L.metric("s", "no")
+    run = {"s": {"metrics": {"yes": estimate(1, 0.5, 1.5), "no": estimate(-1, -1.5, -0.5)}}}
+    gone = (L.metric("s", "gone"), L.positive)
+    up, down = (yes, L.positive), (no, L.positive)
+    assert L.judge(claim(up, up), [run]).verdict == L.AGREES
+    assert L.judge(claim(up, down), [run]).verdict == L.DISAGREES
+    assert L.judge(claim(up, gone), [run]).verdict == L.NOT_TESTED
+    assert L.judge(claim(down, gone), [run]).verdict == L.DISAGREES
+    assert L.judge(claim(), [run]).verdict == L.NOT_TESTED
+
+
+def test_all_claims_of_the_fact_sheet_are_there_once():
+    ids = [f"C{i:02}" for i in range(1, 38)] + [f"S{i:02}" for i in range(1, 9)]
+    ids += [f"Z{i:02}" for i in range(1, 8)] + ["D01"]
+    assert [c.id for c in CLAIMS] == ids == [r[0] for r in ROWS]
+    assert all(c.claim and c.paper for c in CLAIMS)
+    assert all(c.stage for c in CLAIMS if c.parts)
+
+
+@pytest.mark.parametrize(
+    "runs", [[], [{}], [{"08_evaluation": {}}], [{"08_evaluation": {"metrics": {}}}]]
+)
+def test_missing_results_are_not_tested_never_an_error(runs):
+    assert L.ledger(CLAIMS, runs).counts()[L.NOT_TESTED] == len(CLAIMS)
+
+
+def test_ledger_views_carry_symbol_and_word_and_escape():
+    claim = L.Claim(
+        "X", "a <b> claim", "1 < 2", "s", parts=(L.Part("p", L.metric("s", "x"), L.positive),)
+    )
+    view = L.ledger([claim], [{"s": {"metrics": {"x": estimate(0.12, 0.08, 0.16)}}}])
+    page = view._repr_html_()
+    assert "a &lt;b&gt; claim" in page and "<b>✓</b> agrees" in page and 'href="../s/s.html' in page
+    assert "12.0 [8.0, 16.0] %, n = 500" in repr(view)
+    assert json.loads(json.dumps(view.as_dicts()))[0]["verdict"] == "agrees"
+
+
+def test_half_written_results_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSMATH_REPORTS", str(tmp_path))
+    for stage, text in (
+        ("01_corpus_mining", '{"metrics": {"a": 1}}'),
+        ("02_pretraining", '{"metr'),
+    ):
+        (tmp_path / "toy" / stage).mkdir(parents=True)
+        (tmp_path / "toy" / stage / "results.json").write_text(text)
+    assert list(L.load_results("toy")) == ["01_corpus_mining"]
+    assert L.load_results("absent") == {}
