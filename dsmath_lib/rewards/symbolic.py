@@ -1,0 +1,102 @@
+"""math-verify in a process of its own, killed at the wall clock: no signals, works in threads and in JupyterLab.
+
+The client sends JSON lines to ``symbolic_worker.py``. That process stays warm and forks a child that computes; when a
+pair takes too long the child is killed and forked again (a few ms), so a hostile expression costs only its budget.
+"""
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+MAX_CHARS = 400  # per side; longer answers are not expressions
+START_SECONDS = 120.0  # importing SymPy on a busy machine
+GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
+
+_WORKER = Path(__file__).with_name("symbolic_worker.py")
+_lock = threading.Lock()
+
+
+class _Client:
+    """One supervisor process and the pipe to it; ``pid`` tells whether a fork inherited it."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.proc = subprocess.Popen(
+            [sys.executable, "-I", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.buffer = b""
+        if self._line(START_SECONDS) is None:
+            self.kill()
+            raise OSError("the symbolic worker did not start")
+
+    def ask(self, request: dict, timeout: float) -> dict | None:
+        """The reply, or None when the supervisor is dead or stuck."""
+        try:
+            self.proc.stdin.write(json.dumps(request).encode() + b"\n")
+            self.proc.stdin.flush()
+            line = self._line(timeout + GRACE)
+            return json.loads(line) if line else None
+        except (OSError, ValueError):
+            return None
+
+    def _line(self, seconds: float) -> bytes | None:
+        while b"\n" not in self.buffer:
+            ready, _, _ = select.select([self.proc.stdout], [], [], seconds)
+            data = os.read(self.proc.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                return None
+            self.buffer += data
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line
+
+    def kill(self) -> None:
+        self.proc.kill()
+        self.proc.wait()
+        self.proc.stdin.close()
+        self.proc.stdout.close()
+
+
+_client: _Client | None = None
+
+
+def _ask(request: dict, timeout: float) -> dict:
+    global _client
+    with _lock:
+        if _client is None or _client.pid != os.getpid():
+            _client = _Client()
+        reply = _client.ask(request, timeout)
+        if reply is None:
+            _client.kill()
+            _client = None
+    return reply or {"equal": False, "reason": "the symbolic worker died"}
+
+
+@atexit.register
+def close() -> None:
+    """End the worker process; the next comparison starts a new one."""
+    global _client
+    if _client is not None and _client.pid == os.getpid():
+        _client.kill()
+    _client = None
+
+
+@lru_cache(maxsize=16384)
+def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
+    """math-verify's verdict on two normalised answers, within ``timeout`` seconds; never raises."""
+    if len(gold) > MAX_CHARS or len(pred) > MAX_CHARS:
+        return False, "too long for symbolic comparison"
+    try:
+        reply = _ask({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
+    except OSError as err:
+        return False, f"symbolic comparison is not available: {err}"
+    return bool(reply["equal"]), str(reply["reason"])
