@@ -9,10 +9,12 @@ once, and a finished row leaves the batch by giving its slot to a running one::
 Any causal language model of transformers with rotary positions and full attention works (Llama, Qwen2, DeepSeek LLM).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from transformers import Cache, DynamicCache
+from transformers import AttentionInterface, Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
 from dsmath_lib.runtime import generator
@@ -56,9 +58,9 @@ class HFSampler:
     ) -> Completions:
         """Draw ``n`` completions of each prompt.
 
-        Temperature 0 is greedy (``n`` > 1 then repeats it); its log-probs are those at temperature 1. With ``top_p`` below
-        1 tokens come from the smallest set of most likely ones with total probability >= ``top_p``, and the log-probs
-        are renormalised over that set, so they differ from a trainer's, which are over the whole vocabulary.
+        Temperature 0 is greedy (``n`` > 1 then repeats it); its log-probs are those at temperature 1.
+        With ``top_p`` below 1, tokens come from the smallest set of most likely ones with total probability at least
+        ``top_p``; log-probs are renormalised over that set and differ from a trainer's, which are over the whole vocabulary.
         Row r at step t uses the uniform number ``u[r, t]`` of one array made from ``seed``: rollouts replay, whatever
         ``max_rows`` is and whichever rows finish first (up to the rounding of differently shaped matrix products).
 
@@ -135,13 +137,14 @@ class HFSampler:
                 token = _compact(ended, token, rows, lengths, mask, cache)
                 alive = len(token)
                 rows, lengths, mask = rows[:alive], lengths[:alive], mask[:alive]
-            hidden = self.model.base_model(
-                input_ids=token[:, None],
-                position_ids=(lengths + t)[:, None],
-                attention_mask=mask[..., : width + t + 1],
-                past_key_values=cache,
-                use_cache=True,
-            ).last_hidden_state
+            with _attention(self.model, "dsmath_decode"):
+                hidden = self.model.base_model(
+                    input_ids=token[:, None],
+                    position_ids=(lengths + t)[:, None],
+                    attention_mask=mask[..., : width + t + 1],
+                    past_key_values=cache,
+                    use_cache=True,
+                ).last_hidden_state
             logits = self.model.get_output_embeddings()(hidden[:, 0])
         n_tokens = out_len.tolist()
         return (
@@ -193,6 +196,33 @@ def _nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
     ordered = ordered.masked_fill(before >= top_p, -torch.inf)
     kept = torch.empty_like(logprobs).scatter_(1, index, ordered)
     return kept - kept.logsumexp(-1, keepdim=True)
+
+
+def _decode_attention(module, query, key, value, attention_mask, scaling=None, **kwargs) -> tuple:
+    """One query per row: transformers would copy grouped keys for every head, as it has a mask."""
+    out = torch.nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=attention_mask,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return out.transpose(1, 2), None
+
+
+AttentionInterface.register("dsmath_decode", _decode_attention)
+
+
+@contextmanager
+def _attention(model: torch.nn.Module, name: str) -> Iterator[None]:
+    """Let ``model`` use another attention function; it reads the name from its config at each call."""
+    config, before = model.config, model.config._attn_implementation
+    config._attn_implementation = name
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
 
 
 class _Slots(CacheLayerMixin):
