@@ -1,0 +1,196 @@
+"""What 03_sft is made of: samples from the toy world or from rows, one run, a quick look at accuracy."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dsmath_lib.data import read_rows
+from dsmath_lib.lm.packing import Example, PackedExamples
+from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.schedule import constant
+from dsmath_lib.lm.tokenizer import encode
+from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
+from dsmath_lib.params.sft import SFTParams
+from dsmath_lib.prompts import chat_prompt
+from dsmath_lib.records import Problem, Sample
+from dsmath_lib.rewards.grade import grade
+from dsmath_lib.runtime import seed_for
+from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.world.families import FAMILIES, HELD_OUT
+from dsmath_lib.world.habits import sft_samples
+from dsmath_lib.world.problems import cot, sample_problems
+
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
+_BOXED = re.compile(r"\\boxed\s*\{")
+
+
+@dataclass(frozen=True)
+class SFTData:
+    """Training samples, and held-out problems with their reference samples in the same order."""
+
+    train: list[Sample]
+    problems: list[Problem]
+    references: list[Sample]
+
+
+def gsm8k_problem(row: Mapping[str, str]) -> Problem:
+    """A row ``{question, answer}`` of GSM8K: calculator marks ``<<48/2=24>>`` go, ``#### 72`` is the answer.
+
+    Raises:
+        StageError: the row has no ``####`` line.
+    """
+    text, mark, answer = row["answer"].rpartition("####")
+    if not mark:
+        raise StageError(f"not a GSM8K row, no '####' in its answer: {row['answer'][:60]!r}")
+    steps = tuple(_CALCULATOR.sub("", text).strip().split("\n"))
+    # Thousands separators are not part of the number.
+    return Problem("", row["question"].strip(), answer.strip().replace(",", ""), steps)
+
+
+def row_sample(row: Mapping[str, str], template: str) -> tuple[Problem, Sample]:
+    """Problem and chain-of-thought sample of a row: GSM8K's form, or MATH's ``{problem, solution, answer}``."""
+    if "solution" in row:
+        problem = Problem("", row["problem"].strip(), str(row["answer"]).strip())
+        text = row["solution"].strip()
+        if not _BOXED.search(text):
+            text += f"\nThe answer is \\boxed{{{problem.answer}}}."
+    else:
+        problem = gsm8k_problem(row)
+        text = "\n".join([*problem.steps, f"The answer is \\boxed{{{problem.answer}}}."])
+    prompt = chat_prompt(template, problem.question)
+    return problem, Sample(prompt, ((" " + text, True),), {"form": "cot", "habit": "steps"})
+
+
+def load_sft_data(cfg: SFTParams) -> SFTData:
+    """Samples and held-out problems of ``cfg.source``; no question is in both.
+
+    Raises:
+        StageError: the source is missing or too small.
+    """
+    if cfg.source == "world":
+        shares = {
+            "cot_share": cfg.cot_share,
+            "program_share": cfg.program_share,
+            "tir_share": cfg.tir_share,
+        }
+        samples = sft_samples(cfg.samples, cfg.seed, **shares)
+        families = [f for f in FAMILIES if f != HELD_OUT]
+        problems = sample_problems(
+            cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families
+        )
+        references = [
+            Sample(chat_prompt(cfg.template, p.question, p.lang), ((" " + cot(p), True),))
+            for p in problems
+        ]
+        return SFTData(samples, problems, references)
+    rows = read_rows(cfg.source, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    if len(rows) <= cfg.heldout_n:
+        raise StageError(
+            f"'{cfg.source}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
+        )
+    order = np.random.default_rng(seed_for(cfg.seed, "sft-rows")).permutation(len(rows)).tolist()
+    pairs = [row_sample(rows[i], cfg.template) for i in order[: cfg.heldout_n + cfg.samples]]
+    held, kept = pairs[: cfg.heldout_n], pairs[cfg.heldout_n :]
+    return SFTData([s for _, s in kept], [p for p, _ in held], [s for _, s in held])
+
+
+def finetune(
+    cfg: SFTParams,
+    stage: Stage,
+    run: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    packed: PackedExamples,
+    heldout: Sequence[Example],
+    made_of: Mapping[str, str],
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """Train ``model`` on packed rows at a constant rate, or load the finished model (see ``train_once``).
+
+    Args:
+        made_of: digests of what the run starts from (base model); the parameters are added here.
+    """
+    device = next(model.parameters()).device
+
+    def lr(step: int) -> float:
+        return constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
+
+    def batches(step: int):
+        return packed.batch(step, cfg.batch_size)
+
+    def evaluate(m: PreTrainedModel) -> dict[str, float]:
+        s = score_examples(m, heldout, batch_size=cfg.micro_batch, dtype=cfg.dtype)
+        return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
+
+    settings = TrainSettings(
+        steps=cfg.steps,
+        lr=lr,
+        micro_batch=cfg.micro_batch,
+        betas=(cfg.beta1, cfg.beta2),
+        weight_decay=cfg.weight_decay,
+        decay_embeddings=cfg.decay_embeddings,
+        grad_clip=cfg.grad_clip,
+        dtype=cfg.dtype,
+        log_every=cfg.log_every,
+        eval_every=max(1, cfg.steps // cfg.evals),
+        checkpoint_every=cfg.checkpoint_every,
+    )
+
+    def make():
+        return model, train(model, batches, settings, stage, run, evaluate)
+
+    settings_of = cfg.model_dump(
+        exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"}
+    )
+    return train_once(stage, run, settings_of | dict(made_of), tokenizer, make, device)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Greedy answers to problems: ``texts``, ``correct`` (bool) and ``finish`` per problem."""
+
+    texts: list[str]
+    correct: list[bool]
+    finish: list[str]
+
+
+def greedy_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    *,
+    template: str,
+    max_new_tokens: int,
+    seed: int,
+) -> Answers:
+    """Answer each problem greedily with its prompt of ``template``, and grade the answers."""
+    bos = tokenizer.bos_token_id
+    prompts = [
+        [bos, *encode(tokenizer, chat_prompt(template, p.question, p.lang))] for p in problems
+    ]
+    out = HFSampler(model, tokenizer).sample(
+        prompts, n=1, temperature=0.0, max_new_tokens=max_new_tokens, seed=seed
+    )
+    correct = [
+        grade(p.answer, text, question=p.question).correct
+        for p, text in zip(problems, out.texts, strict=True)
+    ]
+    return Answers(out.texts, correct, out.finish)
+
+
+def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:
+    """One example as HTML: trained tokens are framed and marked, all others are plain.
+
+    The frame, not only the colour, carries the meaning.
+    """
+    import html
+
+    spans = []
+    for i, trained in zip(example.ids, example.trained, strict=True):
+        piece = html.escape(tokenizer.decode([i])).replace("$", "<span>$</span>")
+        piece = piece.replace("\\", "<span>\\</span>").replace("\n", "⏎<br>")
+        style = "background:#cfe3f1;border-bottom:2px solid #006BA4" if trained else "color:#595959"
+        spans.append(f'<span style="{style};margin-right:2px">{piece}</span>')
+    return '<div style="font-family:monospace;line-height:1.8">' + "".join(spans) + "</div>"

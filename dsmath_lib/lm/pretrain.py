@@ -1,0 +1,222 @@
+"""What 02_pretraining is made of: read corpora, keep text back, mix, train one run, compare runs."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dsmath_lib.lm.mixture import Mixture
+from dsmath_lib.lm.model import build_model, load_model
+from dsmath_lib.lm.packing import Example, stream_batch, tokenize_samples
+from dsmath_lib.lm.schedule import multi_step
+from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
+from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.records import Problem, Sample
+from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.world.problems import cot
+
+# parameter -> corpus file of stage 01
+MIXTURE = {
+    "mix_math": "mined",
+    "mix_math_code": "math_code",
+    "mix_arxiv": "arxiv",
+    "mix_code": "code",
+    "mix_text": "text",
+}
+HELDOUT_SHARE = 0.05  # of pages, when pages are kept back
+
+
+def mixture_shares(cfg: PretrainingParams) -> dict[str, float]:
+    """Corpus -> share of tokens, for the corpora with a share above 0; shares are scaled to sum to 1."""
+    shares = {name: getattr(cfg, key) for key, name in MIXTURE.items() if getattr(cfg, key)}
+    return {name: s / sum(shares.values()) for name, s in shares.items()}
+
+
+def read_corpus(folder: Path, name: str) -> list[dict]:
+    """Rows ``{url, text, lang}`` of ``folder/name.jsonl.gz``.
+
+    Raises:
+        StageError: the file is not there or a row is damaged.
+    """
+    path = folder / f"{name}.jsonl.gz"
+    if not path.exists():
+        raise StageError(
+            f"no corpus '{name}' ({path}). The mining stage writes it only when the toy world is its source; "
+            f"set its share in the mixture to 0, or take it out of compare_corpora"
+        )
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+    except (OSError, EOFError, ValueError) as err:
+        raise StageError(f"{path} is damaged ({err}); run 01_corpus_mining again") from None
+
+
+def kept_back(row: Mapping[str, str]) -> bool:
+    """Whether a page is held out: 5 % by a hash of its address, the same in every corpus."""
+    h = hashlib.sha256(row["url"].encode()).digest()
+    return int.from_bytes(h[:4], "big") < HELDOUT_SHARE * 2**32
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Held-out examples: ``solutions`` carries the loss; ``answers`` (same order) only the final answer's tokens.
+
+    ``langs`` names the language of each; ``answers`` is empty when pages, not problems, are held out.
+    """
+
+    solutions: list[Example]
+    answers: list[Example]
+    langs: list[str]
+
+
+def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Heldout:
+    """Question, then the step-by-step solution; the loss is on the solution, the accuracy on the boxed answer."""
+    solutions, answers = [], []
+    for p in problems:
+        text = cot(p)
+        before, _, after = text.rpartition(p.answer + "}")
+        solutions.append(Sample(p.question + "\n", ((text, True),)))
+        parts = ((before, False), (p.answer, True), ("}" + after, False))
+        answers.append(Sample(p.question + "\n", parts))
+    both = [[_without_eos(e) for e in tokenize_samples(tokenizer, s)] for s in (solutions, answers)]
+    return Heldout(*both, [p.lang for p in problems])
+
+
+def heldout_pages(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, str]], context: int
+) -> Heldout:
+    """The first ``context`` tokens of each page; every token after bos carries loss."""
+    ids = encode_many(tokenizer, [r["text"] for r in rows])
+    whole = [(tokenizer.bos_token_id, *i)[:context] for i in ids]
+    examples = [Example(w, (False, *[True] * (len(w) - 1))) for w in whole]
+    return Heldout(examples, [], [r["lang"] for r in rows])
+
+
+def _without_eos(e: Example) -> Example:
+    """In a web page a solution is not the end of the document, so eos is no fair question."""
+    return Example(e.ids[:-1], e.trained[:-1])
+
+
+def heldout_scores(
+    model: PreTrainedModel, heldout: Heldout, batch_size: int, dtype: str = "float32"
+) -> dict[str, np.ndarray]:
+    """Per example, ``(N,)``: ``loss`` in nats per token and, for problems, ``answer`` (1: every token right).
+
+    Both are teacher-forced: the model sees the true text before each token. So ``answer`` is an easier question than
+    solving the problem alone.
+    """
+    s = score_examples(model, heldout.solutions, batch_size=batch_size, dtype=dtype)
+    out = {"loss": s.nll / s.tokens}
+    if heldout.answers:
+        a = score_examples(model, heldout.answers, batch_size=batch_size, dtype=dtype)
+        out["answer"] = (a.right == a.tokens).astype(float)
+    return out
+
+
+def by_language(
+    scores: Mapping[str, np.ndarray], langs: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Means and 95 % intervals: ``loss``, ``loss.en``, ``loss.zh``, ``answer`` … (languages that occur)."""
+    lang = np.array(langs)
+    out = {}
+    for name, x in scores.items():
+        out[name] = mean_interval(x)
+        for code in sorted(set(langs)):
+            out[f"{name}.{code}"] = mean_interval(x[lang == code])
+    return out
+
+
+def mean_interval(x: np.ndarray) -> dict[str, float]:
+    """Mean with a normal 95 % interval over ``n`` examples; the interval is empty for fewer than 2."""
+    n = len(x)
+    half = 1.96 * float(np.std(x, ddof=1)) / n**0.5 if n > 1 else float("nan")
+    mean = float(np.mean(x))
+    return {"value": mean, "low": mean - half, "high": mean + half, "n": n}
+
+
+def new_model(
+    cfg: PretrainingParams, vocab_size: int, device: torch.device | str
+) -> PreTrainedModel:
+    """The model a run starts from: ``cfg.init_model``, or a new one of the named sizes (seeded)."""
+    if cfg.init_model:
+        return load_model(cfg.init_model, revision=cfg.init_revision, device=device)
+    model = build_model(
+        cfg.hidden_size,
+        cfg.layers,
+        cfg.heads,
+        cfg.kv_heads,
+        cfg.intermediate_size,
+        vocab_size,
+        cfg.context,
+        tie=cfg.tie_embeddings,
+        seed=cfg.seed,
+        init_std=cfg.init_std,
+    )
+    return model.to(device)
+
+
+def steps_of(cfg: PretrainingParams, tokens: int) -> int:
+    """Whole steps in a token budget, at least 1."""
+    return max(1, tokens // (cfg.batch_size * cfg.context))
+
+
+def stream_length(cfg: PretrainingParams, tokens: int) -> int:
+    """Tokens the stream of a run must hold: all inputs and the last target."""
+    return steps_of(cfg, tokens) * cfg.batch_size * cfg.context + 1
+
+
+def pretrain(
+    cfg: PretrainingParams,
+    stage: Stage,
+    run: str,
+    mixture: Mixture,
+    tokenizer: PreTrainedTokenizerBase,
+    heldout: Heldout,
+    device: torch.device | str,
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """One run with the paper's schedule on one stream, or its finished model (see ``train_once``).
+
+    Returns:
+        the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
+    """
+    steps = steps_of(cfg, len(mixture.tokens) - 1)
+    bos = tokenizer.bos_token_id if cfg.isolate_documents else None
+
+    def lr(step: int) -> float:
+        return multi_step(step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
+
+    def batches(step: int):
+        return stream_batch(mixture.tokens, step, cfg.batch_size, cfg.context, bos=bos)
+
+    def evaluate(model: PreTrainedModel) -> dict[str, float]:
+        scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
+        return {k: v["value"] for k, v in by_language(scores, heldout.langs).items()}
+
+    settings = TrainSettings(
+        steps=steps,
+        lr=lr,
+        micro_batch=cfg.micro_batch,
+        betas=(cfg.beta1, cfg.beta2),
+        weight_decay=cfg.weight_decay,
+        decay_embeddings=cfg.decay_embeddings,
+        grad_clip=cfg.grad_clip,
+        dtype=cfg.dtype,
+        log_every=cfg.log_every,
+        eval_every=max(1, steps // cfg.evals),
+        checkpoint_every=cfg.checkpoint_every,
+    )
+
+    def make():
+        model = new_model(cfg, len(tokenizer), device)
+        return model, train(model, batches, settings, stage, run, evaluate)
+
+    made_of = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
+    made_of |= {"run": run, "stream": mixture.digest}
+    return train_once(stage, run, made_of, tokenizer, make, device)
