@@ -1,0 +1,147 @@
+"""The command ``dsmath``: run the chain, show parameters, make reports, look at this machine, clean up.
+
+Wrong input ends with one clear line and exit code 2; heavy libraries are imported by the command that needs them.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsmath_lib.params.base import ROOT, ParamsError
+
+NOTEBOOKS = ROOT / "notebooks"
+app = typer.Typer(
+    help="DeepSeekMath, step by step: run the notebooks of a scale, and look after their reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def run(
+    scale: Annotated[str, typer.Argument(help="a folder of params/, e.g. smoke, toy")],
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="e.g. 05 or 05_grpo; none: all, in order")
+    ] = None,
+    p: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", metavar="NAME VALUE", help="set a parameter, e.g. -p lr 5e-4; repeatable"
+        ),
+    ] = None,
+) -> None:
+    """Run the chain of a scale; finished stages are skipped, an interrupted one goes on."""
+    from dsmath_lib import runner
+
+    pairs = [tuple(x.split("=", 1)) for x in p or []]
+    raise typer.Exit(runner.run(scale, stages or [], pairs))
+
+
+@app.command()
+def params(
+    scales: Annotated[list[str] | None, typer.Argument(help="none: all")] = None,
+    stage: Annotated[str, typer.Option("--stage", help="only this stage, e.g. 05")] = "",
+) -> None:
+    """Show all parameters: one row each, scales as columns, the paper's value beside."""
+    from dsmath_lib.params.registry import STAGES
+    from dsmath_lib.params.table import parameter_rows, print_rows
+    from dsmath_lib.runner import find_stage
+
+    chosen = [find_stage(stage, list(STAGES))] if stage else list(STAGES)
+    print_rows(*parameter_rows(chosen, scales or None))
+
+
+@app.command()
+def report(scale: str) -> None:
+    """Make the HTML pages and the index of a scale again from what is there."""
+    from dsmath_lib.reporting.index import rebuild
+
+    print(rebuild(scale))
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, cores, memory, GPU and disk, and what each scale needs."""
+    from dsmath_lib.doctor import print_doctor
+
+    raise typer.Exit(print_doctor())
+
+
+@app.command()
+def clean(
+    notebooks: Annotated[
+        bool, typer.Option("--notebooks", help="strip outputs from notebooks/")
+    ] = False,
+    scale: Annotated[str, typer.Option("--scale", help="remove the report of this scale")] = "",
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="strip notebooks, remove all reports (not reports/reference)"),
+    ] = False,
+) -> None:
+    """Strip the outputs of the notebooks, or remove reports."""
+    from dsmath_lib.notebook_files import strip_file
+    from dsmath_lib.stage import reports_root
+
+    if not (notebooks or scale or everything):
+        raise ParamsError("dsmath clean: say what: --notebooks, --scale NAME or --all")
+    if notebooks or everything:
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            if strip_file(path):
+                print(f"stripped {path}")
+    folders = [reports_root() / scale] if scale else []
+    if everything:
+        folders = [f for f in reports_root().glob("*") if f.is_dir() and f.name != "reference"]
+    for folder in folders:
+        if not folder.is_dir() or folder.parent != reports_root() or folder.name == "reference":
+            raise ParamsError(f"no report for scale '{scale}' in {reports_root()}")
+        shutil.rmtree(folder)
+        print(f"removed {folder}")
+
+
+@app.command()
+def lab() -> None:
+    """Open the notebooks in JupyterLab."""
+    first = NOTEBOOKS / "00_start_here.ipynb"
+    jupyter = Path(sys.executable).with_name("jupyter")
+    raise typer.Exit(subprocess.call([jupyter, "lab", first if first.exists() else NOTEBOOKS]))
+
+
+def join_pairs(argv: list[str]) -> list[str]:
+    """Turn papermill's ``-p NAME VALUE`` into one argument ``NAME=VALUE``, so values may start with ``-``.
+
+    Raises:
+        ParamsError: a name or value is missing.
+    """
+    out, rest = [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word != "-p":
+            out.append(word)
+            continue
+        if len(rest) < 2 or "=" in rest[0]:
+            raise ParamsError("-p needs a name and a value, e.g. -p lr 5e-4")
+        out += ["-p", f"{rest.pop(0)}={rest.pop(0)}"]
+    return out
+
+
+def main() -> None:
+    """Entry point of the command ``dsmath``."""
+    from dsmath_lib.stage import StageError
+
+    try:
+        app(args=join_pairs(sys.argv[1:]), prog_name="dsmath")
+    except (ParamsError, StageError) as err:
+        print(err, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
