@@ -59,8 +59,8 @@ class HFSampler:
         """Draw ``n`` completions of each prompt.
 
         Temperature 0 is greedy (``n`` > 1 then repeats it); its log-probs are those at temperature 1.
-        With ``top_p`` below 1, tokens come from the smallest set of most likely ones with total probability at least
-        ``top_p``; log-probs are renormalised over that set and differ from a trainer's, which are over the whole vocabulary.
+        With ``top_p`` below 1, tokens come from the smallest set of most likely ones whose total probability is at
+        least ``top_p``. Log-probs are then over that set, and differ from a trainer's over the whole vocabulary.
         Row r at step t uses the uniform number ``u[r, t]`` of one array made from ``seed``: rollouts replay, whatever
         ``max_rows`` is and whichever rows finish first (up to the rounding of differently shaped matrix products).
 
