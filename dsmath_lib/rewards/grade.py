@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from dsmath_lib.rewards.equality import answers_equal, as_group, normalise
+from dsmath_lib.rewards.answers import as_group, normalise
+from dsmath_lib.rewards.equality import answers_equal
 from dsmath_lib.rewards.extract import MAX_CHARS, RULES, boxes, choice_letter, extract, unbox
 
 VERSION = "1"  # raised whenever a verdict can change; printed next to every score
