@@ -27,7 +27,14 @@ STAGES: dict[str, Spec] = {
     ),
     "09_paper_vs_ours": Spec(
         "dsmath_lib.params.claims:ClaimsParams",
-        ("01_corpus_mining", "02_pretraining", "03_sft", "05_grpo", "08_evaluation"),
+        (
+            "00_start_here",
+            "01_corpus_mining",
+            "02_pretraining",
+            "03_sft",
+            "05_grpo",
+            "08_evaluation",
+        ),
     ),
 }
 
