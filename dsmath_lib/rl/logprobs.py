@@ -1,0 +1,56 @@
+"""Log-probabilities of completion tokens under a model: the one place they are computed for learning."""
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from dsmath_lib.rl.records import Tokens
+
+LOGITS_AT_ONCE = 2**26  # numbers: 256 MB in float32
+
+
+def completion_logprobs(
+    model: torch.nn.Module,
+    tokens: Tokens,
+    temperature: float = 1.0,
+    logits_at_once: int = LOGITS_AT_ONCE,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """log π(o_t | q, o_<t) of every completion token, and the entropy of the distribution it came from.
+
+    Only positions that predict a completion token go through the output layer, and never more than ``logits_at_once``
+    logits exist at a time (on the way back they are computed again), so no (B, T, V) tensor is made.
+
+    Args:
+        temperature: logits are divided by it, as in sampling. It must be the same for policy, old and reference.
+
+    Returns:
+        log-probs (B, T) with gradient, and entropies (B, T) in nats without; both float32 and 0 at padding.
+    """
+    hidden = model.base_model(
+        input_ids=tokens.ids, use_cache=False
+    ).last_hidden_state  # causal: pads are never seen
+    mask = tokens.mask
+    hidden = tokens.at_completions(hidden, shift=1)[
+        mask
+    ]  # (N, H): the position before each completion token
+    target = tokens.completion_ids[mask]  # (N,)
+    head = model.get_output_embeddings()
+    chunk = max(1, logits_at_once // head.weight.shape[0])
+    parts = []
+    for h, y in zip(hidden.split(chunk), target.split(chunk), strict=True):
+        if len(hidden) > chunk and torch.is_grad_enabled():
+            parts.append(checkpoint(_pick, head, h, y, temperature, use_reentrant=False))
+        else:
+            parts.append(_pick(head, h, y, temperature))
+    logprobs, entropy = (torch.cat(x) for x in zip(*parts, strict=True))
+    zeros = torch.zeros(mask.shape, device=mask.device)
+    return zeros.masked_scatter(mask, logprobs), zeros.masked_scatter(mask, entropy)
+
+
+def _pick(
+    head: torch.nn.Module, hidden: torch.Tensor, target: torch.Tensor, temperature: float
+) -> tuple:
+    logits = head(hidden).float() / temperature  # (N, V)
+    logprobs = torch.log_softmax(logits, dim=-1)
+    with torch.no_grad():
+        entropy = -(logprobs.exp() * logprobs).sum(-1)
+    return logprobs.gather(1, target[:, None])[:, 0], entropy

@@ -1,0 +1,161 @@
+"""The policy loss against frozen values of TRL 1.16, hand-made corners and its invariances."""
+
+import pytest
+import torch
+
+from dsmath_lib.rl.losses import policy_loss, token_weights
+
+OLD = torch.tensor([[-1.3, -0.5, -1.5], [-0.3, -1.0, -0.7]])
+REF = torch.tensor([[-0.9, -0.7, -2.2], [-0.5, -1.2, -0.4]])
+MASK = torch.tensor([[True, True, True], [True, True, False]])
+LENGTHS = torch.tensor([3, 2])
+OUTCOME = torch.tensor([1.0, -0.5])
+CLIP = {"clip_low": 0.2, "clip_high": 0.2}
+
+
+def golden(norm: str, advantages=OUTCOME, **kw) -> tuple[float, torch.Tensor]:
+    lp = torch.tensor([[-1.0, -0.5, -2.0], [-0.3, -1.2, -0.7]], requires_grad=True)
+    weights = token_weights(LENGTHS, norm, max_length=4)
+    loss, _ = policy_loss(lp, OLD, advantages, MASK, weights, ref_logp=REF, **CLIP, **kw)
+    loss.backward()
+    return loss.item(), lp.grad
+
+
+@pytest.mark.parametrize(
+    ("norm", "plain", "k3", "ratio_k3"),
+    [
+        ("sequence", -0.240414, -0.239942, -0.239979),
+        ("token", -0.379433, -0.378942, -0.378987),
+        ("constant", -0.237146, -0.236839, -0.236867),
+    ],
+)
+def test_golden_losses(norm, plain, k3, ratio_k3):
+    assert golden(norm)[0] == pytest.approx(plain, abs=1e-6)
+    assert golden(norm, beta=0.04)[0] == pytest.approx(k3, abs=1e-6)
+    assert golden(norm, beta=0.04, kl_ratio=True)[0] == pytest.approx(ratio_k3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("norm", "kw", "gradient"),
+    [
+        ("sequence", {}, [[0, -0.16667, -0.10109], [0.125, 0.10234, 0]]),
+        ("token", {}, [[0, -0.2, -0.12131], [0.1, 0.08187, 0]]),
+        ("constant", {}, [[0, -0.125, -0.07582], [0.0625, 0.05117, 0]]),
+        ("sequence", {"beta": 0.04}, [[-0.0007, -0.16546, -0.09988], [0.12681, 0.10234, 0]]),
+        (
+            "sequence",
+            {"beta": 0.04, "kl_ratio": True},
+            [[-0.0009, -0.16533, -0.10028], [0.127, 0.10234, 0]],
+        ),
+    ],
+)
+def test_golden_gradients(norm, kw, gradient):
+    torch.testing.assert_close(golden(norm, **kw)[1], torch.tensor(gradient), atol=6e-6, rtol=0)
+
+
+def test_gradients_to_the_last_digit():
+    """Eq. 3 by hand: −w Â ρ where the clip is open; + w β (1 − x) from k3."""
+    _, g = golden("sequence", beta=0.04)
+    e = torch.tensor
+    rho, x = torch.exp(e(-1.2 + 1.0)), torch.exp(e(-1.2 + 1.2))
+    assert g[1, 1] == pytest.approx((1 / 4 * (0.5 * rho + 0.04 * (1 - x))).item(), abs=1e-7)
+    x = torch.exp(
+        e(-0.9 + 1.0)
+    )  # row 0, token 0: ratio e^0.3 > 1.2 and Â > 0, so only the KL term is left
+    assert g[0, 0] == pytest.approx((1 / 6 * 0.04 * (1 - x)).item(), abs=1e-7)
+
+
+def test_advantages_per_token():
+    value, gradient = golden("sequence", torch.tensor([[1.0, 0.5, -0.5], [-0.5, 0.2, 0.0]]))
+    assert value == pytest.approx(-0.132603, abs=1e-6)
+    expected = torch.tensor([[0, -0.08333, 0], [0.125, -0.04094, 0]])
+    torch.testing.assert_close(gradient, expected, atol=6e-6, rtol=0)
+
+
+def test_ratio_one_gives_the_reinforce_gradient():
+    lp = torch.log(torch.rand(4, 5, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    advantages = torch.tensor([1.0, -1.0, 0.3, -0.3])
+    mask = torch.arange(5) < torch.tensor([5, 3, 1, 4])[:, None]
+    weights = token_weights(mask.sum(1), "sequence")
+    loss, stats = policy_loss(lp, lp.detach(), advantages, mask, weights, **CLIP)
+    reinforce = -(weights * advantages * (lp * mask).sum(1)).sum()
+    got, want = torch.autograd.grad(loss, lp)[0], torch.autograd.grad(reinforce, lp)[0]
+    torch.testing.assert_close(got, want)
+    assert stats["clipped"] == 0
+    assert stats["ratio_min"] == stats["ratio_max"] == 1
+    assert loss.item() == pytest.approx(
+        0.0, abs=1e-7
+    )  # advantages sum to 0: a loss of 0 is normal, its gradient is not
+    assert got.abs().max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("advantage", "ratio", "loss", "gradient"),
+    [
+        (1.0, 1.5, -1.2, 0.0),  # good and already more likely: stop
+        (1.0, 0.5, -0.5, -0.5),  # good but less likely: go on
+        (-1.0, 1.5, 1.5, 1.5),  # bad and more likely: push down, never clipped
+        (-1.0, 0.5, 0.8, 0.0),  # bad and already less likely: stop
+    ],
+)
+def test_clip_corners(advantage, ratio, loss, gradient):
+    lp = torch.log(torch.tensor([[ratio]])).requires_grad_()
+    one = torch.ones(1)
+    got, stats = policy_loss(
+        lp,
+        torch.zeros(1, 1),
+        torch.tensor([advantage]),
+        torch.ones(1, 1, dtype=torch.bool),
+        one,
+        **CLIP,
+    )
+    got.backward()
+    assert got.item() == pytest.approx(loss)
+    assert lp.grad.item() == pytest.approx(gradient)
+    assert stats["clipped"] == (gradient == 0)
+
+
+@pytest.mark.parametrize("norm", ["sequence", "token", "constant"])
+def test_micro_batches_and_padding_change_nothing(norm):
+    g = torch.Generator().manual_seed(3)
+    lp, old, ref = (-torch.rand(6, 7, generator=g) for _ in range(3))
+    advantages = torch.randn(6, generator=g)
+    lengths = torch.tensor([7, 2, 1, 5, 3, 4])
+    mask = torch.arange(7) < lengths[:, None]
+    weights = token_weights(lengths, norm, max_length=9)
+    kw = {"beta": 0.1, **CLIP}
+
+    def gradient(cuts, width=7, fill=0.0):
+        leaf = lp.clone().requires_grad_()
+        total = 0.0
+        for rows in torch.arange(6).split(cuts):
+            pads = [
+                torch.nn.functional.pad(x[rows], (0, width - 7), value=fill)
+                for x in (leaf, old, ref)
+            ]
+            wide = torch.nn.functional.pad(mask[rows], (0, width - 7))
+            total += policy_loss(
+                pads[0], pads[1], advantages[rows], wide, weights[rows], ref_logp=pads[2], **kw
+            )[0]
+        total.backward()
+        return total.item(), leaf.grad
+
+    value, full = gradient(6)
+    for cuts, width, fill in ((1, 7, 0.0), (2, 7, 0.0), (4, 12, 0.0), (6, 12, -50.0)):
+        v, part = gradient(cuts, width, fill)
+        assert v == pytest.approx(value, abs=1e-6)
+        torch.testing.assert_close(part, full, atol=1e-7, rtol=0)
+
+
+def test_asymmetric_clip():
+    lp = torch.log(torch.tensor([[1.25]])).requires_grad_()
+    args = (torch.zeros(1, 1), torch.ones(1), torch.ones(1, 1, dtype=torch.bool), torch.ones(1))
+    assert policy_loss(lp, *args, clip_low=0.2, clip_high=0.28)[0].item() == pytest.approx(-1.25)
+    assert policy_loss(lp, *args, clip_low=0.2, clip_high=0.2)[0].item() == pytest.approx(-1.2)
+
+
+def test_errors_are_named():
+    with pytest.raises(ValueError, match="unknown normalisation 'mean'"):
+        token_weights(LENGTHS, "mean")
+    with pytest.raises(ValueError, match="ref_logp"):
+        policy_loss(OLD, OLD, OUTCOME, MASK, torch.ones(2), beta=0.1, **CLIP)
