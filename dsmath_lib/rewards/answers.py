@@ -1,6 +1,6 @@
 r"""Read an answer: clean it up, then as an exact number or as several things between brackets.
 
-``as_number(normalise(r"1\frac12"))`` is 3/2; ``as_group(normalise(r"\left[0, \infty\right)"))`` has the brackets ``[)`` and
+``as_number(normalise(r"1\frac12"))`` is 3/2; ``as_group(normalise(r"\left[0, \infty\right)"))`` has brackets ``[)`` and
 two items. Regular expressions only, microseconds, nothing is evaluated.
 """
 
