@@ -34,7 +34,7 @@ def grade(
         gold: the answer; a worked solution that ends in a box or in ``#### n`` is reduced to its answer.
         completion: what the model wrote after the prompt.
         rule: an extraction rule of ``extract.RULES``.
-        question: if given, several answers are put together only when it asks for several.
+        question: if given, it decides how several boxes in ``gold`` are read (``gold_answers``).
         timeout: seconds for a symbolic comparison.
 
     Raises:
@@ -43,7 +43,7 @@ def grade(
     if rule not in RULES:
         raise ValueError(f"unknown extraction rule '{rule}' (known: {', '.join(RULES)})")
     try:
-        return _grade(gold_answer(gold), str(completion), rule, question, timeout)
+        return _grade(gold_answers(gold, question), str(completion), rule, timeout)
     except (
         Exception,
         RecursionError,
@@ -55,44 +55,57 @@ def grade_answer(gold: object, answer: object, *, timeout: float = 0.5) -> Verdi
     """The same for a bare answer, nothing to extract."""
     try:
         text = unbox(str(answer))
-        equal, reason = answers_equal(gold_answer(gold), text, timeout)
+        equal, reason = answers_equal(gold_answers(gold)[0], text, timeout)
         return Verdict(equal, text, reason)
     except (Exception, RecursionError) as err:
         return Verdict(False, None, f"the grader failed: {type(err).__name__}")
 
 
-def gold_answer(gold: object) -> str:
-    """The answer in a gold field: a number, a bare answer, a boxed solution (all boxes), or ``… #### n``."""
+_ASKS_SEVERAL = re.compile(
+    r"separated by|multiple|all (?:\w+ ){0,4}(?:values?|solutions|roots|numbers|\$)|\b(?:list|angles of)\b",
+    re.I,
+)
+_ASKS_ONE_OF = re.compile(r"only one|not both|any one of")
+
+
+def gold_answers(gold: object, question: str = "") -> list[str]:
+    """The acceptable answers in a gold field: a number, a bare answer, a boxed solution, or ``… #### n``.
+
+    Several boxes are one list when the question asks for several (or is not known), each of them alone when it asks
+    for one of them, and else only the last counts: MATH boxes intermediate results and second spellings too.
+    """
     text = str(gold).strip()
-    found = boxes(text)
+    found = list(dict.fromkeys(unbox(b) for _, b in boxes(text)))
     if found:
-        return ", ".join(dict.fromkeys(unbox(b) for _, b in found))
+        if _ASKS_ONE_OF.search(question):
+            return found
+        return [", ".join(found) if not question or _ASKS_SEVERAL.search(question) else found[-1]]
     if "####" in text:
-        return text.rsplit("####", 1)[1].strip()
+        return [text.rsplit("####", 1)[1].strip()]
     last = text.rsplit("\n", 1)[-1]
-    return last[2:].strip() if "\n" in text and last.startswith("A:") else text
+    return [last[2:].strip() if "\n" in text and last.startswith("A:") else text]
 
 
 _LETTER = re.compile(r"\(?([A-J])\)?\.?")
-_ASKS_SEVERAL = re.compile(
-    r"separated by commas|all (?:\w+ ){0,4}(?:values|solutions|roots|numbers)|\b(?:list|enter) ",
-    re.I,
-)
 
 
-def _grade(gold: str, completion: str, rule: str, question: str, timeout: float) -> Verdict:
+def _grade(golds: list[str], completion: str, rule: str, timeout: float) -> Verdict:
     found = extract(completion, rule)
     if found.text is None:
         return Verdict(False, None, "no answer found")
-    letter = _LETTER.fullmatch(gold)
-    if letter:
-        return _grade_letter(letter[1], found.text, found.how)
-    equal, reason = answers_equal(gold, found.text, timeout)
-    if not equal and found.how in ("box", "last"):
-        several = _last_boxes(gold, completion[-MAX_CHARS:], question)
+    reason = ""
+    for gold in golds:
+        if letter := _LETTER.fullmatch(gold):
+            return _grade_letter(letter[1], found.text, found.how)
+        equal, reason = answers_equal(gold, found.text, timeout)
+        if equal:
+            return Verdict(True, found.text, f"{found.how}: {reason}")
+        several = (
+            _last_boxes(gold, completion[-MAX_CHARS:]) if found.how in ("box", "last") else None
+        )
         if several and answers_equal(gold, several, timeout)[0]:
             return Verdict(True, several, f"{found.how}: several boxes make the list")
-    return Verdict(equal, found.text, f"{found.how}: {reason}")
+    return Verdict(False, found.text, f"{found.how}: {reason}")
 
 
 def _grade_letter(gold: str, answer: str, how: str) -> Verdict:
@@ -103,12 +116,10 @@ def _grade_letter(gold: str, answer: str, how: str) -> Verdict:
     return Verdict(letter == gold, letter, f"{how}: choice")
 
 
-def _last_boxes(gold: str, completion: str, question: str) -> str | None:
-    """The last n boxes as a list, if the gold answer is a bare list of n > 1 and the question may ask for it."""
+def _last_boxes(gold: str, completion: str) -> str | None:
+    """The last n boxes as a list, if the gold answer is a bare list of n > 1."""
     group = as_group(normalise(gold))
     found = [unbox(b) for _, b in boxes(completion)]
     if group is None or group.brackets or not 1 < len(group.items) <= len(found):
-        return None
-    if question and not _ASKS_SEVERAL.search(question):
         return None
     return ", ".join(found[-len(group.items) :])
