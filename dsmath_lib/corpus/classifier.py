@@ -1,0 +1,127 @@
+"""The paper's fastText classifier (section 2.1): is a page of the seed's kind, or a page of the crawl?"""
+
+import os
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+POSITIVE, NEGATIVE = "__label__math", "__label__other"
+_SPLIT = re.compile(r"([\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\w\s])")
+_BATCH = 2_000  # pages per predict call
+
+BROKEN = """fastText is not usable here: {found}.
+The builds fasttext 0.9.3, fasttext-numpy2 and fasttext-community before 0.11.9 train from uninitialised memory, with
+NaN or other results in every run. Install the fixed one alone: pip uninstall -y {others}; pip install
+'fasttext-community>=0.11.9'"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """fastText settings. The paper gives dim 256, lr 0.1, 3-grams, min count 3, 3 epochs; the rest is ours."""
+
+    dim: int
+    lr: float
+    word_ngrams: int
+    min_count: int
+    epochs: int
+    bucket: int  # rows for hashed n-grams; memory is 4 * dim * (words + bucket) bytes
+    threads: int  # 1 is bit-reproducible, more are not
+    seed: int
+
+
+def load_fasttext() -> Any:
+    """The ``fasttext`` module of a build that initialises its whole input matrix.
+
+    Raises:
+        ImportError: no build, or a broken one, is installed; says which and what to do.
+    """
+    others = [
+        n
+        for n in ("fasttext", "fasttext-wheel", "fasttext-numpy2", "fasttext-numpy2-wheel")
+        if _version(n)
+    ]
+    version = _version("fasttext-community")
+    if version is None or _numbers(version) < (0, 11, 9) or others:
+        found = ", ".join(
+            f"{n} {_version(n)}" for n in [*others, "fasttext-community"] if _version(n)
+        )
+        raise ImportError(
+            BROKEN.format(found=found or "not installed", others=" ".join(others) or "fasttext")
+        )
+    import fasttext
+
+    return fasttext
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(x) for x in re.findall(r"\d+", version)[:3])
+
+
+def one_line(text: str) -> str:
+    """Text as fastText reads it: one line, lower case, punctuation and CJK characters as words of their own.
+
+    Our choice: the paper does not state its normalisation. fastText splits at spaces alone, so without it a Chinese
+    page would be a few very long words.
+    """
+    return " ".join(_SPLIT.sub(r" \1 ", text.lower()).split()).replace("__label__", "label")
+
+
+def train(
+    positives: Sequence[str], negatives: Sequence[str], settings: Settings, folder: Path
+) -> Any:
+    """Train on lines made by ``one_line``; the order is a shuffle that depends on the seed alone.
+
+    Raises:
+        ValueError: one of the classes is empty.
+    """
+    if not positives or not negatives:
+        raise ValueError(
+            f"the classifier needs both classes: {len(positives)} positives, {len(negatives)} negatives"
+        )
+    rows = [f"{POSITIVE} {t}" for t in positives] + [f"{NEGATIVE} {t}" for t in negatives]
+    random.Random(settings.seed).shuffle(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"train-{os.getpid()}.txt"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    try:
+        return load_fasttext().train_supervised(
+            input=str(path),
+            dim=settings.dim,
+            lr=settings.lr,
+            wordNgrams=settings.word_ngrams,
+            minCount=settings.min_count,
+            epoch=settings.epochs,
+            bucket=settings.bucket,
+            thread=settings.threads,
+            seed=settings.seed,
+            verbose=0,
+        )
+    finally:
+        path.unlink()
+
+
+def score(model: Any, lines: Sequence[str]) -> np.ndarray:
+    """P(math) of each line, shape (n,), float64 in [0, 1]. A line without a known word gets 0.5."""
+    out = np.full(len(lines), 0.5)
+    for start in range(0, len(lines), _BATCH):
+        labels, probs = model.predict(list(lines[start : start + _BATCH]), k=2)
+        for i, (names, p) in enumerate(zip(labels, probs, strict=True), start):
+            for name, value in zip(names, p, strict=True):
+                if name == POSITIVE:
+                    out[i] = min(
+                        max(float(value), 0.0), 1.0
+                    )  # fastText's softmax can exceed 1 a little
+    return out

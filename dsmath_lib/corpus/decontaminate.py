@@ -1,0 +1,206 @@
+"""Remove benchmark questions from a corpus (section 2.1): 10-grams, and short texts as a whole.
+
+One function makes the grams of benchmarks and pages, so a benchmark text always finds itself. The paper does not say
+what a gram is: here a word, a number, an operator sign or one CJK character.
+"""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dsmath_lib.records import Document
+
+_DASHES = dict.fromkeys(map(ord, "\u2212\u2010\u2011\ufe63"), "-")
+_SIGNS = str.maketrans(
+    {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_LATEX = (  # light normalisation: variants of one formula give the same grams
+    (re.compile(r"\\[dtc]frac(?![a-z])"), r"\\frac"),
+    (
+        re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|big[lr]?|bigg[lr]?)(?![a-z])"),
+        " ",
+    ),
+    (re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|mbox)(?![a-z])"), " "),
+    (re.compile(r"\\(?:times|cdot|ast)(?![a-z])"), " * "),
+    (re.compile(r"\\div(?![a-z])"), " / "),
+    (re.compile(r"\\leq?(?![a-z])"), " < "),
+    (re.compile(r"\\geq?(?![a-z])"), " > "),
+    (re.compile(r"\\(?:quad|qquad|,|;|!|:| )(?![a-z])"), " "),
+    (re.compile(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))"), ""),  # 1,000 and 1{,}000
+    (re.compile(r"\*\*"), " "),  # Markdown bold
+)
+_GRAM = re.compile(
+    r"\d+(?:\.\d+)?"
+    r"|[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
+    r"|[^\W\d_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+"
+    r"|(?<![^\W\d_])-|-(?![^\W\d_])"  # a minus sign, not a hyphen inside a word
+    r"|[+*/=<>^%]"
+)
+_SEP = "\x1f"  # cannot be inside a gram
+
+
+def grams(text: str) -> list[str]:
+    """The grams of a text, the same for benchmarks and pages.
+
+    NFKC (full width, ligatures), case folding, light LaTeX normalisation; words, numbers, operator signs and single CJK
+    characters stay, punctuation, brackets and ``$`` go. Lines never join, so ``grams(a + "\\n" + b) == grams(a) + grams(b)``.
+    """
+    out: list[str] = []
+    for line in text.splitlines():
+        line = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", line).casefold())
+        line = _INVISIBLE.sub("", line.translate(_DASHES).translate(_SIGNS))
+        for pattern, by in _LATEX:
+            line = pattern.sub(by, line)
+        out.extend(_GRAM.findall(line))
+    return out
+
+
+@dataclass(frozen=True)
+class BenchmarkText:
+    """One text of a benchmark: a question, an answer or an option."""
+
+    benchmark: str
+    id: str
+    text: str
+
+
+@dataclass
+class Index:
+    """What pages are searched for. ``long``: n-gram -> items; ``short``: length -> whole text -> items."""
+
+    n: int
+    long: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    short: dict[int, dict[str, set[tuple[str, str]]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    uncovered: list[BenchmarkText] = field(default_factory=list)
+    items: Counter = field(default_factory=Counter)
+
+
+def build_index(texts: Iterable[BenchmarkText], *, n: int = 10, min_grams: int = 3) -> Index:
+    """Index benchmark texts by the paper's two rules; texts under ``min_grams`` are listed as not covered."""
+    index = Index(n)
+    for t in texts:
+        g = grams(t.text)
+        index.items[t.benchmark] += 1
+        if len(g) < min_grams:
+            index.uncovered.append(t)
+        elif len(g) < n:
+            index.short[len(g)].setdefault(_SEP.join(g), set()).add((t.benchmark, t.id))
+        else:
+            for i in range(len(g) - n + 1):
+                index.long[_SEP.join(g[i : i + n])].add((t.benchmark, t.id))
+    return index
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Grams ``start:end`` of a page equal benchmark text; ``items`` are (benchmark, id)."""
+
+    start: int
+    end: int
+    gram: str
+    items: tuple[tuple[str, str], ...]
+
+
+def find_hits(page: Sequence[str], index: Index) -> list[Hit]:
+    """All places where a page's grams match the index, in order."""
+    out = []
+    for length, table in [(index.n, index.long), *sorted(index.short.items())]:
+        for i in range(len(page) - length + 1):
+            key = _SEP.join(page[i : i + length])
+            if key in table:
+                out.append(Hit(i, i + length, key.replace(_SEP, " "), tuple(sorted(table[key]))))
+    return sorted(out, key=lambda h: (h.start, h.end))
+
+
+@dataclass
+class Report:
+    """What was removed and why. ``grams``: literal gram -> pages it was found in."""
+
+    pages: int = 0
+    removed: list[str] = field(
+        default_factory=list
+    )  # addresses of pages removed, or cut in segment mode
+    segments: int = 0
+    grams: Counter = field(default_factory=Counter)
+    items_hit: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    pages_hit: Counter = field(default_factory=Counter)
+    index: Index = field(default_factory=lambda: Index(10))
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row per benchmark: items, items found in pages, pages hit, items the rules do not cover."""
+        missed = Counter(t.benchmark for t in self.index.uncovered)
+        return [
+            {"benchmark": b, "items": n, "items_hit": len(self.items_hit[b]), "pages": self.pages_hit[b],
+             "not_covered": missed[b]}
+            for b, n in sorted(self.index.items.items())
+        ]  # fmt: skip
+
+    def as_json(self, top: int = 50) -> dict[str, object]:
+        """The report as plain data, with the most frequent literal grams."""
+        return {
+            "pages": self.pages,
+            "pages_removed": len(self.removed),
+            "share": len(self.removed) / self.pages if self.pages else 0.0,
+            "segments_removed": self.segments,
+            "benchmarks": self.rows(),
+            "grams": [{"gram": g, "pages": n} for g, n in self.grams.most_common(top)],
+            "not_covered": [
+                {"benchmark": t.benchmark, "id": t.id, "text": t.text[:80]}
+                for t in self.index.uncovered
+            ],
+            "removed": self.removed,
+        }
+
+
+def decontaminate(
+    docs: Iterable[Document],
+    index: Index,
+    report: Report,
+    *,
+    mode: str = "page",
+    common: frozenset[str] = frozenset(),
+) -> Iterator[Document]:
+    """Documents without benchmark text.
+
+    Args:
+        mode: ``page`` drops a page that has a hit ("filter out web pages"); ``segment`` drops the paragraphs a hit
+            touches ("any text segment … is removed"). The paper says both.
+        common: grams to let pass, e.g. those found in very many pages; none in the paper.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    if mode not in ("page", "segment"):
+        raise ValueError(f"mode must be 'page' or 'segment', not {mode!r}")
+    report.index = index
+    for doc in docs:
+        report.pages += 1
+        parts = re.split(r"(\n\s*\n)", doc.text)
+        part_grams = [grams(p) for p in parts]
+        owner = [i for i, g in enumerate(part_grams) for _ in g]
+        hits = [
+            h for h in find_hits([x for g in part_grams for x in g], index) if h.gram not in common
+        ]
+        if not hits:
+            yield doc
+            continue
+        report.removed.append(doc.url)
+        report.grams.update({h.gram for h in hits})
+        for benchmark in {b for h in hits for b, _ in h.items}:
+            report.pages_hit[benchmark] += 1
+        for h in hits:
+            for benchmark, item in h.items:
+                report.items_hit[benchmark].add(item)
+        if mode == "segment":
+            cut = {i for h in hits for i in range(owner[h.start], owner[h.end - 1] + 1)}
+            report.segments += len({i for i in cut if part_grams[i]})
+            text = re.sub(
+                r"\n{3,}", "\n\n", "".join(p for i, p in enumerate(parts) if i not in cut)
+            ).strip()
+            if text:
+                yield replace(doc, text=text)

@@ -1,0 +1,184 @@
+"""Formulas in running text (patterns M12, M13): which delimiters a page declares, and where they stand.
+
+Money stays money: ``$`` delimits a formula where the page says so (its MathJax or KaTeX configuration);
+elsewhere the body must look like TeX.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_FORMULA = 8_000  # characters; a longer body is text between two unrelated delimiters
+_ENVIRONMENTS = (
+    "align|aligned|alignat|eqnarray|equation|gather|multline|flalign|array|matrix|pmatrix|cases|split|"
+    "math|displaymath"
+)
+_PAIR = re.compile(r"""\[\s*(["'])([^"'\s]{1,12})\1\s*,\s*(["'])([^"'\s]{1,12})\3\s*\]""")
+_KATEX = re.compile(
+    r"""left["']?\s*:\s*(["'])(.{1,12}?)\1\s*,\s*["']?right["']?\s*:\s*(["'])(.{1,12}?)\3"""
+    r"""\s*(?:,\s*["']?display["']?\s*:\s*(true|false|!0|!1))?"""
+)
+_TEX = re.compile(r"\\[A-Za-z]{2,}|[\^_]\s*[{\\A-Za-z0-9]|\\[{}|,;!]")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_PROSE = re.compile(
+    r"^\s*\d[\d.,]*\s*(?:[A-Za-z]{2,}|[-–—+/]?\s*$)|^\s*\d[\d.,]*[KkMmBb]?\b[^=+*^_<>\\]*\s$"
+)
+
+
+@dataclass(frozen=True)
+class Delimiter:
+    """One pair of marks. ``declared``: the page names it, so its body needs no TeX look."""
+
+    left: str
+    right: str
+    display: bool
+    declared: bool = False
+
+
+_DEFAULT = (
+    Delimiter("$$", "$$", True),
+    Delimiter("\\[", "\\]", True),
+    Delimiter("\\(", "\\)", False),
+    Delimiter("$", "$", False),
+    *(Delimiter(f"[{t}]", f"[/{t}]", False, True) for t in ("tex", "itex", "math", "latex")),
+    Delimiter("<math>", "</math>", False, True),
+)
+
+
+def page_delimiters(scripts: Iterable[str], host: str = "") -> tuple[Delimiter, ...]:
+    """The delimiters of a page: TeX's own, and what its scripts declare (MathJax 2 and 3, KaTeX).
+
+    Args:
+        scripts: the texts of the page's ``<script>`` elements.
+        host: Stack Exchange sites take ``$`` although archived copies may lack the script.
+    """
+    found: dict[str, Delimiter] = {}
+    loaded = False
+    for text in scripts:
+        lower = text[:200_000].lower()
+        if "mathjax" not in lower and "katex" not in lower and "delimiters" not in lower:
+            continue
+        loaded = True
+        for key, display in (("inlineMath", False), ("displayMath", True)):
+            for m in re.finditer(key, text):
+                block = _before_next_key(text[m.end() : m.end() + 400])
+                for _, left, _, right in _PAIR.findall(block):
+                    left, right = _unescape(left), _unescape(right)
+                    found.setdefault(left, Delimiter(left, right, display, True))
+        for _, left, _, right, display in _KATEX.findall(text[:200_000]):
+            left, right = _unescape(left), _unescape(right)
+            shown = display in ("true", "!0") if display else left in ("$$", "\\[")
+            found.setdefault(left, Delimiter(left, right, shown, True))
+    if host.endswith(("stackexchange.com", "mathoverflow.net")):
+        found.setdefault("$", Delimiter("$", "$", False, True))
+        found.setdefault("$$", Delimiter("$$", "$$", True, True))
+    for d in _DEFAULT:
+        own = loaded and d.left in ("$$", "\\[", "\\(")  # MathJax's defaults
+        found.setdefault(d.left, Delimiter(d.left, d.right, d.display, d.declared or own))
+    return tuple(sorted(found.values(), key=lambda d: -len(d.left)))
+
+
+def _before_next_key(block: str) -> str:
+    """A configuration value ends where the next ``name:`` begins."""
+    m = re.search(r"[,{]\s*[\"']?[A-Za-z]{3,}[\"']?\s*:", block)
+    return block[: m.start()] if m else block
+
+
+def _unescape(mark: str) -> str:
+    """JavaScript string to text: any run of backslashes is one."""
+    return re.sub(r"\\+", r"\\", mark)
+
+
+def looks_like_tex(body: str) -> bool:
+    """Does an undeclared body read as a formula? A command, a script, or symbols without words."""
+    if _TEX.search(body):
+        return True
+    return len(body) <= 60 and bool(re.search(r"[=<>+*]", body)) and not _WORD.search(body)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A formula in a text: characters ``start:end``, its LaTeX and its form."""
+
+    start: int
+    end: int
+    latex: str
+    display: bool
+
+
+class Scanner:
+    """Finds formulas between a page's delimiters, in time linear in the text."""
+
+    def __init__(self, delimiters: tuple[Delimiter, ...]):
+        self.by_left = {d.left: d for d in delimiters}
+        marks = "|".join(re.escape(d.left) for d in delimiters)
+        self._open = re.compile(rf"(?<!\\)(?:{marks}|\\begin\{{(?P<env>(?:{_ENVIRONMENTS})\*?)\}})")
+        self._needles = sorted({d.left[:2] for d in delimiters} | {"\\begin{"})
+
+    def may_hold(self, text: str) -> bool:
+        """A cheap test that no formula is missed by skipping this text."""
+        return any(n in text for n in self._needles)
+
+    def unclosed(self, text: str) -> bool:
+        """Does a display formula open here and not close? (Its rest stands behind a ``<br>``.)"""
+        ends = (("\\[", "\\]"), ("\\(", "\\)"))
+        if any(text.rfind(a) > text.rfind(b) for a, b in ends) or text.count("$$") % 2:
+            return True
+        return text.count("\\begin{") > text.count("\\end{")
+
+    def find(self, text: str) -> list[Found]:
+        """All formulas, left to right, not overlapping."""
+        out: list[Found] = []
+        closers: dict[str, int] = {}  # right mark -> where it stands next (len(text): nowhere)
+        pos = 0
+        while m := self._open.search(text, pos):
+            env = m["env"]
+            right = f"\\end{{{env}}}" if env else self.by_left[m[0]].right
+            end = _next(text, right, m.end(), closers)
+            d = None if env else self.by_left[m[0]]
+            body = text[m.end() : end]
+            if (
+                end >= len(text)
+                or len(body) > MAX_FORMULA
+                or not (env or _accept(d, body, text, end))
+            ):
+                pos = m.end()
+                continue
+            stop = end + len(right)
+            latex = text[m.start() : stop] if env else body
+            out.append(Found(m.start(), stop, latex, d is None or d.display))
+            pos = stop
+        return out
+
+
+def _next(text: str, mark: str, start: int, known: dict[str, int]) -> int:
+    """The next unescaped ``mark`` at or after ``start``; remembered, so a page of openers stays linear."""
+    at = known.get(mark, -1)
+    if at < start:
+        at = text.find(mark, start)
+        while (
+            at > 0
+            and mark[0] == "$"
+            and (text[at - 1] == "\\" or (mark == "$" and _double(text, at)))
+        ):
+            at = text.find(mark, at + 1 + (text[at - 1] != "\\"))
+        at = len(text) if at < 0 else at
+        known[mark] = at
+    return at
+
+
+def _double(text: str, at: int) -> bool:
+    return text[at : at + 2] == "$$"
+
+
+def _accept(d: Delimiter, body: str, text: str, end: int) -> bool:
+    if not body.strip():
+        return False
+    if d.left != "$":
+        return d.declared or looks_like_tex(body) or (d.left in ("\\(", "\\[") and len(body) < 60)
+    if not _TEX.search(body) and _PROSE.search(body):
+        return False  # "$5 and $7"
+    if d.declared:
+        return True
+    tight = not body[0].isspace() and not body[-1].isspace()
+    return tight and not text[end + 1 : end + 2].isdigit() and looks_like_tex(body)

@@ -1,0 +1,249 @@
+"""Where pages keep their LaTeX: patterns M1–M17 as a table of selectors and readers.
+
+Each row finds nodes and reads one formula from each. ``extract.py`` replaces the node, with its glyph twins, by one
+mark, so a formula comes out exactly once.
+"""
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote, unquote_plus
+
+from selectolax.lexbor import LexborNode
+
+from dsmath_lib.corpus import asciimath, mathml
+from dsmath_lib.corpus.delimiters import MAX_FORMULA, looks_like_tex
+
+Reader = Callable[[LexborNode], tuple[str, bool] | None]  # -> (LaTeX, display) or None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``needle``: a cheap lower-case test on the page before its selector is tried."""
+
+    id: str
+    needle: str
+    selector: str
+    read: Reader
+
+
+# Elements that hold one formula and its renderings only; the mark replaces the outermost of them.
+WRAPPERS = frozenset(
+    "mwe-math-element katex katex-display katex-mathml katex--inline katex--display MathJax MathJax_Display "
+    "MathJax_SVG MathJax_SVG_Display MathJax_CHTML MJXc-display mjx-chtml mjpage mjpage__block MJX_Assistive_MathML "
+    "mwe-math-mathml-inline mwe-math-mathml-display mwe-math-mathml-a11y texhtml ltx_Math ltx_DisplayMath".split()
+)
+TWINS = re.compile(
+    r"^(MathJax|MJX|mjx-)"
+)  # renderings that stand beside a <script type="math/tex">
+_DISPLAY = frozenset(
+    "katex-display katex--display MathJax_Display MathJax_SVG_Display MJXc-display mjpage__block ltx_DisplayMath "
+    "mwe-math-mathml-display mwe-math-fallback-image-display".split()
+)
+
+
+def classes(node: LexborNode) -> set[str]:
+    """The class names of a node."""
+    return set((node.attributes.get("class") or "").split())
+
+
+def is_display(node: LexborNode) -> bool:
+    """Does the node's own markup say display form?"""
+    a = node.attributes
+    return (
+        a.get("display") in ("block", "true")
+        or "block" in a
+        or a.get("mode") == "display"
+        or a.get("data-display") in ("true", "block")
+        or bool(classes(node) & _DISPLAY)
+    )
+
+
+_STYLE = re.compile(r"^\{\s*\\(?:displaystyle|textstyle)\s*(?![a-zA-Z])(.*)\}$", re.S)
+_DELIMITED = [
+    ("\\(", "\\)", False),
+    ("\\[", "\\]", True),
+    ("$$", "$$", True),
+    ("$", "$", False),
+    ("#", "#", False),
+]
+
+
+def undelimit(text: str) -> tuple[str, bool | None]:
+    """Strip one pair of delimiters round the whole text; the second value is their form, None if there were none."""
+    t = text.strip()
+    for left, right, display in _DELIMITED:
+        if t.startswith(left) and t.endswith(right) and len(t) > len(left) + len(right):
+            return t[len(left) : -len(right)].strip(), display
+    return t, None
+
+
+def clean(latex: str) -> str:
+    """One line of LaTeX without wrappers that carry no mathematics; empty if too long or nothing is left."""
+    if len(latex) > MAX_FORMULA:
+        return ""
+    latex = re.sub(r"^\s*%?\s*<!\[CDATA\[|%?\s*\]\]>\s*$", "", latex)
+    latex = " ".join(undelimit(latex)[0].split())
+    while m := _STYLE.match(latex):
+        if not _balanced(m[1]):
+            break
+        latex = m[1].strip()
+    latex = re.sub(r"\\(?:text)?color\{[^{}]*\}", "", latex)
+    if (len(latex) - len(latex.rstrip("\\"))) % 2:
+        latex = latex[:-1]  # a lone backslash would escape our closing $
+    return latex.strip()
+
+
+def _balanced(s: str) -> bool:
+    depth = 0
+    for m in re.finditer(r"\\.|[{}]", s):
+        depth += {"{": 1, "}": -1}.get(m[0], 0)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+# -- readers ---------------------------------------------------------------------------------------------------------
+def _script_tex(node: LexborNode) -> tuple[str, bool]:
+    kind = (node.attributes.get("type") or "").lower()
+    text = html.unescape(node.text())
+    if "asciimath" in kind:
+        return asciimath.to_latex(text), False
+    return text, "mode=display" in kind.replace(" ", "")
+
+
+def _math(node: LexborNode) -> tuple[str, bool] | None:
+    note = next(
+        (
+            a
+            for a in node.css("annotation")
+            if "tex" in (a.attributes.get("encoding") or "").lower()
+        ),
+        None,
+    )
+    a = node.attributes
+    latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
+    if not latex.strip():
+        latex = mathml.to_latex(node)
+    return (latex, is_display(node)) if latex.strip() else None
+
+
+def _aria(node: LexborNode) -> tuple[str, bool] | None:
+    label = node.attributes.get("aria-label") or ""
+    return (label, is_display(node)) if label.strip() else None
+
+
+def _text(node: LexborNode) -> tuple[str, bool] | None:
+    """Element text is LaTeX, with or without its own delimiters."""
+    body, form = undelimit(node.text())
+    known = node.tag in ("d-math", "dt-math", "mathjax", "tex-math") or "wp-katex-eq" in classes(
+        node
+    )
+    if not body or (form is None and not known and not looks_like_tex(body)):
+        return None
+    display = is_display(node) or (
+        node.tag == "div" or "display" in classes(node) if form is None else form
+    )
+    return body, display
+
+
+_DATA = (
+    "data-expr",
+    "data-latex",
+    "data-tex",
+    "data-math",
+    "data-formula",
+    "data-equation-content",
+    "data-value",
+)
+
+
+def _data(node: LexborNode) -> tuple[str, bool] | None:
+    a = node.attributes
+    value = next((a[k] for k in _DATA if a.get(k)), "") or (a.get("aria-label") or "")
+    return (
+        (unquote(value) if "%5C" in value else value, is_display(node)) if value.strip() else None
+    )
+
+
+_IMAGE_URLS = (  # (what the address holds before the formula, does "+" stand for a space there)
+    (re.compile(r"latex\.php\?(?:[^#]*?&)?latex=", re.I), True),
+    (re.compile(r"[?&]cht=tx&(?:[^#]*?&)?chl=", re.I), True),
+    (re.compile(r"zhihu\.com/equation\?tex=", re.I), True),
+    (re.compile(r"codecogs\.com/[^?#]*\?", re.I), False),
+    (re.compile(r"(?:mimetex|mathtex)\.cgi\?", re.I), False),
+)
+_NOISE = re.compile(
+    r"\\(?:inline|dpi\{\d+\}|bg_\w+|fn_\w+|(?:tiny|small|large|Large|LARGE|huge)(?![a-zA-Z]))"
+)
+_IMAGE_CLASSES = {
+    "latex",
+    "tex",
+    "math",
+    "mathtex",
+    "x-ck12-math",
+    "ee_img",
+    "mwe-math-fallback-image-inline",
+}
+
+
+def _image(node: LexborNode) -> tuple[str, bool] | None:
+    a = node.attributes
+    alt, src, names = (a.get("alt") or "").strip(), a.get("src") or "", classes(node)
+    display = is_display(node) or "x-ck12-block-math" in names
+    if any(a.get(k) for k in ("data-formula", "data-latex")):
+        return a.get("data-formula") or a["data-latex"], display
+    if any(n.startswith("x-ck12") for n in names):
+        return (unquote(alt), display) if alt else None
+    for pattern, plus in _IMAGE_URLS:
+        if m := pattern.search(src):
+            if alt and looks_like_tex(alt):
+                return alt, display
+            rest = src[m.end() :].split("&bg=")[0].split("&fg=")[0]
+            body = unquote_plus(rest) if plus else unquote(rest).replace("&space;", " ")
+            return _NOISE.sub("", body), display
+    body, form = undelimit(alt)
+    if body and (
+        form is not None
+        or (names & (_IMAGE_CLASSES | _DISPLAY) and looks_like_tex(body + "=" * (" " not in body)))
+    ):
+        return body, display or bool(form)
+    return None
+
+
+def _texhtml(node: LexborNode) -> tuple[str, bool] | None:
+    """Wikipedia's HTML formulas: italics, ``sub``, ``sup``."""
+    return html_math(node), False
+
+
+def html_math(node: LexborNode) -> str:
+    """LaTeX of simple HTML mathematics (pattern M16)."""
+    out = []
+    for kid in node.iter(include_text=True):
+        if kid.tag == "-text":
+            out.append(mathml.symbol(kid.text_content or ""))
+        elif kid.tag in ("sup", "sub"):
+            out.append(
+                ("^" if kid.tag == "sup" else "_") + "{" + mathml.symbol(kid.text().strip()) + "}"
+            )
+        else:
+            out.append(mathml.symbol(kid.text()))
+    return "".join(out)
+
+
+PATTERNS = (
+    Pattern("M1-M3", "math/", 'script[type^="math/"]', _script_tex),
+    Pattern("M4-M8", "<math", "math", _math),
+    Pattern("M10", "mjx-math", ".mjx-math[aria-label]", _aria),
+    Pattern("M17", "data-", '[data-expr].tex, .ql-formula, span[data-latex], div[data-latex], span[data-tex], '
+            'span[data-math], [data-equation-content]', _data),
+    Pattern("M15", "d-math", "d-math", _text),
+    Pattern("M15", "dt-math", "dt-math", _text),
+    Pattern("M15", "<mathjax", "mathjax", _text),
+    Pattern("M15", "math notranslate", ".math.notranslate", _text),
+    Pattern("M15", 'class="math', "span.math, div.math", _text),
+    Pattern("M14", "wp-katex-eq", ".wp-katex-eq", _text),
+    Pattern("M11", "<img", "img", _image),
+    Pattern("M16", "texhtml", ".texhtml", _texhtml),
+)  # fmt: skip

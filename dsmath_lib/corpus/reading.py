@@ -1,0 +1,207 @@
+"""Pages from WARC and WET files, HTML files and JSONL. A broken record is counted by reason, never fatal."""
+
+import gzip
+import html
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+
+from dsmath_lib.records import Document, Page
+
+_WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
+_JSONL = (".jsonl", ".jsonl.gz")
+_HTML = (".html", ".htm", ".xhtml")
+_HTML_TYPES = {"text/html", "application/xhtml+xml", "application/xhtml"}
+_CANONICAL = re.compile(r"<link[^>]+rel=[\"']?canonical[\"']?[^>]*>", re.I)
+_OG_URL = re.compile(r"<meta[^>]+property=[\"']?og:url[\"']?[^>]*>", re.I)
+_ADDRESS = re.compile(r"(?:href|content)=[\"']?(https?://[^\"'\s>]+)", re.I)
+
+
+def find_files(patterns: Iterable[str], folder: Path) -> list[Path]:
+    """Files that match the glob patterns below ``folder``, each once, sorted inside a pattern.
+
+    Raises:
+        FileNotFoundError: a pattern matches nothing; names it and the folder.
+    """
+    out: dict[Path, None] = {}
+    for pattern in patterns:
+        hits = [p for p in sorted(folder.glob(pattern)) if p.is_file()]
+        if not hits:
+            raise FileNotFoundError(f"no file matches '{pattern}' below {folder}")
+        out.update(dict.fromkeys(hits))
+    return list(out)
+
+
+def read(path: Path, counts: Counter, *, max_bytes: int = 1_000_000) -> Iterator[Page | Document]:
+    """Everything usable in one file, by its suffix: pages, or documents where the file holds plain text.
+
+    Args:
+        counts: gets one count per record and reason (``"read: pages"``, ``"skipped: not HTML"`` …).
+        max_bytes: a larger page is skipped.
+    """
+    name = path.name.lower()
+    try:
+        if name.endswith(_WARC):
+            yield from read_warc(path, counts, max_bytes=max_bytes)
+        elif name.endswith(_JSONL):
+            yield from read_jsonl(path, counts, max_bytes=max_bytes)
+        elif name.endswith(_HTML):
+            yield from read_html(path, counts, max_bytes=max_bytes)
+        else:
+            counts["skipped: unknown kind of file"] += 1
+    except (OSError, EOFError) as err:
+        counts[f"file ended early: {type(err).__name__}"] += 1
+
+
+def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
+    """HTML responses of a WARC file and conversion records of a WET file, compressed or not.
+
+    Lenient mode goes on after malformed records, where the default stops without a word. Bodies are unpacked here and
+    not by fastwarc, which gives up a whole file when a page says gzip and is not.
+    """
+    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
+    records = iter(
+        ArchiveIterator(str(path), record_types=kinds, quirks_mode=True, auto_decode="transfer")
+    )
+    while True:
+        try:
+            record = next(records, None)
+        except (
+            Exception
+        ) as err:  # fastwarc raises OSError, ValueError and its own errors on broken files
+            counts[f"file ended early: {type(err).__name__}"] += 1
+            return
+        if record is None:
+            return
+        try:
+            item = _record(record, counts, max_bytes)
+        except Exception as err:  # a damaged body; the next record may be whole
+            counts[f"skipped: damaged record ({type(err).__name__})"] += 1
+            continue
+        if item is not None:
+            counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
+            yield item
+
+
+def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
+    url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
+    if not url.startswith(("http://", "https://")):
+        counts["skipped: no web address"] += 1
+        return None
+    if record.record_type == WarcRecordType.conversion:
+        data = record.reader.read(max_bytes + 1)
+        text = _text_or_count(data, counts, max_bytes, "utf-8")
+        return Document(url, text) if text else None
+    charset = None
+    if record.is_http:
+        if record.http_headers is None or (record.http_headers.status_code or 200) != 200:
+            counts["skipped: status not 200"] += 1
+            return None
+        charset = record.http_charset
+    data = record.reader.read(max_bytes + 1)
+    if record.is_http and len(data) <= max_bytes:
+        data = unpack(data, record.http_headers.get("Content-Encoding") or "", max_bytes)
+    kind = (record.http_content_type or "").split(";")[0].strip().lower()
+    if not (kind in _HTML_TYPES or (not kind and looks_like_html(data))):
+        counts["skipped: not HTML"] += 1
+        return None
+    text = _text_or_count(data, counts, max_bytes, charset)
+    return Page(url, text) if text else None
+
+
+def unpack(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Undo gzip or deflate, at most ``max_bytes + 1`` bytes out; data of another kind come back as they are."""
+    if "gzip" not in encoding.lower() and "deflate" not in encoding.lower():
+        return data
+    for wbits in (47, -15):  # gzip or zlib by its header; raw deflate
+        try:
+            return zlib.decompressobj(wbits).decompress(data, max_bytes + 1) or data
+        except zlib.error:
+            continue
+    return data
+
+
+def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
+    """One HTML file; its address is the one it declares, else ``file:`` and its name."""
+    with path.open("rb") as f:
+        data = f.read(max_bytes + 1)
+    if data.strip() and not looks_like_html(data):
+        counts["skipped: not HTML"] += 1
+        return
+    text = _text_or_count(data, counts, max_bytes, None)
+    if text:
+        counts["read: pages"] += 1
+        yield Page(declared_url(text) or f"file:///{path.parent.name}/{path.name}", text)
+
+
+def read_jsonl(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
+    """Rows with ``url`` and ``html`` (a page) or ``text`` (a document), one per line, ``.gz`` or not."""
+    with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
+        for line in iter(lambda: f.readline(4 * max_bytes), b""):
+            try:
+                row = json.loads(line)
+                url, body = str(row.get("url", "")), row.get("html", row.get("text"))
+            except (ValueError, AttributeError):
+                counts["skipped: line is not a JSON object"] += 1
+                continue
+            if not isinstance(body, str) or not body.strip():
+                counts["skipped: empty"] += 1
+            elif len(body) > max_bytes:
+                counts["skipped: over the size bound"] += 1
+            elif "html" in row:
+                counts["read: pages"] += 1
+                yield Page(url, body)
+            else:
+                counts["read: documents"] += 1
+                yield Document(url, body, str(row.get("lang", "")))
+
+
+def looks_like_html(data: bytes) -> bool:
+    """A tag among the first 2,000 bytes, and no NUL bytes as binary files have (UTF-16 marks itself)."""
+    head = data[:2000]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return b"<" in head and head.count(b"\0") < 4 and bool(re.search(rb"<\s*(!|\?|[a-zA-Z])", head))
+
+
+def decode(data: bytes, charset: str | None = None) -> str:
+    """Bytes to text: UTF-8 if they are, else the declared charset, else the detected one. Never raises.
+
+    UTF-8 goes first: bytes that decode as UTF-8 by chance are very rare, wrong declarations are not.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return bytes_to_str(data, charset or detect_encoding(data, from_html_meta=True))
+    except (LookupError, UnicodeError):
+        return bytes_to_str(data, detect_encoding(data))
+
+
+def declared_url(text: str) -> str:
+    """The address a page gives itself (``rel=canonical``, else ``og:url``); empty if it gives none."""
+    for tag in (_CANONICAL.search(text, 0, 200_000), _OG_URL.search(text, 0, 200_000)):
+        if tag and (m := _ADDRESS.search(tag[0])):
+            return html.unescape(m[1])
+    return ""
+
+
+def _text_or_count(data: bytes, counts: Counter, max_bytes: int, charset: str | None) -> str:
+    if len(data) > max_bytes:
+        counts["skipped: over the size bound"] += 1
+        return ""
+    if not data.strip():
+        counts["skipped: empty"] += 1
+        return ""
+    text = decode(data, charset)
+    if text.count("\ufffd") > 0.05 * len(text):
+        counts["skipped: text of no known charset"] += 1
+        return ""
+    return text

@@ -1,0 +1,67 @@
+"""Addresses: one canonical form per page, exact duplicates, and the domain of a page."""
+
+import hashlib
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+_TRACKING = re.compile(
+    r"^(utm_\w+|fbclid|gclid|msclkid|mc_[ce]id|ref|sessionid|sid|phpsessid|jsessionid)$", re.I
+)
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.I)
+T = TypeVar("T")
+
+
+def canonical(url: str) -> str:
+    """One form for addresses that show the same page.
+
+    Scheme, ``www.``, default port, fragment, tracking parameters, parameter order, ``index.html`` and a closing slash
+    make no difference. An address that cannot be parsed is returned stripped.
+    """
+    url = url.strip()
+    try:
+        parts = urlsplit(url if "://" in url else "http://" + url)
+        name = (parts.hostname or "").lower().removeprefix("www.").rstrip(".")
+        port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+        query = [
+            (k, v)
+            for k, v in parse_qsl(parts.query, keep_blank_values=True)
+            if not _TRACKING.match(k)
+        ]
+    except ValueError:
+        return url
+    path = quote(
+        unquote(re.sub(r";jsessionid=[^/?]*", "", parts.path, flags=re.I)),
+        safe="/:@!$&'()*+,;=~-._",
+    )
+    path = _INDEX.sub("/", posixpath.normpath(path) if path else "/")
+    path = path.rstrip("/")
+    return f"{name}{port}{path}" + (f"?{urlencode(sorted(query))}" if query else "")
+
+
+def host(url: str) -> str:
+    """The paper's "base URL": the host without ``www.`` (its example: mathoverflow.net). Empty if there is none."""
+    return canonical(url).split("/", 1)[0].split("?", 1)[0].split(":", 1)[0]
+
+
+def url_hash(url: str, salt: str = "") -> int:
+    """Stable 64-bit hash of a canonical address: the same in every process, shard and run."""
+    return int.from_bytes(
+        hashlib.blake2b((salt + canonical(url)).encode(), digest_size=8).digest(), "big"
+    )
+
+
+def unique(records: Iterable[T], counts: Counter, seen: set[int] | None = None) -> Iterator[T]:
+    """Records (with ``.url``) whose canonical address was not seen before. Records without an address all pass."""
+    seen = set() if seen is None else seen
+    for r in records:
+        if r.url:
+            h = url_hash(r.url)
+            if h in seen:
+                counts["duplicate address"] += 1
+                continue
+            seen.add(h)
+        yield r
