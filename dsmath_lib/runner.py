@@ -185,7 +185,7 @@ def _one(job: Job) -> int:
         print(f"{job.stage}: done in {seconds:.0f} s", flush=True)
     else:
         print(
-            f"{job.stage} FAILED after {seconds:.0f} s: {error}. See {page}; "
+            f"{job.stage} FAILED after {seconds:.0f} s: {error}. See {page if page.exists() else job.folder}; "
             "run the same command again to go on: finished stages and checkpoints are kept.",
             file=sys.stderr,
             flush=True,
@@ -240,10 +240,13 @@ def _execute(job: Job) -> tuple[int, str | None]:
                 job.folder / f"{job.stage}.ipynb",
                 parameters=job.params,
                 kernel_name="python3",
+                language="python",
                 cwd=ROOT,
                 log_output=True,
                 progress_bar=False,
                 autosave_cell_every=30,
+                # the kernel's own log repeats what the notebook shows
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 # without it each kernel warns "running over TCP without encryption"
                 config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             )
@@ -315,6 +318,7 @@ def _cell_output(record: logging.LogRecord) -> bool:
     noise = (
         "Input Notebook:",
         "Output Notebook:",
+        "Working directory:",
         "Executing notebook",
         "Executing Cell",
         "Ending Cell",

@@ -219,7 +219,7 @@ class Stage:
         write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in keep))
 
     # -- results ----------------------------------------------------------------------------
-    def done(self, metrics: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
+    def done(self, metrics: Mapping[str, Any], **extra: Any) -> None:
         """Write ``results.json``; the last cell of every notebook calls this and nothing else marks a stage done.
 
         Args:
@@ -240,7 +240,7 @@ class Stage:
         write_atomic(
             self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         )
-        return results
+        print(f"{self.name}: results written")
 
 
 def metrics_digest(results: Mapping[str, Any]) -> str:

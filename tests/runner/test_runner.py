@@ -1,0 +1,196 @@
+"""The chain: done, up to date, failed, killed, resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from dsmath_lib import runner
+from dsmath_lib.stage import lock_folder, unlock_folder
+
+
+def go(chain, *stages, p=()):
+    return runner.run("tiny", stages, p, notebooks=chain.notebooks, params=chain.params)
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_runs_in_order_then_is_up_to_date_then_reacts_to_change(chain, reports, capsys):
+    assert go(chain) == runner.OK
+    out = capsys.readouterr().out
+    assert "hello from the second" in out and "TCP" not in out
+    folder = reports / "tiny"
+    assert read(folder / "01_first/results.json")["metrics"] == {"value": 1.5}
+    assert read(folder / "02_second/results.json")["metrics"] == {"value": 1.75}
+    assert set(read(folder / "results.json")["stages"]) == {"01_first", "02_second"}
+    index = (folder / "index.html").read_text()
+    assert index.count("✓ done") == 2 and "01_first/01_first.html" in index
+    assert (folder / "01_first/01_first.html").exists() and (reports / "assets/tex-svg.js").exists()
+
+    stamp = (folder / "02_second/results.json").stat().st_mtime_ns
+    start = time.monotonic()
+    assert go(chain) == runner.OK
+    assert capsys.readouterr().out.count("up to date") == 2
+    assert time.monotonic() - start < 2
+
+    # words do not count, code does
+    text = (chain.notebooks / "01_first.ipynb").read_text()
+    (chain.notebooks / "01_first.ipynb").write_text(
+        text.replace("cfg.lr * cfg.steps", "cfg.lr*cfg.steps")
+    )
+    assert go(chain) == runner.OK
+    assert (folder / "02_second/results.json").stat().st_mtime_ns == stamp
+
+    # another value runs this stage, and the one that reads it
+    capsys.readouterr()
+    assert go(chain, "01", p=[("steps", "4")]) == runner.OK
+    assert read(folder / "01_first/results.json")["metrics"] == {"value": 2.0}
+    assert "01_first: up to date" not in capsys.readouterr().out
+    assert go(chain, "02") == runner.OK
+    assert read(folder / "02_second/results.json")["metrics"] == {"value": 2.25}
+
+    # results that somebody else wrote are not this run's results
+    (folder / "02_second/results.json").write_text("{}")
+    assert go(chain, "02") == runner.OK
+    assert read(folder / "02_second/results.json")["metrics"] == {"value": 2.25}
+
+
+def failed(chain, reports, capsys, *, contains):
+    assert go(chain) == runner.FAILED
+    err = capsys.readouterr().err.strip().splitlines()[-1]
+    assert err.startswith("01_first FAILED after") and contains in err
+    assert "run the same command again" in err
+    folder = reports / "tiny"
+    assert not (folder / "01_first/results.json").exists()
+    assert not (folder / "02_second").exists()  # the chain stops
+    assert "✗ failed" in (folder / "index.html").read_text()
+    assert (folder / "01_first/01_first.html").exists()
+    return (folder / "01_first/01_first.html").read_text()
+
+
+def test_failing_cell_gives_one_line_and_a_partial_report(chain, reports, capsys):
+    chain.write(
+        "01_first", 'print("this far")', 'raise ValueError("asked to\\nfail")', "stage.done({})"
+    )
+    page = failed(chain, reports, capsys, contains="ValueError: asked to fail")
+    assert "this far" in page and "ValueError" in page
+
+
+def test_results_written_before_a_failure_do_not_count(chain, reports, capsys):
+    chain.write("01_first", 'stage.done({"value": 1})', "1 / 0")
+    failed(chain, reports, capsys, contains="ZeroDivisionError")
+
+
+def test_dead_kernel_is_a_failure(chain, reports, capsys):
+    chain.write("01_first", "import os\nos._exit(0)", "stage.done({})")
+    failed(chain, reports, capsys, contains="process died")
+
+
+def test_sys_exit_is_a_failure(chain, reports, capsys):
+    chain.write("01_first", "import sys\nsys.exit(0)", "stage.done({})")
+    failed(chain, reports, capsys, contains="without its results")
+
+
+LOOP = """
+import time
+path = stage.artifacts / "count.txt"
+done = int(path.read_text()) if path.exists() else 0
+stage.log("start", done)
+for step in range(done, cfg.steps):
+    time.sleep(0.05)
+    path.write_text(str(step + 1))
+(stage.dir / "resumed_from.txt").write_text(str(done))
+"""
+SCRIPT = """
+import sys
+from dsmath_lib import runner
+from dsmath_lib.params import registry
+from pathlib import Path
+registry.STAGES.clear()
+registry.STAGES["01_first"] = registry.Spec("tiny_chain_params:FirstParams")
+root = Path(sys.argv[1])
+sys.exit(runner.run("tiny", ["01"], [tuple(x.split("=")) for x in sys.argv[2:]],
+                    notebooks=root / "notebooks", params=root / "params"))
+"""
+
+
+def start(chain, *args):
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(chain.root), *args],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(path, text, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not (path.exists() and path.read_text() >= text):
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.02)
+
+
+def kill_with_children(process):
+    family = [process, *psutil.Process(process.pid).children(recursive=True)]
+    for one in family:
+        one.kill()
+    process.wait()
+
+
+def test_killed_run_resumes_and_other_parameters_start_anew(chain, reports):
+    chain.write("01_first", LOOP, 'stage.done({"count": int(path.read_text())})')
+    folder = reports / "tiny/01_first"
+
+    def killed(*args):
+        (folder / "artifacts/count.txt").unlink(missing_ok=True)
+        process = start(chain, *args)
+        wait_for(folder / "artifacts/count.txt", "3")
+        kill_with_children(process)
+        assert not (folder / "results.json").exists()
+        assert read(folder / "digest.json")["state"] == "started"
+
+    def finished(*args):
+        process = start(chain, *args)
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+        assert read(folder / "results.json")["metrics"] == {"count": 60}
+        return int((folder / "resumed_from.txt").read_text()), out
+
+    killed("steps=60")
+    resumed_from, out = finished("steps=60")
+    assert resumed_from >= 3 and "going on" in out
+    killed("steps=60", "lr=0.1")
+    resumed_from, out = finished("steps=60", "lr=0.2")
+    assert resumed_from == 0 and "starting anew" in out
+    killed("steps=60")
+    assert finished("steps=60", "resume=false")[0] == 0
+
+
+def test_ctrl_c_keeps_what_was_finished(chain, reports):
+    chain.write("01_first", LOOP, "stage.done({})")
+    process = start(chain, "steps=100")
+    wait_for(reports / "tiny/01_first/artifacts/count.txt", "3")
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == runner.INTERRUPTED, out
+    assert "interrupted" in out and "Traceback" not in out
+    assert (reports / "tiny/01_first/artifacts/count.txt").exists()
+    assert (reports / "tiny/01_first/01_first.html").exists()
+
+
+def test_two_runs_of_one_scale_do_not_meet(chain, reports):
+    held = reports / "tiny/chain"
+    lock_folder(held)
+    try:
+        process = start(chain)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        unlock_folder(held)
+    assert process.returncode != 0 and "another run is writing" in out
