@@ -13,12 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import build_model, load_model
-from dsmath_lib.lm.packing import Example, stream_batch, tokenize_samples
+from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
 from dsmath_lib.params.pretraining import PretrainingParams
-from dsmath_lib.records import Problem, Sample
+from dsmath_lib.records import Problem
 from dsmath_lib.stage import Stage, StageError
 from dsmath_lib.world.problems import cot
 
@@ -66,27 +66,30 @@ def kept_back(row: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Heldout:
-    """Held-out examples: ``solutions`` carries the loss; ``answers`` (same order) only the final answer's tokens.
-
-    ``langs`` names the language of each; ``answers`` is empty when pages, not problems, are held out.
+    """Held-out examples and the language of each. ``answers`` (same order) is where, among the tokens with loss,
+    the final answer lies: ``(start, stop)``; it is empty when pages, not problems, are held out.
     """
 
-    solutions: list[Example]
-    answers: list[Example]
+    examples: list[Example]
+    answers: list[tuple[int, int]]
     langs: list[str]
 
 
 def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Heldout:
-    """Question, then the step-by-step solution; the loss is on the solution, the accuracy on the boxed answer."""
-    solutions, answers = [], []
+    """Question, then the step-by-step solution, which carries the loss. No eos: on a web page text may go on."""
+    texts = []
     for p in problems:
-        text = cot(p)
-        before, _, after = text.rpartition(p.answer + "}")
-        solutions.append(Sample(p.question + "\n", ((text, True),)))
-        parts = ((before, False), (p.answer, True), ("}" + after, False))
-        answers.append(Sample(p.question + "\n", parts))
-    both = [[_without_eos(e) for e in tokenize_samples(tokenizer, s)] for s in (solutions, answers)]
-    return Heldout(*both, [p.lang for p in problems])
+        before, _, after = cot(p).rpartition(p.answer + "}")
+        texts += [p.question + "\n", before, p.answer, "}" + after]
+    ids = encode_many(tokenizer, texts)
+    examples, answers = [], []
+    for question, before, answer, after in zip(*(ids[k::4] for k in range(4)), strict=True):
+        solution = [*before, *answer, *after]
+        prompt = [tokenizer.bos_token_id, *question]
+        trained = [False] * len(prompt) + [True] * len(solution)
+        examples.append(Example((*prompt, *solution), tuple(trained)))
+        answers.append((len(before), len(before) + len(answer)))
+    return Heldout(examples, answers, [p.lang for p in problems])
 
 
 def heldout_pages(
@@ -99,11 +102,6 @@ def heldout_pages(
     return Heldout(examples, [], [r["lang"] for r in rows])
 
 
-def _without_eos(e: Example) -> Example:
-    """In a web page a solution is not the end of the document, so eos is no fair question."""
-    return Example(e.ids[:-1], e.trained[:-1])
-
-
 def heldout_scores(
     model: PreTrainedModel, heldout: Heldout, batch_size: int, dtype: str = "float32"
 ) -> dict[str, np.ndarray]:
@@ -112,11 +110,11 @@ def heldout_scores(
     Both are teacher-forced: the model sees the true text before each token. So ``answer`` is an easier question than
     solving the problem alone.
     """
-    s = score_examples(model, heldout.solutions, batch_size=batch_size, dtype=dtype)
-    out = {"loss": s.nll / s.tokens}
+    s = score_examples(model, heldout.examples, batch_size=batch_size, dtype=dtype)
+    out = {"loss": np.array([x.mean() for x in s.nll])}
     if heldout.answers:
-        a = score_examples(model, heldout.answers, batch_size=batch_size, dtype=dtype)
-        out["answer"] = (a.right == a.tokens).astype(float)
+        spans = zip(s.right, heldout.answers, strict=True)
+        out["answer"] = np.array([float(right[a:b].all()) for right, (a, b) in spans])
     return out
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +46,25 @@ class TrainSettings:
     checkpoint_every: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scores:
-    """Per example, in order, arrays ``(N,)``: summed loss in nats, targets, targets predicted right."""
+    """Per example, in order: ``nll`` and ``right``, each a list of ``(n,)`` arrays over its targets.
 
-    nll: np.ndarray
-    tokens: np.ndarray
-    right: np.ndarray
-    loss: float = field(init=False)
-    accuracy: float = field(init=False)
+    ``nll`` in nats; ``right`` says whether the target was the most probable token.
+    """
 
-    def __post_init__(self):
-        self.loss = float(self.nll.sum() / self.tokens.sum())
-        self.accuracy = float(self.right.sum() / self.tokens.sum())
+    nll: list[np.ndarray]
+    right: list[np.ndarray]
+
+    @property
+    def loss(self) -> float:
+        """Mean over all targets of all examples, nats per token."""
+        return float(np.concatenate(self.nll).mean())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all targets predicted right."""
+        return float(np.concatenate(self.right).mean())
 
 
 def token_losses(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -214,22 +220,23 @@ def _non_finite(stage: Stage, run: str, step: int, loss: float, norm: float, bat
 def score_examples(
     model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int, dtype: str = "float32"
 ) -> Scores:
-    """Loss and accuracy of each example's trained tokens, given all tokens before them (teacher forcing)."""
+    """Loss of each example's trained tokens, given all tokens before them (teacher forcing)."""
     device = next(model.parameters()).device
-    out = np.zeros((3, len(examples)))
+    nll: list = [None] * len(examples)
+    hits: list = [None] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].ids))
     for at in range(0, len(order), batch_size):
         index = order[at : at + batch_size]
         longest = len(examples[index[-1]].ids)
         batch = pack_rows([[examples[i]] for i in index], longest, isolate=False, pad=0)
+        counts = (batch["targets"] != IGNORE).sum(1).tolist()
         batch = {k: v.to(device) for k, v in batch.items()}
         with autocast(device, dtype):
             losses, right = token_losses(model, batch)
-        owner = (batch["targets"] != IGNORE).nonzero()[:, 0].cpu().numpy()
-        for row, values in enumerate((losses, torch.ones_like(losses), right)):
-            sums = np.bincount(owner, values.double().cpu().numpy(), minlength=len(index))
-            out[row, index] = sums
-    return Scores(*out)
+        parts = zip(losses.double().cpu().split(counts), right.cpu().split(counts), strict=True)
+        for i, (loss, hit) in zip(index, parts, strict=True):
+            nll[i], hits[i] = loss.numpy(), hit.numpy()
+    return Scores(nll, hits)
 
 
 def train_once(

@@ -26,7 +26,7 @@ def batch_of(step: int, rows: int = 6, isolate: bool = True, pad: int = 2, width
     groups = []
     for _ in range(rows):
         lengths = rng.integers(3, 9, size=2)
-        ids = [tuple(map(int, rng.integers(3, 64, n))) + (1,) for n in lengths]
+        ids = [(*rng.integers(3, 64, n).tolist(), 1) for n in lengths]
         groups.append([Example(i, (False, *[True] * (len(i) - 1))) for i in ids])
     return pack_rows(groups, width, isolate=isolate, pad=pad)
 
@@ -162,10 +162,11 @@ def test_scores_by_hand(model):
         with torch.no_grad():
             logp = model(torch.tensor([e.ids])).logits[0].log_softmax(-1)
         at = [t for t in range(1, len(e.ids)) if e.trained[t]]
-        assert s.nll[k] == pytest.approx(-sum(float(logp[t - 1, e.ids[t]]) for t in at), rel=1e-5)
-        assert s.tokens[k] == len(at)
-        assert s.right[k] == sum(int(logp[t - 1].argmax()) == e.ids[t] for t in at)
-    assert s.loss == pytest.approx(s.nll.sum() / 5)
+        expected = [-float(logp[t - 1, e.ids[t]]) for t in at]
+        assert s.nll[k].tolist() == pytest.approx(expected, rel=1e-5)
+        assert s.right[k].tolist() == [int(logp[t - 1].argmax()) == e.ids[t] for t in at]
+    assert s.loss == pytest.approx(float(np.concatenate(s.nll).mean()))
+    assert s.accuracy == pytest.approx(float(np.concatenate(s.right).mean()))
 
 
 def test_a_finished_run_is_loaded_and_other_settings_train_anew(stage, tokenizer):

@@ -1,0 +1,106 @@
+import json
+
+import pytest
+
+from dsmath_lib.lm.finetune import (
+    example_html,
+    finetune,
+    greedy_answers,
+    gsm8k_problem,
+    load_sft_data,
+    row_sample,
+)
+from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
+from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.sft import SFTParams
+from dsmath_lib.prompts import chat_prompt
+from dsmath_lib.rewards.grade import grade
+from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.world.families import HELD_OUT
+from dsmath_lib.world.problems import split_of
+
+from .conftest import tiny_model
+
+ROW = {
+    "question": "Tom had 48 clips and sold half. How many did he sell? ",
+    "answer": "Tom sold 48/2 = <<48/2=24>>24 clips.\nThat is $<<1000+24=1024>>1,024.\n#### 1,024",
+}
+
+
+def config(**changes) -> SFTParams:
+    values = read_yaml(PARAMS_DIR / "smoke/common.yaml") | read_yaml(
+        PARAMS_DIR / "smoke/03_sft.yaml"
+    )
+    return SFTParams.check(values | changes, "test")
+
+
+def test_gsm8k_rows_lose_calculator_marks_and_gain_a_box():
+    p = gsm8k_problem(ROW)
+    assert p.answer == "1024" and p.question.endswith("sell?")
+    problem, sample = row_sample(ROW, "deepseek-cot")
+    assert sample.prompt == chat_prompt("deepseek-cot", p.question)
+    ((text, trained),) = sample.segments
+    assert trained and text.startswith(" Tom sold 48/2 = 24 clips.") and "<<" not in text
+    assert text.endswith("The answer is \\boxed{1024}.") and "####" not in text
+    assert grade(problem.answer, text).correct
+    with pytest.raises(StageError, match="####"):
+        gsm8k_problem({"question": "q", "answer": "no mark"})
+
+
+def test_math_rows_keep_their_box():
+    row = {"problem": "1+1?", "solution": "It is $\\boxed{2}$.", "answer": "2"}
+    _, sample = row_sample(row, "deepseek-cot")
+    assert sample.segments[0][0] == " It is $\\boxed{2}$."
+
+
+def test_world_data_holds_no_heldout_question():
+    data = load_sft_data(config(samples=60, heldout_n=10))
+    assert len(data.train) == 60 and len(data.problems) == len(data.references) == 10
+    assert all(split_of(p.question) == "val" for p in data.problems)
+    assert all(p.family != HELD_OUT for p in data.problems)
+    prompts = " ".join(s.prompt for s in data.train)
+    assert not any(p.question in prompts for p in data.problems)
+    assert all(s.segments[0][0].startswith(" ") for s in data.train + data.references)
+
+
+def test_rows_are_split_and_too_few_are_an_error(tmp_path):
+    rows = [ROW | {"question": f"Question {i}?"} for i in range(30)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    cfg = config(source="train.jsonl", data_dir=str(tmp_path), samples=20, heldout_n=5)
+    data = load_sft_data(cfg)
+    assert len(data.train) == 20 and len(data.problems) == 5
+    asked = {s.prompt for s in data.train}
+    assert not asked & {s.prompt for s in data.references}
+    with pytest.raises(StageError, match="leaves none"):
+        load_sft_data(config(source="train.jsonl", data_dir=str(tmp_path), heldout_n=30))
+
+
+def test_real_gsm8k_rows_parse(data_dir):
+    cfg = config(source="math/gsm8k/train.jsonl", data_dir=str(data_dir), samples=300, heldout_n=20)
+    data = load_sft_data(cfg)
+    for p, s in zip(data.problems, data.references, strict=True):
+        assert grade(p.answer, s.segments[0][0]).correct
+
+
+def test_a_short_run_lowers_the_heldout_loss(tokenizer):
+    cfg = config(samples=50, heldout_n=8, steps=12, context=160, evals=2, max_new_tokens=4)
+    data = load_sft_data(cfg)
+    stage = Stage(cfg, "03_sft")
+    examples, held = (tokenize_samples(tokenizer, s) for s in (data.train, data.references))
+    rows = cfg.steps * cfg.batch_size
+    packed = PackedExamples(examples, 400, rows, 0, isolate=True, pad=2)
+    model = tiny_model(vocab=len(tokenizer))
+    model, _ = finetune(cfg, stage, "sft", model, tokenizer, packed, held, {"base": "x"})
+    losses = [r["heldout_loss"] for r in stage.read_log("sft.eval")]
+    assert len(losses) == 2 and losses[1] < losses[0]
+    kw = {"template": "toy-cot", "max_new_tokens": 4, "seed": 0}
+    answers = greedy_answers(model, tokenizer, data.problems, **kw)
+    assert len(answers.correct) == len(answers.texts) == 8
+
+
+def test_example_html_marks_trained_tokens_and_escapes(tokenizer):
+    _, sample = row_sample(ROW | {"question": "<script>$1?"}, "toy-cot")
+    (e,) = tokenize_samples(tokenizer, [sample])
+    page = example_html(tokenizer, e)
+    assert "<script>" not in page
+    assert page.count("border-bottom") == sum(e.trained)
