@@ -29,13 +29,13 @@ def _(answer: Callable) -> str | None:
 @register(
     "00.2",
     "Compute both numbers, the plain and the clipped one, then take the smaller. Mind the sign.",
-    -1.5,
+    -1.6,
 )
 def _(answer: float) -> str | None:
     if abs(answer + 1.2) < 1e-6:
-        return "−1.2 is the clipped number; the objective takes the minimum of both"
-    if abs(answer + 1.5) > 1e-6:
-        return "compute 1.5 · (−1) and clip(1.5, 0.8, 1.2) · (−1), then take the minimum"
+        return "−1.2 is the plain number; the objective takes the minimum of both"
+    if abs(answer + 1.6) > 1e-6:
+        return "compute 0.6 · (−2) and clip(0.6, 0.8, 1.2) · (−2), then take the minimum"
     return None
 
 

@@ -13,7 +13,6 @@ from dsmath_lib.reporting.ledger import (
     difference,
     first_of,
     metric,
-    not_raised,
     positive,
 )
 

@@ -156,14 +156,8 @@ def bars(
                 style_ = {"color": COLOURS[g % 10], "hatch": _HATCHES[g % 6], "edgecolor": "white"}
                 ax.bar(at, v, width * 0.92, yerr=err if low < high else None, capsize=3, **style_)
                 text = f"{v:.0f}" if percent else f"{v:.3g}"
-                ax.annotate(
-                    text,
-                    (at, max(v, high)),
-                    (0, 2),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=9,
-                )
+                at, dy = ((at, max(v, high)), 2) if v >= 0 else ((at, min(v, low)), -11)
+                ax.annotate(text, at, (0, dy), textcoords="offset points", ha="center", fontsize=9)
             if name:
                 ax.bar(
                     [0],

@@ -1,0 +1,105 @@
+"""The paper's tables beside ours, where we have something to say: Table 5, Figure 7, Table 1.
+
+Paper numbers are percent (facts of Table 5 and Figure 7); ours are estimates from ``results.json``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from dsmath_lib.reporting.ledger import Estimate, Measure, Results, as_text, difference, first_of
+from dsmath_lib.reporting.ledger import metric as measure_of
+from dsmath_lib.reporting.plots import COLOURS, STYLE, axes
+
+EVAL = "08_evaluation"
+# (benchmark, prompt) -> (SFT, RL), 7B, Table 5
+TABLE_5: Mapping[tuple[str, str], tuple[float, float]] = {
+    ("GSM8K", "cot"): (82.9, 88.2),
+    ("MATH", "cot"): (46.8, 51.7),
+    ("CMATH", "cot"): (84.6, 88.8),
+    ("GSM8K", "tir"): (83.7, 86.7),
+    ("MATH", "tir"): (57.4, 58.8),
+    ("CMATH", "tir"): (84.3, 87.6),
+}
+# our benchmark -> the paper's that it stands for
+STANDS_FOR = {
+    "toy-gsm": "GSM8K",
+    "toy-math": "MATH",
+    "toy-cmath": "CMATH",
+    "gsm8k": "GSM8K",
+    "math-500": "MATH",
+    "cmath": "CMATH",
+}
+
+
+def score(model: str, benchmark: str, prompt: str, how: str) -> Measure:
+    """A score of the evaluation stage, e.g. ``score("sft", "toy-gsm", "cot", "greedy")``."""
+    return measure_of(EVAL, f"{model}.{benchmark}.{prompt}.{how}")
+
+
+def gain(benchmark: str, prompt: str, how: str) -> Measure:
+    """RL policy minus SFT model on the same questions: the paired difference when there is one."""
+    paired = measure_of(EVAL, f"diff.policy-sft.{benchmark}.{prompt}.{how}")
+    before, after = (score(m, benchmark, prompt, how) for m in ("sft", "policy"))
+    return first_of(paired, difference(after, before))
+
+
+def measured_pairs(results: Results) -> list[tuple[str, str]]:
+    """The (benchmark, prompt) pairs for which both the SFT and the RL model have a greedy score."""
+    names = results.get(EVAL, {}).get("metrics", {})
+    parts = [n.split(".") for n in names if n.startswith("policy.") and n.endswith(".greedy")]
+    pairs = [(p[1], p[2]) for p in parts if len(p) == 4]
+    return [p for p in pairs if gain(*p, "greedy")(results) is not None]
+
+
+def table_5(results: Results) -> list[dict[str, Any]]:
+    """One row per measured pair: SFT, RL and gain, greedy, the paper's beside ours."""
+    rows = []
+    for benchmark, prompt in measured_pairs(results):
+        name = STANDS_FOR.get(benchmark, "–")
+        paper = TABLE_5.get((name, prompt))
+        before, after = (score(m, benchmark, prompt, "greedy")(results) for m in ("sft", "policy"))
+        rows.append(
+            {
+                "paper's benchmark": name,
+                "paper SFT → RL": f"{paper[0]} → {paper[1]}" if paper else "–",
+                "paper gain": f"{paper[1] - paper[0]:+.1f}" if paper else "–",
+                "our benchmark": benchmark,
+                "prompt": prompt,
+                "our SFT": as_text(before, "%"),
+                "our RL": as_text(after, "%"),
+                "our gain": as_text(gain(benchmark, prompt, "greedy")(results), "%"),
+            }
+        )
+    return rows
+
+
+def gains_figure(results: Results) -> Figure:
+    """Gains of RL over SFT in points: ours with 95 % intervals, the paper's as open marks."""
+    pairs = measured_pairs(results)
+    fig, (ax,) = axes(width=7.2, height=1.2 + 0.45 * max(2, len(pairs)))
+    for i, (benchmark, prompt) in enumerate(pairs):
+        e = gain(benchmark, prompt, "greedy")(results)
+        width = [[100 * (e.value - e.low)], [100 * (e.high - e.value)]]
+        label = "ours, 95 % interval" if i == 0 else None
+        ax.errorbar(100 * e.value, i, xerr=width, fmt="o", color=COLOURS[0], capsize=3, label=label)
+        paper = TABLE_5.get((STANDS_FOR.get(benchmark, ""), prompt))
+        if paper:
+            ax.plot(paper[1] - paper[0], i, "D", mfc="none", color=COLOURS[1])
+    ax.plot([], [], "D", mfc="none", color=COLOURS[1], label="paper (no interval given)")
+    ax.axvline(0, color="black", linewidth=1)
+    ax.set_yticks(range(len(pairs)), [f"{b}, {p}" for b, p in pairs])
+    ax.invert_yaxis()
+    ax.set_xlabel("RL minus SFT, points of greedy accuracy")
+    ax.set_title("What RL added", loc=STYLE["axes.titlelocation"])
+    ax.legend(loc="best")
+    return fig
+
+
+def by_k(results: Results, model: str, benchmark: str, how: str) -> dict[int, Estimate]:
+    """``how`` is ``maj`` or ``pass``: the estimates over K of one model, chain of thought."""
+    prefix = f"{model}.{benchmark}.cot.{how}@"
+    names = [n for n in results.get(EVAL, {}).get("metrics", {}) if n.startswith(prefix)]
+    found = {int(n.removeprefix(prefix)): measure_of(EVAL, n)(results) for n in names}
+    return {k: found[k] for k in sorted(found) if found[k] is not None}
