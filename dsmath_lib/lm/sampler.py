@@ -112,7 +112,7 @@ class HFSampler:
         keep_prompt[:, width:] = (
             True  # generated columns; the cache shows only those written so far
         )
-        mask = torch.zeros(keep_prompt.shape, dtype=self.model.dtype, device=device)
+        mask = torch.zeros(keep_prompt.shape, dtype=cache.layers[0].keys.dtype, device=device)
         mask = mask.masked_fill_(~keep_prompt, torch.finfo(mask.dtype).min)[
             :, None, None
         ]  # (B, 1, 1, W)

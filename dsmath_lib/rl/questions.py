@@ -1,0 +1,83 @@
+"""The questions that RL trains on and those it is validated on, as prompts of token ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from dsmath_lib.data import read_rows
+from dsmath_lib.lm.finetune import row_sample
+from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.params.grpo import GRPOParams
+from dsmath_lib.prompts import chat_prompt
+from dsmath_lib.records import Problem
+from dsmath_lib.runtime import seed_for
+from dsmath_lib.stage import StageError
+from dsmath_lib.world.families import FAMILIES, HELD_OUT
+from dsmath_lib.world.problems import sample_problems
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Problems and the token ids of their prompts, in the same order."""
+
+    problems: list[Problem]
+    prompts: list[list[int]]
+
+    @property
+    def golds(self) -> list[str]:
+        return [p.answer for p in self.problems]
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+
+def load_problems(cfg: GRPOParams) -> tuple[list[Problem], list[Problem]]:
+    """Training and validation problems; no question is in both, and none is of a benchmark or a held-out family.
+
+    Raises:
+        StageError: the source is missing or too small.
+    """
+    if cfg.question_source == "world":
+        families = [f for f in FAMILIES if f != HELD_OUT]
+        train, val = (
+            sample_problems(
+                n,
+                split=split,
+                seed=seed_for(cfg.seed, "grpo"),
+                families=families,
+                levels=cfg.levels,
+                langs=cfg.langs,
+            )
+            for n, split in ((cfg.questions, "train"), (cfg.eval_questions, "val"))
+        )
+        return train, val
+    rows = read_rows(cfg.question_source, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    if len(rows) <= cfg.eval_questions:
+        n = cfg.eval_questions
+        raise StageError(
+            f"'{cfg.question_source}' has {len(rows)} rows, eval_questions = {n} leaves none"
+        )
+    order = np.random.default_rng(seed_for(cfg.seed, "grpo-rows")).permutation(len(rows)).tolist()
+    rows = [rows[i] for i in order[: cfg.eval_questions + cfg.questions]]
+    problems = [row_sample(row, cfg.question_template)[0] for row in rows]
+    return problems[cfg.eval_questions :], problems[: cfg.eval_questions]
+
+
+def as_prompts(
+    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], template: str, max_tokens: int
+) -> Questions:
+    """Prompt token ids with bos; problems whose prompt is longer than ``max_tokens`` are left out.
+
+    Raises:
+        StageError: none is left.
+    """
+    texts = [chat_prompt(template, p.question, p.lang) for p in problems]
+    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    pairs = [(p, bos + ids) for p, ids in zip(problems, encode_many(tokenizer, texts), strict=True)]
+    kept = [(p, ids) for p, ids in pairs if len(ids) <= max_tokens]
+    if not kept:
+        shortest = min((len(ids) for _, ids in pairs), default=0)
+        raise StageError(f"no prompt fits {max_tokens} tokens (the shortest has {shortest})")
+    return Questions([p for p, _ in kept], [ids for _, ids in kept])
