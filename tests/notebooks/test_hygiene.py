@@ -1,0 +1,125 @@
+"""Notebooks in git: stripped, fixed ids, one parameters cell, short cells, the common skeleton."""
+
+import itertools
+import json
+import re
+
+import nbformat
+import pytest
+
+from dsmath_lib.notebook_files import METADATA, strip
+from dsmath_lib.params.base import ROOT
+from dsmath_lib.params.registry import STAGES
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
+CODE_LINES, CODE_COLUMNS = 25, 100
+CLEAN = "run: dsmath clean --notebooks"
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cells(path, kind):
+    return ["".join(c["source"]) for c in load(path)["cells"] if c["cell_type"] == kind]
+
+
+def headings(path):
+    """(level, text) of every heading, code fences left out."""
+    found = []
+    for text in cells(path, "markdown"):
+        plain = re.sub(r"```.*?```", "", text, flags=re.S)
+        found += [(len(m[1]), m[2].strip()) for m in re.finditer(r"^(#+) (.+)$", plain, re.M)]
+    return found
+
+
+@each
+def test_is_stripped(path):
+    nb = load(path)
+    nbformat.validate(nb)
+    assert nb == strip(nb, path.stem), CLEAN
+    assert nb["metadata"] == METADATA, CLEAN
+    assert path.stem in STAGES
+
+
+@each
+def test_parameters_cell(path):
+    tags = [t for c in load(path)["cells"] for t in c["metadata"].get("tags", [])]
+    assert tags.count("parameters") == 1
+
+
+@each
+def test_ids(path):
+    found = [c["id"] for c in load(path)["cells"]]
+    assert len(set(found)) == len(found)
+    prefix = path.stem.replace("_", "-")
+    assert not [i for i in found if not re.fullmatch(rf"{prefix}-\d{{3}}", i)]
+
+
+@each
+def test_code_cells_are_short(path):
+    for text in cells(path, "code"):
+        lines = text.splitlines()
+        is_parameters = 'scale: str = "toy"' in text
+        assert len(lines) <= CODE_LINES or is_parameters, f"{len(lines)} lines:\n{text}"
+        assert max(map(len, lines)) <= (120 if is_parameters else CODE_COLUMNS), text
+
+
+@each
+def test_head_and_tail(path):
+    code = cells(path, "code")
+    head = next(i for i, c in enumerate(code) if f'Stage(cfg, "{path.stem}")' in c)
+    assert 'scale: str = "toy"' in code[head - 1], "parameters come just before the stage"
+    assert ".take(globals())" in code[head] and "setup(cfg)" in code[head]
+    assert "stage.done(" in code[-1]
+    assert "if gpu" not in "\n".join(code)
+
+
+@each
+def test_headings(path):
+    found = headings(path)
+    levels = [level for level, _ in found]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), "no heading jumps"
+    names = [text.lower() for _, text in found]
+    order = ["where in the paper", "parameters", "paper and ours", "exercises", "key points"]
+    at = [next((i for i, n in enumerate(names) if n.startswith(o)), -1) for o in order]
+    missing = [o for o, i in zip(order, at, strict=True) if i < 0]
+    assert not missing and at == sorted(at), f"{missing}, order {at}"
+    assert "You will be able to" in cells(path, "markdown")[0]
+
+
+@each
+def test_dollars_in_text_are_formulas(path):
+    for text in cells(path, "markdown"):
+        assert r"\$" not in text, "a dollar amount becomes a formula; write it in words"
+
+
+@each
+def test_figures_have_words(path):
+    for text in cells(path, "code"):
+        assert "plt.show(" not in text and "display(fig" not in text, "use show(fig, alt=...)"
+        assert text.count("show(") <= text.count("alt="), text
+
+
+@each
+def test_exercises(path):
+    number = path.stem[:2]
+    code = "\n".join(cells(path, "code"))
+    assert len(set(re.findall(rf'check\("({number}\.\d+)"', code))) >= 3
+
+
+def test_strip_keeps_ids_and_gives_new_cells_one():
+    dirty = {
+        "cells": [
+            {"cell_type": "markdown", "id": "05-grpo-003", "metadata": {"x": 1}, "source": "a"},
+            {"cell_type": "code", "id": "0fa3", "metadata": {}, "source": "1", "outputs": [1]},
+            {"cell_type": "code", "id": "q", "metadata": {"tags": ["injected-parameters"]}},
+        ],
+        "metadata": {"papermill": {"a": 1}},
+    }
+    clean = strip(dirty, "05_grpo")
+    assert [c["id"] for c in clean["cells"]] == ["05-grpo-003", "05-grpo-004"]
+    assert clean["cells"][0]["metadata"] == {} and clean["cells"][1]["outputs"] == []
+    assert clean["metadata"] == METADATA and strip(clean, "05_grpo") == clean

@@ -1,0 +1,80 @@
+"""Parameter models refuse what they do not know, and say where it stands."""
+
+import pytest
+
+from dsmath_lib.params.base import Params, ParamsError, allowed, par, read_yaml
+from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.table import parameter_rows
+
+GOOD = dict(scale="toy", seed=0, device="cpu", threads=1, resume=True, artifacts_dir="", size=8)
+
+
+class SizeParams(Params):
+    size: int = par("size", 64, ge=2, le=64)
+
+
+def test_takes_its_own_names_from_a_namespace():
+    assert SizeParams.take(GOOD | {"other": 1}).size == 8
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"size": 1}, "f.yaml: parameter 'size' = 1: Input should be greater than or equal to 2"),
+        ({"size": 65}, "allowed: >= 2, <= 64"),
+        ({"size": "x"}, "'size' = 'x'"),
+        ({"sise": 1}, "f.yaml: unknown parameter 'sise' (known: scale"),
+        ({"seed": float("nan")}, "'seed'"),
+        ({"scale": "../x"}, "'scale'"),
+    ],
+)
+def test_bad_values_are_one_line_each(change, text):
+    with pytest.raises(ParamsError) as err:
+        SizeParams.check(GOOD | change, "f.yaml")
+    assert text in str(err.value) and "\n" not in str(err.value)
+
+
+def test_missing_value():
+    with pytest.raises(ParamsError, match="parameter 'size' is missing"):
+        SizeParams.check({k: v for k, v in GOOD.items() if k != "size"}, "f.yaml")
+
+
+def test_allowed_range_as_text():
+    assert allowed(SizeParams, "size") == ">= 2, <= 64"
+    assert allowed(SizeParams, "device") == "auto, cpu, cuda"
+    assert allowed(SizeParams, "resume") == ""
+
+
+def test_yaml_is_flat_and_safe(tmp_path):
+    path = tmp_path / "x.yaml"
+    for text in ("a: {b: 1}", "[1]", "1: 2", "a: !!python/object/apply:os.system [ls]", "a: b: c"):
+        path.write_text(text)
+        with pytest.raises(ParamsError, match=r"x\.yaml"):
+            read_yaml(path)
+    with pytest.raises(ParamsError, match="no such parameter file"):
+        read_yaml(tmp_path / "y.yaml")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_model_whose_fields_are_described(stage):
+    model = params_model(stage)
+    assert list(model.model_fields)[: len(Params.model_fields)] == list(Params.model_fields)
+    for name, field in model.model_fields.items():
+        assert field.description and field.is_required(), name
+
+
+def test_stages_read_only_earlier_ones():
+    names = list(STAGES)
+    for i, (name, spec) in enumerate(STAGES.items()):
+        assert set(spec.reads) <= set(names[:i]), name
+
+
+def test_table_has_a_row_per_parameter_and_a_column_per_scale():
+    scales, rows = parameter_rows(["00_start_here"], ["toy", "smoke"])
+    assert scales == ["toy", "smoke"]
+    by_name = {(r["stage"], r["name"]): r for r in rows}
+    assert by_name["common", "threads"]["smoke"] == "1"
+    group = by_name["00_start_here", "group_size"]
+    assert group["paper"] == "64" and int(group["toy"]) >= 2
+    with pytest.raises(ParamsError, match="unknown scale 'x'"):
+        parameter_rows([], ["x"])
