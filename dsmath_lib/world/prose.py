@@ -35,8 +35,8 @@ def pick(rng: Random, pool: tuple[str, ...]) -> str:
 
 
 def compiled(template: str) -> list[str]:
-    """A template as alternating literals and slot names."""
-    return template.replace("}", "{").split("{")
+    """A template as alternating literals and slot names (``@name@``)."""
+    return template.split("@")
 
 
 def fill(rng: Random, parts: list[str], slots: dict[str, tuple[str, ...]]) -> str:
