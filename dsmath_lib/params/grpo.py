@@ -11,18 +11,17 @@ class GRPOParams(Params):
     # questions
     question_source: str = par(
         "world, a file below data_dir, or hub:owner/name",
-        "144K chain-of-thought questions of the SFT data that belong to GSM8K and MATH",
+        "GSM8K and MATH parts of its SFT data",
     )
     data_dir: str = par("folder of data files, from the project root")
     data_revision: str = par("commit of a hub: source")
-    questions: int = par("training questions", 144_000, ge=1)
+    questions: int = par("training questions", "144K", ge=1)
     levels: list[Literal[1, 2, 3, 4, 5]] = par("levels of the world's problems", min_length=1)
     langs: list[Literal["en", "zh"]] = par("languages of the world's problems", min_length=1)
     question_template: Literal["toy-cot", "deepseek-cot"] = par("prompt", "deepseek-cot")
     # start
     sft_model: str = par(
-        "start and reference policy: folder or Hub name; empty: stage 03",
-        "DeepSeekMath-Instruct 7B",
+        "start and reference: folder or Hub name; empty: stage 03", "DeepSeekMath-Instruct"
     )
     sft_revision: str = par("commit of sft_model on the Hub")
     # exploration
@@ -32,8 +31,8 @@ class GRPOParams(Params):
     group_size: int = par("completions per question, G", 64, ge=2)
     temperature: float = par("of sampling and of all log-probs", "not stated", gt=0, le=2)
     top_p: float = par(
-        "nucleus of sampling; below 1 the sampler's log-probs are not the trainer's",
-        "nucleus sampling, p not stated",
+        "nucleus of sampling; learning assumes 1",
+        "below 1, not stated",
         gt=0,
         le=1,
     )
@@ -57,11 +56,11 @@ class GRPOParams(Params):
     kl_estimator: Literal["k1", "k2", "k3"] = par("KL estimator", "k3 (Eq. 4)")
     kl_ratio: bool = par("KL term times the importance ratio: mends the gradient of k3", False)
     loss_norm: Literal["sequence", "token", "constant"] = par(
-        "weights of tokens: sequence = Eq. 3, token = DAPO, constant = Dr. GRPO", "sequence"
+        "token weights: sequence (Eq. 3), token (DAPO), constant (Dr. GRPO)", "sequence"
     )
     skip_zero_variance: bool = par(
-        "leave rows of all-equal groups out of learning; exact at beta 0, else drops their KL term",
-        "not stated; Eq. 3 keeps them",
+        "leave out all-equal groups; exact at beta 0, else drops their KL",
+        False,
     )
     # optimiser
     lr: float = par("learning rate, constant", 1e-6, gt=0, le=1)
