@@ -1,0 +1,220 @@
+"""Scores with intervals. An estimate is ``{"value", "low", "high", "n", …}``: shares in 0-1, 95 % interval, n items.
+
+Items are the unit of chance: many samples of one question are not independent, so every standard error comes from
+one number per question.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from random import Random
+
+from dsmath_lib.runtime import seed_for
+
+Z = 1.959964  # 97.5 % quantile of the normal distribution
+SMALL = 100  # below this many items the normal interval of a share is too narrow
+MAX_SUBSETS = 500  # of K out of n samples, for one question; all of them when there are fewer
+
+Estimate = dict[str, float]
+
+
+def estimate(value: float, low: float, high: float, n: int, **more: float) -> Estimate:
+    """An estimate of a share; its bounds are kept inside 0-1."""
+    return {"value": value, "low": max(0.0, low), "high": min(1.0, high), "n": n, **more}
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``right`` in ``n``; holds near 0 and 1 and for small n."""
+    p, z2 = right / n, Z * Z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return centre - half, centre + half
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean of independent values (sample variance, n - 1)."""
+    n = len(values)
+    if n < 2:
+        return math.inf
+    mean = sum(values) / n
+    return math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
+
+
+def accuracy(correct: Sequence[bool]) -> Estimate:
+    """Share of right answers, one per question: Wilson below 100 questions or at 0 and 1, else normal.
+
+    Raises:
+        ValueError: no items.
+    """
+    n, right = _count(correct), sum(map(bool, correct))
+    p = right / n
+    if n < SMALL or right in (0, n):
+        return estimate(p, *wilson(right, n), n)
+    half = Z * math.sqrt(p * (1 - p) / n)
+    return estimate(p, p - half, p + half, n)
+
+
+def clustered(values: Sequence[float], samples: int = 1) -> Estimate:
+    """Mean over questions of one number each (e.g. the share of right samples), with the clustered interval.
+
+    The spread between questions holds both sources of chance, which questions and which samples. Where all are equal
+    (0 or 1) Wilson's interval is used.
+    """
+    n = _count(values)
+    mean = sum(values) / n
+    se = standard_error(values)
+    if min(values) == max(values) and mean in (0.0, 1.0):
+        return estimate(mean, *wilson(round(mean * n), n), n, samples=samples)
+    return estimate(mean, mean - Z * se, mean + Z * se, n, samples=samples)
+
+
+def sample_mean(correct: Sequence[Sequence[bool]]) -> Estimate:
+    """Mean accuracy of n samples per question (= Pass@1), clustered by question."""
+    return clustered([sum(map(bool, c)) / len(c) for c in correct], samples=_samples(correct))
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    r"""Unbiased chance that one of ``k`` samples is right, from ``n`` samples of which ``right`` are.
+
+    :math:`1 - \binom{n-c}{k} / \binom{n}{k}`, as a product that never overflows (Chen et al. 2021).
+
+    Raises:
+        ValueError: ``k`` is not in 1..n or ``right`` not in 0..n.
+    """
+    if not 1 <= k <= n or not 0 <= right <= n:
+        raise ValueError(f"pass@k needs 1 <= k <= n and 0 <= right <= n, got {n=}, {right=}, {k=}")
+    if n - right < k:
+        return 1.0
+    return 1.0 - math.prod(1.0 - k / i for i in range(n - right + 1, n + 1))
+
+
+def mean_pass_at_k(correct: Sequence[Sequence[bool]], k: int) -> Estimate:
+    """Pass@K over questions, from all samples of each."""
+    n = _samples(correct)
+    return clustered([pass_at_k(n, sum(map(bool, c)), k) for c in correct], samples=n)
+
+
+def answer_classes(
+    answers: Sequence[str | None], same: Callable[[str, str], bool]
+) -> list[int | None]:
+    """Number the answers so that equal ones share a number; None (no answer) stays None."""
+    heads: list[str] = []
+    out: list[int | None] = []
+    for a in answers:
+        if a is None:
+            out.append(None)
+            continue
+        found = next((i for i, h in enumerate(heads) if h == a or same(h, a)), None)
+        if found is None:
+            found = len(heads)
+            heads.append(a)
+        out.append(found)
+    return out
+
+
+TIES = ("expected", "first")
+
+
+def majority(
+    classes: Sequence[int | None], correct: Sequence[bool], ties: str = "expected"
+) -> float:
+    """Score of a majority vote over answer classes; no answer casts no vote.
+
+    ``ties``: "expected" draws one of the classes with most votes; "first" takes the one seen first, so the result
+    depends on the order of the samples (as Qwen2.5-Math's script does).
+
+    Raises:
+        ValueError: unknown ``ties``.
+    """
+    if ties not in TIES:
+        raise ValueError(f"unknown ties '{ties}' (known: {', '.join(TIES)})")
+    votes: dict[int, list[bool]] = {}
+    for c, right in zip(classes, correct, strict=True):
+        if c is not None:
+            votes.setdefault(c, []).append(bool(right))
+    if not votes:
+        return 0.0
+    most = max(map(len, votes.values()))
+    winners = [sum(v) / len(v) for v in votes.values() if len(v) == most]
+    return winners[0] if ties == "first" else sum(winners) / len(winners)
+
+
+def maj_at_k(
+    classes: Sequence[int | None],
+    correct: Sequence[bool],
+    k: int,
+    *,
+    ties: str = "expected",
+    seed: int = 0,
+) -> float:
+    """Majority vote over ``k`` of the n samples, averaged over all subsets (over 500 drawn ones when more).
+
+    Raises:
+        ValueError: ``k`` is not in 1..n.
+    """
+    n = len(classes)
+    if not 1 <= k <= n:
+        raise ValueError(f"maj@k needs 1 <= k <= n, got {n=}, {k=}")
+    if math.comb(n, k) <= MAX_SUBSETS:
+        subsets = list(combinations(range(n), k))
+    else:
+        rng = Random(seed_for("maj", seed, n, k))
+        subsets = [tuple(sorted(rng.sample(range(n), k))) for _ in range(MAX_SUBSETS)]
+    scores = (majority([classes[i] for i in s], [correct[i] for i in s], ties) for s in subsets)
+    return sum(scores) / len(subsets)
+
+
+def mean_maj_at_k(
+    classes: Sequence[Sequence[int | None]],
+    correct: Sequence[Sequence[bool]],
+    k: int,
+    ties: str = "expected",
+) -> Estimate:
+    """Maj@K over questions."""
+    values = [maj_at_k(c, r, k, ties=ties) for c, r in zip(classes, correct, strict=True)]
+    return clustered(values, samples=_samples(correct))
+
+
+def best_of_k(correct: Sequence[bool], rewards: Sequence[float], k: int) -> float:
+    r"""Expected score of the highest-reward sample among ``k`` of n (rm@k).
+
+    :math:`\sum_i s_{(i)} \binom{n-i}{k-1} / \binom{n}{k}` with s_(i) the correctness of the i-th best by reward.
+
+    Samples of equal reward share the score of their tie.
+    """
+    n = len(correct)
+    if not 1 <= k <= n:
+        raise ValueError(f"best-of-k needs 1 <= k <= n, got {n=}, {k=}")
+    ties: dict[float, list[bool]] = {}
+    for right, r in zip(correct, rewards, strict=True):
+        ties.setdefault(r, []).append(bool(right))
+    ranked = [sum(ties[r]) / len(ties[r]) for r in sorted(rewards, reverse=True)]
+    return sum(s * math.comb(n - i, k - 1) for i, s in enumerate(ranked, 1)) / math.comb(n, k)
+
+
+def paired_difference(after: Sequence[float], before: Sequence[float]) -> Estimate:
+    """Mean of ``after - before`` per question, same questions in the same order; bounds are those of a difference.
+
+    Raises:
+        ValueError: different numbers of questions.
+    """
+    if len(after) != len(before):
+        raise ValueError(f"paired questions must be the same: {len(after)} and {len(before)}")
+    differences = [float(a) - float(b) for a, b in zip(after, before, strict=True)]
+    n = _count(differences)
+    mean, half = sum(differences) / n, Z * standard_error(differences)
+    return {"value": mean, "low": max(-1.0, mean - half), "high": min(1.0, mean + half), "n": n}
+
+
+def _count(values: Sequence) -> int:
+    if not len(values):
+        raise ValueError("no items to score")
+    return len(values)
+
+
+def _samples(correct: Sequence[Sequence[bool]]) -> int:
+    """Samples per question; refuses when a question has fewer than another (the average would be wrong)."""
+    sizes = {len(c) for c in correct}
+    if len(sizes) != 1:
+        raise ValueError(f"questions have different numbers of samples: {sorted(sizes)}")
+    return sizes.pop()
