@@ -15,10 +15,11 @@ from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
-from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
 from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.records import Problem
+from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage, StageError
 from dsmath_lib.world.problems import cot
 
@@ -160,6 +161,25 @@ def new_model(
     return model.to(device)
 
 
+def make_tokenizer(
+    cfg: PretrainingParams, corpora: Mapping[str, Sequence[Mapping[str, str]]], shares: Mapping
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of ``cfg.init_model``, or a new one from ``tokenizer_chars`` characters of the mixture."""
+    if cfg.init_model:
+        return load_tokenizer(cfg.init_model, cfg.init_revision)
+    texts = []
+    for name, share in shares.items():
+        rows = corpora[name]
+        order = np.random.default_rng(seed_for(cfg.seed, "tokenizer", name)).permutation(len(rows))
+        left = share * cfg.tokenizer_chars
+        for i in order.tolist():
+            if left <= 0:
+                break
+            texts.append(rows[i]["text"])
+            left -= len(texts[-1])
+    return train_tokenizer(texts, cfg.vocab_size)
+
+
 def steps_of(cfg: PretrainingParams, tokens: int) -> int:
     """Whole steps in a token budget, at least 1."""
     return max(1, tokens // (cfg.batch_size * cfg.context))
@@ -218,3 +238,44 @@ def pretrain(
     made_of = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
     made_of |= {"run": run, "stream": mixture.digest}
     return train_once(stage, run, made_of, tokenizer, make, device)
+
+
+@dataclass(frozen=True)
+class EvalCurves:
+    """Held-out values over tokens read, one list per run; ``late_gain`` is the fall over the second half."""
+
+    tokens: list[int]
+    values: dict[str, list[float]]
+    late_gain: dict[str, float]
+
+
+def eval_curves(stage: Stage, runs: Sequence[str], name: str) -> EvalCurves:
+    """The curves of ``name`` (e.g. ``loss``) from the log of runs of equal length."""
+    rows = {run: stage.read_log(f"{run}.eval") for run in runs}
+    values = {run: [r[name] for r in logged] for run, logged in rows.items()}
+    tokens = [r["tokens"] for r in rows[runs[0]]]
+    middle = (len(tokens) - 1) // 2
+    return EvalCurves(tokens, values, {run: v[middle] - v[-1] for run, v in values.items()})
+
+
+def compare(
+    scores: Mapping[str, Mapping[str, np.ndarray]], langs: Sequence[str], reference: str
+) -> dict[str, dict[str, float]]:
+    """Paired differences with 95 % intervals, all signed so that positive means ``reference`` is better.
+
+    Names: ``diff.web-mined.loss`` is the loss of web minus that of mined, ``diff.mined-web.answer`` the share of right
+    answers of mined minus that of web; each also per language (``….loss.zh``).
+    """
+    out = {}
+    for run in scores:
+        if run == reference or reference not in scores:
+            continue
+        for name, x in scores[run].items():
+            better = scores[reference][name]
+            pair, d = (
+                (f"{run}-{reference}", x - better)
+                if name == "loss"
+                else (f"{reference}-{run}", better - x)
+            )
+            out |= {f"diff.{pair}.{k}": v for k, v in by_language({name: d}, langs).items()}
+    return out
