@@ -313,8 +313,9 @@ def _log_to_stdout():
 
 
 def _cell_output(record: logging.LogRecord) -> bool:
-    """Drop papermill's own chatter (paths, cell marks) and objects without a text form."""
-    text = record.getMessage()
+    """Drop papermill's own chatter (paths, cell marks) and objects without a text form; indent the rest."""
+    text = record.getMessage().strip("\n")
+    record.msg, record.args = text.replace("\n", "\n  "), ()
     noise = (
         "Input Notebook:",
         "Output Notebook:",

@@ -1,0 +1,78 @@
+"""SIGKILL at a random moment, then the same command: the metrics are those of an uninterrupted run, exactly."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from dsmath_lib.params.base import ROOT
+from dsmath_lib.params.registry import STAGES
+
+from .conftest import COMMAND, environment, run_smoke
+
+KILLED = ("01_corpus_mining", "02_pretraining", "03_sft", "05_grpo", "08_evaluation")
+EXISTING = [s for s in KILLED if (ROOT / "notebooks" / f"{s}.ipynb").exists()]
+
+
+def upstream(stage: str) -> set[str]:
+    """All stages that this one builds on, near and far."""
+    reads = STAGES[stage].reads
+    return set(reads).union(*(upstream(s) for s in reads))
+
+
+def kill_everything(process: subprocess.Popen) -> None:
+    """The runner's process group and the notebook's process, which has a group of its own."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    for child in family:
+        child.kill()
+    process.wait()
+    psutil.wait_procs(family, timeout=10)
+
+
+def start_and_kill(root, stage: str, delay: float) -> bool:
+    """Start the stage, kill it ``delay`` seconds after its loop could begin; False if it was done by then."""
+    begun = root / "smoke" / stage / "attempt.json"
+    results = root / "smoke" / stage / "results.json"
+    process = subprocess.Popen(
+        [*COMMAND, stage],
+        cwd=ROOT,
+        env=environment(root),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 90
+    while not begun.exists():
+        assert process.poll() is None and time.monotonic() < deadline, f"{stage} did not start"
+        time.sleep(0.02)
+    time.sleep(delay)
+    kill_everything(process)
+    return not results.exists()
+
+
+@pytest.mark.parametrize("stage", EXISTING)
+def test_killed_and_resumed_gives_the_same_metrics(smoke, tmp_path, stage):
+    expected = json.loads((smoke.folder / stage / "results.json").read_text())
+    rng = random.Random(stage)
+    delay = rng.uniform(0.2, 0.9) * expected["seconds"]
+    for _ in range(4):
+        root = tmp_path / f"{delay:.2f}"
+        for name in upstream(stage):
+            if (smoke.folder / name).exists():
+                shutil.copytree(smoke.folder / name, root / "smoke" / name)
+        if start_and_kill(root, stage, delay):
+            break
+        delay /= 2  # it was faster this time
+    else:
+        pytest.fail(f"{stage} always ended before the kill")
+    again = run_smoke(root, stage)
+    assert again.code == 0, again.out[-3000:]
+    got = json.loads((root / "smoke" / stage / "results.json").read_text())
+    assert got["metrics"] == expected["metrics"]
