@@ -46,7 +46,7 @@ def grams(text: str) -> list[str]:
     """The grams of a text, the same for benchmarks and pages.
 
     NFKC (full width, ligatures), case folding, light LaTeX normalisation; words, numbers, operator signs and single CJK
-    characters stay, punctuation, brackets and ``$`` go. Lines never join, so ``grams(a + "\\n" + b) == grams(a) + grams(b)``.
+    characters stay, punctuation, brackets and ``$`` go. Lines never join: the grams of two lines are those of each.
     """
     out: list[str] = []
     for line in text.splitlines():
@@ -69,13 +69,15 @@ class BenchmarkText:
 
 @dataclass
 class Index:
-    """What pages are searched for. ``long``: n-gram -> items; ``short``: length -> whole text -> items."""
+    """What pages are searched for: ``long`` n-grams and ``short`` whole texts, each with the items they belong to.
+
+    ``lengths`` maps the first gram of a short text to the lengths to try.
+    """
 
     n: int
     long: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-    short: dict[int, dict[str, set[tuple[str, str]]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    short: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    lengths: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     uncovered: list[BenchmarkText] = field(default_factory=list)
     items: Counter = field(default_factory=Counter)
 
@@ -89,7 +91,8 @@ def build_index(texts: Iterable[BenchmarkText], *, n: int = 10, min_grams: int =
         if len(g) < min_grams:
             index.uncovered.append(t)
         elif len(g) < n:
-            index.short[len(g)].setdefault(_SEP.join(g), set()).add((t.benchmark, t.id))
+            index.short[_SEP.join(g)].add((t.benchmark, t.id))
+            index.lengths[g[0]].add(len(g))
         else:
             for i in range(len(g) - n + 1):
                 index.long[_SEP.join(g[i : i + n])].add((t.benchmark, t.id))
@@ -109,12 +112,13 @@ class Hit:
 def find_hits(page: Sequence[str], index: Index) -> list[Hit]:
     """All places where a page's grams match the index, in order."""
     out = []
-    for length, table in [(index.n, index.long), *sorted(index.short.items())]:
-        for i in range(len(page) - length + 1):
+    for i, gram in enumerate(page):
+        for length in (*sorted(index.lengths.get(gram, ())), index.n):
             key = _SEP.join(page[i : i + length])
-            if key in table:
-                out.append(Hit(i, i + length, key.replace(_SEP, " "), tuple(sorted(table[key]))))
-    return sorted(out, key=lambda h: (h.start, h.end))
+            items = (index.long if length == index.n else index.short).get(key)
+            if items and i + length <= len(page):
+                out.append(Hit(i, i + length, key.replace(_SEP, " "), tuple(sorted(items))))
+    return out
 
 
 @dataclass

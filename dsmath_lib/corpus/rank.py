@@ -21,7 +21,7 @@ def n_tokens(text: str) -> int:
 
 
 def bin_of(scores: np.ndarray) -> np.ndarray:
-    """Bin of each probability, shape (n,), 0 … BINS - 1, equal steps of log-odds: fine where scores crowd near 0 and 1."""
+    """Bin of each probability, shape (n,), 0 … BINS - 1, in equal steps of log-odds: scores crowd near 0 and 1."""
     p = np.clip(np.asarray(scores, dtype=np.float64), 1e-12, 1 - 1e-12)
     logit = np.clip(np.log(p) - np.log1p(-p), -_LIMIT, _LIMIT)
     return np.minimum(((logit + _LIMIT) / (2 * _LIMIT) * BINS).astype(int), BINS - 1)

@@ -1,0 +1,136 @@
+"""Where stage 01 gets its material: the toy world, or files. Everything later is the same for both."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from dsmath_lib.corpus import reading
+from dsmath_lib.corpus.annotate import Annotations, read_tables
+from dsmath_lib.corpus.decontaminate import BenchmarkText
+from dsmath_lib.corpus.extract import documents
+from dsmath_lib.data import data_path, read_rows
+from dsmath_lib.params.base import ROOT, ParamsError
+from dsmath_lib.params.mining import MiningParams
+from dsmath_lib.records import Document, Page
+from dsmath_lib.stage import StageError
+
+WORLD_TABLE = Path(__file__).resolve().parents[1] / "world" / "url_annotations.csv"
+
+
+@dataclass
+class Material:
+    """What the loop works on. ``truth`` (url -> is it mathematics) may be known for some pages only.
+
+    ``leaks`` (url -> benchmark item) and ``groups`` (url -> duplicate group) are known for the toy world alone.
+    """
+
+    pages: Iterable[Page | Document]
+    seed: list[Document]
+    benchmarks: list[BenchmarkText]
+    table: Annotations
+    truth: dict[str, bool] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    leaks: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+    gallery: list[Page] = field(default_factory=list)
+
+
+def load(cfg: MiningParams, counts: Counter) -> Material:
+    """The material of a stage; ``counts`` collects what was read and what was skipped, by reason.
+
+    Raises:
+        StageError: data_dir or a file is missing; says which and how to set it.
+    """
+    try:
+        table = read_tables(
+            *(WORLD_TABLE if t == "world" else ROOT / t for t in cfg.annotation_tables)
+        )
+    except OSError as err:
+        raise StageError(f"annotation_tables: cannot read {err.filename}") from None
+    return _world(cfg, table) if cfg.source == "world" else _files(cfg, table, counts)
+
+
+def _world(cfg: MiningParams, table: Annotations) -> Material:
+    from dsmath_lib.world.problems import BENCHMARKS, benchmark
+    from dsmath_lib.world.corpora import seed_documents
+    from dsmath_lib.world.web import make_web
+
+    web = make_web(cfg.n_pages, cfg.seed)
+    truth = web.truth
+    items = [
+        BenchmarkText(b, p.id, p.question)
+        for b in BENCHMARKS
+        for p in benchmark(b, cfg.benchmark_items)
+    ]
+    return Material(
+        pages=web.pages,
+        seed=list(seed_documents(cfg.seed_docs, cfg.seed)),
+        benchmarks=items + list(_benchmark_files(cfg)),
+        table=table,
+        truth={u: t.is_math for u, t in truth.items()},
+        kinds={u: t.kind for u, t in truth.items()},
+        leaks={u: str(t.leak_of) for u, t in truth.items() if t.leak_of},
+        groups={u: str(t.dup_group) for u, t in truth.items() if t.dup_group},
+    )
+
+
+def _files(cfg: MiningParams, table: Annotations, counts: Counter) -> Material:
+    folder = (ROOT / Path(cfg.data_dir).expanduser()).resolve()
+    if not cfg.data_dir or not folder.is_dir():
+        raise StageError(
+            f"data_dir '{cfg.data_dir}' is not a folder ({folder}): set it with '-p data_dir PATH' or in the YAML file"
+        )
+    quiet: Counter = Counter()  # files named twice are counted once, as part of the crawl
+    truth = {p.url: False for p in _pages(cfg.truth_other, cfg, folder, quiet)}
+    truth |= {p.url: True for p in _pages(cfg.truth_math, cfg, folder, quiet)}
+    seed_pages = list(_pages(cfg.seed_sources, cfg, folder, quiet))
+    seed = list(documents(seed_pages, quiet, max_chars=cfg.max_page_chars))[: cfg.seed_docs]
+    for d in seed:  # the seed is given, so finding it again proves nothing
+        truth.pop(d.url, None)
+    return Material(
+        pages=_pages(cfg.page_sources, cfg, folder, counts),
+        seed=seed,
+        benchmarks=list(_benchmark_files(cfg)),
+        table=table,
+        truth=truth,
+        gallery=[p for p in _pages(cfg.gallery_sources, cfg, folder, quiet) if isinstance(p, Page)],
+    )
+
+
+def _pages(
+    patterns: list[str], cfg: MiningParams, folder: Path, counts: Counter
+) -> Iterator[Page | Document]:
+    try:
+        files = reading.find_files(patterns, folder)
+    except FileNotFoundError as err:
+        raise StageError(f"data_dir '{cfg.data_dir}': {err}") from None
+    addresses = _addresses(cfg.address_table, cfg.data_dir)
+    for path in files:
+        counts["files"] += 1
+        for page in reading.read(path, counts, max_bytes=cfg.max_page_chars):
+            known = addresses.get(path) if page.url.startswith("file:") else None
+            yield replace(page, url=known) if known else page
+
+
+@cache
+def _addresses(table: str, data_dir: str) -> dict[Path, str]:
+    """File -> address, from JSONL rows ``{file, url}``; ``file`` is relative to the table's folder."""
+    if not table:
+        return {}
+    path = data_path(table, data_dir)
+    rows = read_rows(table, data_dir=data_dir, fields=("file", "url"))
+    return {path.parent / r["file"]: r["url"] for r in rows if r["url"]}
+
+
+def _benchmark_files(cfg: MiningParams) -> Iterator[BenchmarkText]:
+    for entry in cfg.benchmark_sources:
+        name, _, rest = entry.partition("=")
+        source, _, key = rest.rpartition(":")
+        if not (name and source and key):
+            raise ParamsError(
+                f"parameter 'benchmark_sources': {entry!r} is not of the form name=path:field"
+            )
+        for i, row in enumerate(read_rows(source, data_dir=cfg.data_dir, fields=(key,))):
+            yield BenchmarkText(name, str(i), str(row[key]))
