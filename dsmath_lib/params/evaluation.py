@@ -1,0 +1,38 @@
+"""Parameters of 08_evaluation."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from dsmath_lib.params.base import Params, par
+
+
+class EvaluationParams(Params):
+    # who and what
+    models: list[str] = par("NN_stage/artifact, folder, or Hub owner/name@commit", min_length=1)
+    few_shot: list[str] = par("labels (last part of the name) asked few-shot", "base models")
+    shots: int = par("examples in a few-shot prompt", "8 on GSM8K, 4 on MATH", ge=0)
+    benchmarks: list[str] = par("rows of evaluation/benchmarks.py, or name@commit", min_length=1)
+    n_items: list[int] = par("questions of each benchmark; 0: all", "all")
+    data_dir: str = par("folder of data files, from the project root")
+    # decoding
+    samples: int = par("samples per question besides the greedy one", "up to 64", ge=0)
+    ks: list[int] = par("K of Maj@K and Pass@K", "1 to 64")
+    temperature: float = par("sampling temperature", 0.7, gt=0)
+    top_p: float = par("nucleus sampling", 1.0, gt=0, le=1)
+    max_new_tokens: int = par("longest completion, per round with tools", 1024, ge=1)
+    tools: bool = par("also run tool-integrated reasoning", True)
+    tool_samples: int = par("samples per question with tools", 0, ge=0)
+    # grading of labelled solutions
+    regrade_source: str = par("file of GSM8K's labelled solutions; empty: skip")
+    # machine
+    max_rows: int = par("completions decoded at once; changes memory, not results", ge=1)
+    dtype: Literal["float32", "bfloat16"] = par("arithmetic of the models")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.n_items) != len(self.benchmarks):
+            raise ValueError("n_items needs one number for each name in benchmarks")
+        if self.samples and any(not 1 <= k <= self.samples for k in self.ks):
+            raise ValueError("every K in ks must be between 1 and samples")
+        return self
