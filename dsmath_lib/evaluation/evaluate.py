@@ -18,7 +18,7 @@ from dsmath_lib.evaluation.tir import Generation, generate_with_tools
 from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.prompts import chat_prompt
 from dsmath_lib.records import Problem
-from dsmath_lib.rewards.grade import VERSION, Verdict, grade
+from dsmath_lib.rewards.grade import Verdict, grade
 from dsmath_lib.runtime import seed_for
 
 SHOT_STOP = ("\nQuestion:", "\n\n")  # a base model goes on with the next question
@@ -214,6 +214,3 @@ def regrade(rows: Sequence[dict[str, Any]], rule: str) -> list[Graded]:
         )
         for r in rows
     ]
-
-
-GRADER = f"dsmath grader {VERSION}"

@@ -63,7 +63,9 @@ class Params(BaseModel):
 
 
 def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> str:
-    key = ".".join(str(p) for p in error["loc"]) or "(all)"
+    key = ".".join(str(p) for p in error["loc"])
+    if not key:  # a rule about several parameters
+        return f"{source}: {error['msg'].removeprefix('Value error, ')}"
     where = source if isinstance(source, str) else source.get(key.split(".")[0], source[""])
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
