@@ -4,16 +4,19 @@
 as not tested. Scores are percent; arrows go from before to after.
 """
 
+from dsmath_lib.reporting.compare import gain, score
 from dsmath_lib.reporting.ledger import (
     Claim,
     Measure,
     Part,
+    Rule,
     at_least,
     at_most,
     difference,
-    first_of,
     metric,
+    not_raised,
     positive,
+    with_interval,
 )
 
 MINE, TRAIN, SFT = "01_corpus_mining", "02_pretraining", "03_sft"
@@ -126,52 +129,108 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
 )  # fmt: skip
 
 
-def _scores(model: str, benchmark: str, template: str, how: str) -> Measure:
-    return metric(EVAL, f"{model}.{benchmark}.{template}.{how}")
-
-
-def _gain(benchmark: str, template: str, how: str) -> Measure:
-    """RL policy minus SFT on the same questions: paired when the stage gives it."""
-    name = f"{benchmark}.{template}.{how}"
-    paired = metric(EVAL, f"diff.policy-sft.{name}")
-    return first_of(paired, difference(metric(EVAL, f"policy.{name}"), metric(EVAL, f"sft.{name}")))
-
-
-def _tools_minus_cot(model: str, benchmark: str) -> Measure:
-    tir, cot = (_scores(model, benchmark, t, "greedy") for t in ("tir", "cot"))
-    return difference(tir, cot)
-
-
 def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
-    last = {name: metric(MINE, name) for name in ("precision", "recall")}
-    first_recall = metric(MINE, "recall_first")
-    gsm, math = "toy-gsm", "toy-math"
+    gsm, math, cmath, heldout = "toy-gsm", "toy-math", "toy-cmath", "toy-heldout"
+    precision, recall = metric(MINE, "precision"), metric(MINE, "recall")
+    late = difference(metric(TRAIN, "mined.late_gain"), metric(TRAIN, "seed.late_gain"))
+
+    def mined_better(than: str, lang: str = "") -> Measure:
+        return metric(TRAIN, f"diff.{than}-mined.loss{lang}")
+
+    def rl_gain(benchmark: str, prompt: str, how: str, rule: Rule = positive) -> Part:
+        name = {"cot": "", "tir": " with tools"}[prompt]
+        return Part(
+            f"{benchmark}{name}, {how}: RL minus SFT", gain(benchmark, prompt, how), rule, "points"
+        )
+
+    def tools(model: str, name: str) -> Part:
+        tir, cot = (score(model, math, p, "greedy") for p in ("tir", "cot"))
+        return Part(
+            f"{math}, greedy, {name}: with tools minus without", difference(tir, cot), positive
+        )
+
+    def voting(benchmark: str) -> Part:
+        votes = score("policy", benchmark, "cot", f"maj@{k}")
+        greedy = score("policy", benchmark, "cot", "greedy")
+        return Part(
+            f"{benchmark}, RL: Maj@{k} minus greedy", difference(votes, greedy), positive, "points"
+        )
+
+    nats = "nats per token"
     return {
         "C01": (
-            Part("precision of the final corpus, at least 90 %", last["precision"], at_least(0.9)),
-            Part("recall of the final corpus, at least 90 %", last["recall"], at_least(0.9)),
+            Part("precision of the final corpus, at least 90 %", precision, at_least(0.9)),
+            Part("recall of the final corpus, at least 90 %", recall, at_least(0.9)),
         ),
         "C02": (
             Part(
-                "recall, last round minus first",
-                difference(last["recall"], first_recall),
+                "recall, last round minus first, at least 20 points",
+                difference(recall, metric(MINE, "recall_first")),
                 at_least(0.2),
+                "points",
             ),
         ),
         "C03": (
-            Part("share already collected, last round", metric(MINE, "overlap"), at_least(0.9)),
+            Part(
+                "last round: tokens already collected, at least 90 %",
+                metric(MINE, "overlap_last"),
+                at_least(0.9),
+            ),
         ),
         "C04": (
-            Part("domains marked that are math", metric(MINE, "domain_precision"), at_least(0.9)),
+            Part(
+                "domains marked that are math, at least 90 %",
+                metric(MINE, "domain_precision"),
+                at_least(0.9),
+            ),
         ),
         "C05": (
-            Part("planted leaks left", metric(MINE, "leaks_left"), at_most(0), unit=""),
-            Part("clean pages removed", metric(MINE, "clean_removed"), at_most(0), unit=""),
+            Part("planted leaks left", metric(MINE, "leaks_left"), at_most(0), ""),
+            Part("clean pages removed", metric(MINE, "clean_removed"), at_most(0), ""),
         ),
-        "C24": tuple(
-            Part(f"{b}, greedy, RL minus SFT", _gain(b, "cot", "greedy"), positive)
-            for b in (gsm, math)
+        "C06": (
+            Part("held-out loss, seed-like minus mined", mined_better("seed"), positive, nats),
         ),
+        "C07": (
+            Part("held-out loss, unfiltered web minus mined", mined_better("web"), positive, nats),
+        ),
+        "C08": (
+            Part(
+                "fall of the loss in the second half, mined minus seed-like",
+                late,
+                with_interval(positive),
+                nats,
+            ),
+        ),
+        "C09": (
+            Part(
+                "Chinese held-out loss, seed-like minus mined",
+                mined_better("seed", ".zh"),
+                positive,
+                nats,
+            ),
+        ),
+        "C23": (tools("sft", "SFT"), tools("policy", "RL")),
+        "C24": (rl_gain(gsm, "cot", "greedy"), rl_gain(math, "cot", "greedy")),
+        "C25": (
+            rl_gain(cmath, "cot", "greedy"),
+            rl_gain(math, "tir", "greedy"),
+            rl_gain(heldout, "cot", "greedy"),
+        ),
+        "C28": (
+            Part(
+                "distance of the expected value from the exact KL",
+                metric(START, "k3_bias"),
+                at_most(1e-9),
+                "nats",
+            ),
+            Part("smallest value on a grid", metric(START, "k3_minimum"), at_least(0), "nats"),
+        ),
+        "C34": (
+            *(rl_gain(b, "cot", f"maj@{k}") for b in (gsm, math)),
+            *(rl_gain(b, "cot", f"pass@{k}", not_raised(margin)) for b in (gsm, math)),
+        ),
+        "C35": (voting(gsm), voting(math)),
     }
 
 

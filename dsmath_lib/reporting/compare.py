@@ -1,36 +1,24 @@
-"""The paper's tables beside ours, where we have something to say: Table 5, Figure 7, Table 1.
+"""The paper's Table 5 and Figure 7 beside ours: scores of the evaluation stage and the paper's percent."""
 
-Paper numbers are percent (facts of Table 5 and Figure 7); ours are estimates from ``results.json``.
-"""
-
-from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from dsmath_lib.evaluation.benchmarks import BENCHMARKS
 from dsmath_lib.reporting.ledger import Estimate, Measure, Results, as_text, difference, first_of
 from dsmath_lib.reporting.ledger import metric as measure_of
 from dsmath_lib.reporting.plots import COLOURS, STYLE, axes
 
 EVAL = "08_evaluation"
-# (benchmark, prompt) -> (SFT, RL), 7B, Table 5
-TABLE_5: Mapping[tuple[str, str], tuple[float, float]] = {
-    ("GSM8K", "cot"): (82.9, 88.2),
-    ("MATH", "cot"): (46.8, 51.7),
-    ("CMATH", "cot"): (84.6, 88.8),
-    ("GSM8K", "tir"): (83.7, 86.7),
-    ("MATH", "tir"): (57.4, 58.8),
-    ("CMATH", "tir"): (84.3, 87.6),
-}
-# our benchmark -> the paper's that it stands for
-STANDS_FOR = {
-    "toy-gsm": "GSM8K",
-    "toy-math": "MATH",
-    "toy-cmath": "CMATH",
-    "gsm8k": "GSM8K",
-    "math-500": "MATH",
-    "cmath": "CMATH",
-}
+# a toy benchmark stands for one of the paper's
+STANDS_FOR = {"toy-gsm": "gsm8k", "toy-math": "math-500", "toy-cmath": "cmath"}
+PAPER_NAME = {"gsm8k": "GSM8K", "math-500": "MATH", "cmath": "CMATH", "mgsm-zh": "MGSM-zh"}
+
+
+def paper_score(benchmark: str, model: str, prompt: str) -> float | None:
+    """The paper's score in percent, greedy, of a benchmark or the one it stands for; None: no such."""
+    row = BENCHMARKS.get(STANDS_FOR.get(benchmark, benchmark))
+    return row.paper.get((model, prompt)) if row else None
 
 
 def score(model: str, benchmark: str, prompt: str, how: str) -> Measure:
@@ -53,23 +41,29 @@ def measured_pairs(results: Results) -> list[tuple[str, str]]:
     return [p for p in pairs if gain(*p, "greedy")(results) is not None]
 
 
+def paper_gain(benchmark: str, prompt: str) -> float | None:
+    """The paper's RL minus Instruct, in points."""
+    before, after = (paper_score(benchmark, m, prompt) for m in ("sft", "policy"))
+    return None if before is None or after is None else after - before
+
+
 def table_5(results: Results) -> list[dict[str, Any]]:
     """One row per measured pair: SFT, RL and gain, greedy, the paper's beside ours."""
     rows = []
     for benchmark, prompt in measured_pairs(results):
-        name = STANDS_FOR.get(benchmark, "–")
-        paper = TABLE_5.get((name, prompt))
-        before, after = (score(m, benchmark, prompt, "greedy")(results) for m in ("sft", "policy"))
+        before, after = (paper_score(benchmark, m, prompt) for m in ("sft", "policy"))
+        points = paper_gain(benchmark, prompt)
+        ours = [score(m, benchmark, prompt, "greedy")(results) for m in ("sft", "policy")]
         rows.append(
             {
-                "paper's benchmark": name,
-                "paper SFT → RL": f"{paper[0]} → {paper[1]}" if paper else "–",
-                "paper gain": f"{paper[1] - paper[0]:+.1f}" if paper else "–",
-                "our benchmark": benchmark,
+                "benchmark": benchmark,
                 "prompt": prompt,
-                "our SFT": as_text(before, "%"),
-                "our RL": as_text(after, "%"),
-                "our gain": as_text(gain(benchmark, prompt, "greedy")(results), "%"),
+                "our SFT": as_text(ours[0]),
+                "our RL": as_text(ours[1]),
+                "our gain": as_text(gain(benchmark, prompt, "greedy")(results), "points"),
+                "paper's": PAPER_NAME.get(STANDS_FOR.get(benchmark, benchmark), "–"),
+                "paper SFT → RL": f"{before} → {after}" if before else "–",
+                "paper gain": f"{points:+.1f}" if points is not None else "–",
             }
         )
     return rows
@@ -84,9 +78,9 @@ def gains_figure(results: Results) -> Figure:
         width = [[100 * (e.value - e.low)], [100 * (e.high - e.value)]]
         label = "ours, 95 % interval" if i == 0 else None
         ax.errorbar(100 * e.value, i, xerr=width, fmt="o", color=COLOURS[0], capsize=3, label=label)
-        paper = TABLE_5.get((STANDS_FOR.get(benchmark, ""), prompt))
-        if paper:
-            ax.plot(paper[1] - paper[0], i, "D", mfc="none", color=COLOURS[1])
+        points = paper_gain(benchmark, prompt)
+        if points is not None:
+            ax.plot(points, i, "D", mfc="none", color=COLOURS[1])
     ax.plot([], [], "D", mfc="none", color=COLOURS[1], label="paper (no interval given)")
     ax.axvline(0, color="black", linewidth=1)
     ax.set_yticks(range(len(pairs)), [f"{b}, {p}" for b, p in pairs])

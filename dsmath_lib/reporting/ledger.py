@@ -45,7 +45,7 @@ Rule = Callable[[Estimate], str]
 
 @dataclass(frozen=True)
 class Part:
-    """One measurable part of a claim: what is measured, how, and the rule. ``unit`` is "%" or ""."""
+    """One measurable part of a claim: what is measured, how, and the rule. ``unit`` as in ``as_text``."""
 
     what: str
     measure: Measure
@@ -115,6 +115,11 @@ def not_raised(margin: float) -> Rule:
         return AGREES if e.high < margin else NOISY
 
     return rule
+
+
+def with_interval(rule: Rule) -> Rule:
+    """For a number that is no exact count: without an interval (one run) nothing can be said."""
+    return lambda e: NOISY if e.low == e.high else rule(e)
 
 
 # -- measures: results become an estimate -------------------------------------------------------------
@@ -208,11 +213,14 @@ def ledger(claims: Sequence[Claim], runs: Sequence[Results]) -> "Ledger":
 
 
 def as_text(e: Estimate | None, unit: str = "%") -> str:
-    """``+12.0 [+8.1, +15.9] %, n = 500, 3 seeds``; an exact count has no interval."""
+    """``+12.0 [+8.1, +15.9] points, n = 500, 3 seeds``; an exact count has no interval.
+
+    Shares in the units ``%`` and ``points`` (a difference, signed) are shown times 100.
+    """
     if e is None:
         return "–"
-    scale = 100 if unit == "%" else 1
-    number = lambda v: f"{v * scale:.1f}" if unit == "%" else f"{v:.3g}"  # noqa: E731
+    form = {"%": lambda v: f"{100 * v:.1f}", "points": lambda v: f"{100 * v:+.1f}"}
+    number = form.get(unit, lambda v: f"{v:.3g}")
     text = number(e.value)
     if e.low < e.high:
         text += f" [{number(e.low)}, {number(e.high)}]"

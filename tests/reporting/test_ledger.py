@@ -112,6 +112,13 @@ def test_ledger_views_carry_symbol_and_word_and_escape():
     assert json.loads(json.dumps(view.as_dicts()))[0]["verdict"] == "agrees"
 
 
+def test_estimates_as_text():
+    e = L.Estimate(0.12, 0.08, 0.16, 500, 3)
+    assert L.as_text(e) == "12.0 [8.0, 16.0] %, n = 500, 3 seeds"
+    assert L.as_text(e, "points") == "+12.0 [+8.0, +16.0] points, n = 500, 3 seeds"
+    assert L.as_text(exact(3), "") == "3" and L.as_text(None) == "–"
+
+
 def test_half_written_results_are_left_out(tmp_path, monkeypatch):
     monkeypatch.setenv("DSMATH_REPORTS", str(tmp_path))
     for stage, text in (
