@@ -25,6 +25,8 @@ MathJax = {tex: {inlineMath: [['$', '$'], ['\\(', '\\)']], processEscapes: true,
 summary.code { cursor: pointer; color: #555; font: 0.85em sans-serif; padding: 2px 0 2px 80px }
 nav.dsmath { font: 1em sans-serif; margin: 1em 1em 1em 80px }
 img { max-width: 100% }
+pre, code, .jp-RenderedHTMLCommon pre { font-family: ui-monospace, Menlo, Consolas, monospace }
+.jp-RenderedMarkdown pre { background: #f7f7f7; padding: .6em }
 .jp-RenderedHTMLCommon { overflow-x: auto }
 </style>
 {%- endblock -%}

@@ -31,7 +31,7 @@ h2 { font-size: 1.2rem; margin: .5rem 0 } h2 small { font-weight: normal; margin
 .done { color: #006ba4 } .failed { color: #c85200 } .error { font-family: monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } caption { text-align: left; font-weight: 600 }
 th, td { border-bottom: 1px solid #8884; padding: .25rem .6rem .25rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } td.n { text-align: right; font-variant-numeric: tabular-nums }
+td { overflow-wrap: anywhere } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 img { max-width: 100%; height: auto; background: #fff } footer { color: #777; font-size: .85rem }
 """
 
@@ -158,8 +158,8 @@ def _numbers(results: Mapping[str, Any]) -> str:
         )
     if not rows:
         return ""
-    head = '<tr><th scope="col">measure</th><th scope="col">value</th>'
-    head += '<th scope="col">95 % interval</th><th scope="col">n</th></tr>'
+    head = '<tr><th scope="col">measure</th><th scope="col" class="n">value</th>'
+    head += '<th scope="col" class="n">95 % interval</th><th scope="col" class="n">n</th></tr>'
     return f"<table><caption>Key numbers</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
