@@ -45,11 +45,11 @@ class Family:
 
 
 def _big(rng: Random, level: int) -> int:
-    return rng.randint(5, 20 if level < 3 else 40)
+    return rng.randint(5, 20 if level < 3 else 30)
 
 
 def _small(rng: Random, level: int) -> int:
-    return rng.randint(2, 9 if level < 4 else 12)
+    return rng.randint(2, 9 if level < 4 else 10)
 
 
 def _chain(rng: Random, level: int) -> Draft:
