@@ -3,10 +3,11 @@
 ``how`` is greedy, sampled, maj@K, pass@K, greedy-strict (a box or nothing); truncated and no_answer are plain shares.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from dsmath_lib.evaluation import benchmarks
 from dsmath_lib.evaluation.evaluate import Graded, regrade
 from dsmath_lib.evaluation.metrics import (
     Estimate,
@@ -19,7 +20,10 @@ from dsmath_lib.evaluation.metrics import (
     pass_at_k,
     sample_mean,
 )
+from dsmath_lib.evaluation.run import Job
 from dsmath_lib.rewards.equality import answers_equal
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def classes_of(graded: Sequence[Graded]) -> list[list[int | None]]:
@@ -35,9 +39,8 @@ def _right(graded: Sequence[Graded]) -> list[list[bool]]:
     return [[v.correct for v in g.samples] for g in graded]
 
 
-def score(rows: Sequence[Mapping[str, Any]], rule: str, ks: Sequence[int]) -> dict[str, Any]:
+def score(rows: Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, Any]:
     """All scores of one model on one benchmark; K beyond the number of samples is left out."""
-    graded = regrade(rows, rule)
     strict = regrade([{**r, "samples": []} for r in rows], "strict")
     out: dict[str, Any] = {
         "greedy": accuracy([g.greedy.correct for g in graded]),
@@ -72,22 +75,60 @@ def per_question(graded: Sequence[Graded], how: str) -> list[float]:
 
 
 def compare(
-    after: Sequence[Mapping[str, Any]],
-    before: Sequence[Mapping[str, Any]],
-    rule: str,
-    how: Sequence[str],
+    after: Sequence[Graded], before: Sequence[Graded], how: Sequence[str]
 ) -> dict[str, Estimate]:
-    """Paired differences ``after - before`` on the same questions, by score.
-
-    Raises:
-        ValueError: the questions differ.
-    """
-    if [r["id"] for r in after] != [r["id"] for r in before]:
-        raise ValueError("a paired comparison needs the same questions in the same order")
-    a, b = regrade(after, rule), regrade(before, rule)
-    return {h: paired_difference(per_question(a, h), per_question(b, h)) for h in how}
+    """Paired differences ``after - before`` by score; both must hold the same questions in the same order."""
+    return {h: paired_difference(per_question(after, h), per_question(before, h)) for h in how}
 
 
-def _share(flags) -> float:
+# -- a whole run -----------------------------------------------------------------------------------------------------
+class Results:
+    """Completions and verdicts of all jobs of a run, graded once by each benchmark's rule."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Job, Rows] = {}
+        self.graded: dict[Job, list[Graded]] = {}
+
+    def add(self, job: Job, rows: Rows) -> None:
+        """Grade the rows of a job and keep both."""
+        self.rows[job] = rows
+        self.graded[job] = regrade(rows, benchmarks.get(job.benchmark).rule)
+
+    def metrics(self, ks: Sequence[int]) -> dict[str, Any]:
+        """Every score of every job, by name."""
+        return {
+            f"{job.name}.{how}": value
+            for job, rows in self.rows.items()
+            for how, value in score(rows, self.graded[job], ks).items()
+        }
+
+    def differences(self, after: str, before: str, ks: Sequence[int]) -> dict[str, Estimate]:
+        """Paired differences of two models wherever both ran: ``diff.<after>-<before>.<benchmark>.<kind>.<how>``."""
+        out = {}
+        for job, graded in self.graded.items():
+            other = self.graded.get(Job(before, job.benchmark, job.kind))
+            if job.model == after and other:
+                name = job.name.partition(".")[2]
+                found = compare(graded, other, self._kinds_of_score(job, ks))
+                out |= {f"diff.{after}-{before}.{name}.{how}": e for how, e in found.items()}
+        return out
+
+    def tool_gains(self) -> dict[str, Estimate]:
+        """Greedy with tools minus greedy without, paired: ``diff.tir-cot.<model>.<benchmark>.greedy``."""
+        out = {}
+        for job, graded in self.graded.items():
+            plain = self.graded.get(Job(job.model, job.benchmark, "cot"))
+            if job.kind == "tir" and plain:
+                name = job.name.rpartition(".")[0]
+                out[f"diff.tir-cot.{name}.greedy"] = compare(graded, plain, ["greedy"])["greedy"]
+        return out
+
+    def _kinds_of_score(self, job: Job, ks: Sequence[int]) -> list[str]:
+        n = len(self.rows[job][0]["samples"])
+        votes = [f"{kind}@{k}" for kind in ("maj", "pass") for k in ks if 1 < k <= n]
+        return ["greedy", *(["sampled", *votes] if n else [])]
+
+
+def _share(flags: Iterable[bool]) -> float:
     flags = list(flags)
     return sum(flags) / len(flags)

@@ -11,11 +11,11 @@ import select
 import subprocess
 import sys
 import threading
-from functools import lru_cache
 from pathlib import Path
 
 MAX_CHARS = 400  # per side; longer answers are not expressions
 START_SECONDS = 120.0  # importing SymPy on a busy machine
+TIMEOUT = "symbolic comparison: timeout"
 GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
 
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
@@ -90,13 +90,28 @@ def close() -> None:
     _client = None
 
 
-@lru_cache(maxsize=16384)
+_known: dict[tuple[str, str], tuple[bool, str]] = {}
+_KNOWN_SIZE = 50_000
+
+
 def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
-    """math-verify's verdict on two normalised answers, within ``timeout`` seconds; never raises."""
+    """math-verify's verdict on two normalised answers, within ``timeout`` seconds; never raises.
+
+    Verdicts are remembered, but not that time ran out.
+    """
     if len(gold) > MAX_CHARS or len(pred) > MAX_CHARS:
         return False, "too long for symbolic comparison"
+    if (gold, pred) in _known:
+        return _known[gold, pred]
+    if timeout <= 0:
+        return False, TIMEOUT
     try:
         reply = _ask({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
     except OSError as err:
         return False, f"symbolic comparison is not available: {err}"
-    return bool(reply["equal"]), str(reply["reason"])
+    verdict = bool(reply["equal"]), str(reply["reason"])
+    if verdict[1] != TIMEOUT:
+        if len(_known) >= _KNOWN_SIZE:
+            _known.clear()
+        _known[gold, pred] = verdict
+    return verdict
