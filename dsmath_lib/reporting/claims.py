@@ -146,7 +146,10 @@ def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
     def tools(model: str, name: str) -> Part:
         tir, cot = (score(model, math, p, "greedy") for p in ("tir", "cot"))
         return Part(
-            f"{math}, greedy, {name}: with tools minus without", difference(tir, cot), positive
+            f"{math}, greedy, {name}: with tools minus without",
+            difference(tir, cot),
+            positive,
+            "points",
         )
 
     def voting(benchmark: str) -> Part:

@@ -1,0 +1,123 @@
+"""The measured block of the README, written from results of real runs, never by hand.
+
+    dsmath run toy && python bench/table.py --collect toy     keep this run under reports/reference/toy
+    python bench/table.py                                     write the block between the README's markers
+
+Runs with other seeds (``dsmath run toy -p seed 1``) are collected the same way; their numbers are pooled.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dsmath_lib.params.base import ROOT
+from dsmath_lib.reporting.claims import all_claims
+from dsmath_lib.reporting.compare import gain, score
+from dsmath_lib.reporting.ledger import SYMBOL, Measure, as_text, ledger, metric, pool
+from dsmath_lib.stage import reports_root, write_atomic
+
+KEEP = (
+    "stage",
+    "scale",
+    "params",
+    "metrics",
+    "timings",
+    "seconds",
+    "peak_memory_mb",
+    "environment",
+)
+PATHS = ("artifacts_dir", "data_dir")  # of one machine: not kept
+BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+Run = dict[str, dict[str, Any]]  # stage -> results
+
+
+def collect(scale: str, root: Path) -> None:
+    """Keep the results of a scale, without tables and paths, one folder per seed."""
+    for path in sorted((reports_root() / scale).glob("*/results.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        kept = {k: results[k] for k in KEEP if k in results}
+        kept["params"] = {k: v for k, v in kept["params"].items() if k not in PATHS}
+        out = root / f"seed{kept['params']['seed']}" / f"{kept['stage']}.json"
+        write_atomic(out, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        print("kept", out.relative_to(ROOT))
+
+
+def read(root: Path) -> list[Run]:
+    """One run per seed, in the order of the seeds."""
+    runs: dict[int, Run] = {}
+    for path in sorted(root.rglob("*.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if "stage" in results and "metrics" in results:
+            runs.setdefault(results["params"]["seed"], {})[results["stage"]] = results
+    return [runs[seed] for seed in sorted(runs)]
+
+
+def measured(k: int) -> list[tuple[str, Measure, str]]:
+    """The rows of the first table: what, how it is measured, unit."""
+    mine, b = "01_corpus_mining", "toy-gsm"
+    rows = [
+        ("mining: recall of round 1", metric(mine, "recall_first"), "%"),
+        ("mining: recall of the last round", metric(mine, "recall"), "%"),
+        ("mining: precision of the last round", metric(mine, "precision"), "%"),
+    ]
+    for name, model in (("SFT", "sft"), ("RL", "policy")):
+        for how in ("greedy", "sampled", f"maj@{k}", f"pass@{k}"):
+            rows.append((f"{b}, {name}, {how}", score(model, b, "cot", how), "%"))
+    for how in ("greedy", "sampled"):
+        rows.append((f"{b}, RL minus SFT, {how}", gain(b, "cot", how), "points"))
+    return rows
+
+
+def block(runs: list[Run]) -> str:
+    """The Markdown between the markers."""
+    if not runs:
+        return "No reference run is kept yet.\n"
+    evaluation = runs[0].get("09_paper_vs_ours", {}).get("params", {})
+    k = evaluation.get("k", 8)
+    lines = ["| measured at scale `toy` | |", "|---|---|"]
+    for what, measure, unit in measured(k):
+        found = [e for run in runs if (e := measure(run)) is not None]
+        if found:
+            lines.append(f"| {what} | {as_text(pool(found), unit)} |")
+    counts = ledger(all_claims(evaluation.get("margin", 0.03), k), runs).counts()
+    verdicts = ", ".join(f"{SYMBOL[v]} {v}: {n}" for v, n in counts.items())
+    lines.append(f"| claims | {verdicts} |")
+    lines += ["", "| stage | seconds | peak memory (MB) |", "|---|---|---|"]
+    stages = sorted({s for run in runs for s in run})
+    seconds = {s: _mean([run[s]["seconds"] for run in runs if s in run]) for s in stages}
+    for s in stages:
+        memory = max(run[s]["peak_memory_mb"]["resident"] for run in runs if s in run)
+        lines.append(f"| {s} | {seconds[s]:.0f} | {memory:.0f} |")
+    lines.append(f"| all | {sum(seconds.values()):.0f} | |")
+    where = next(iter(runs[0].values()))["environment"]
+    lines += [
+        "",
+        f"{len(runs)} run(s) on {where['device']}, {where['cores']} cores, "
+        f"{where['threads']} threads, torch {where['versions']['torch']}. Intervals are 95 %.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--collect", metavar="SCALE", help="keep the results of this scale")
+    args = parser.parse_args()
+    if args.collect:
+        collect(args.collect, ROOT / "reports" / "reference" / args.collect)
+        return
+    page = ROOT / "README.md"
+    text = page.read_text(encoding="utf-8")
+    new = f"{BEGIN}\n{block(read(ROOT / 'reports' / 'reference' / 'toy'))}{END}"
+    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.S)
+    write_atomic(page, pattern.sub(lambda _: new, text))
+    print("README.md: measured block written")
+
+
+if __name__ == "__main__":
+    main()
