@@ -44,16 +44,19 @@ def run(
 
 @app.command()
 def params(
-    scales: Annotated[list[str] | None, typer.Argument(help="none: all")] = None,
-    stage: Annotated[str, typer.Option("--stage", help="only this stage, e.g. 05")] = "",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="scales and stages to show, e.g. toy 05_grpo; none: all"),
+    ] = None,
 ) -> None:
     """Show all parameters: one row each, scales as columns, the paper's value beside."""
     from dsmath_lib.params.registry import STAGES
     from dsmath_lib.params.table import parameter_rows, print_rows
-    from dsmath_lib.runner import find_stage
+    from dsmath_lib.runner import find_stage, scales
 
-    chosen = [find_stage(stage, list(STAGES))] if stage else list(STAGES)
-    print_rows(*parameter_rows(chosen, scales or None))
+    columns = [n for n in names or [] if n in scales()]
+    stages = sorted({find_stage(n, list(STAGES)) for n in names or [] if n not in columns})
+    print_rows(*parameter_rows(stages or list(STAGES), columns or None))
 
 
 @app.command()
@@ -83,13 +86,11 @@ def clean(
         typer.Option("--all", help="strip notebooks, remove all reports (not reports/reference)"),
     ] = False,
 ) -> None:
-    """Strip the outputs of the notebooks, or remove reports."""
+    """Strip the outputs of the notebooks (the default), or remove reports."""
     from dsmath_lib.notebook_files import strip_file
     from dsmath_lib.stage import reports_root
 
-    if not (notebooks or scale or everything):
-        raise ParamsError("dsmath clean: say what: --notebooks, --scale NAME or --all")
-    if notebooks or everything:
+    if notebooks or everything or not scale:
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             if strip_file(path):
                 print(f"stripped {path}")

@@ -6,13 +6,11 @@
 or after a finished run, it starts anew.
 """
 
-import fcntl
 import hashlib
 import json
 import math
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +20,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from dsmath_lib.params.base import ROOT, Params
+
+try:
+    import fcntl
+    import resource
+except ImportError:  # Windows: no lock, and memory from psutil
+    fcntl = resource = None
 
 PACKAGES = ("torch", "transformers", "datasets", "vllm", "fasttext-community", "papermill", "numpy")
 
@@ -85,7 +91,7 @@ def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
     Raises:
         StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two).
     """
-    if folder in _LOCKS:
+    if folder in _LOCKS or fcntl is None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     f = (folder.parent / f".{folder.name}.lock").open("w")
@@ -264,10 +270,12 @@ def _plain(x: Any) -> Any:
 
 def peak_memory_mb() -> dict[str, float]:
     """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
-    unit = (
-        1 if sys.platform == "darwin" else 1024
-    )  # ru_maxrss is in bytes on macOS, in KiB on Linux
-    out = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+    if resource is None:
+        peak = psutil.Process().memory_info().peak_wset
+    else:  # ru_maxrss is in bytes on macOS, in KiB on Linux
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    out = {"resident": peak / 1e6}
     import torch
 
     if torch.cuda.is_available():
