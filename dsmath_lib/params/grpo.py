@@ -9,10 +9,7 @@ from dsmath_lib.params.base import Params, par
 
 class GRPOParams(Params):
     # questions
-    question_source: str = par(
-        "world, a file below data_dir, or hub:owner/name",
-        "GSM8K and MATH parts of its SFT data",
-    )
+    question_source: str = par("world, a file below data_dir, or hub:owner/name", "GSM8K+MATH")
     data_dir: str = par("folder of data files, from the project root")
     data_revision: str = par("commit of a hub: source")
     questions: int = par("training questions", "144K", ge=1)
@@ -20,9 +17,7 @@ class GRPOParams(Params):
     langs: list[Literal["en", "zh"]] = par("languages of the world's problems", min_length=1)
     question_template: Literal["toy-cot", "deepseek-cot"] = par("prompt", "deepseek-cot")
     # start
-    sft_model: str = par(
-        "start and reference: folder or Hub name; empty: stage 03", "DeepSeekMath-Instruct"
-    )
+    sft_model: str = par("start and reference: folder or Hub name; empty: stage 03", "Instruct 7B")
     sft_revision: str = par("commit of sft_model on the Hub")
     # exploration
     questions_per_step: int = par(
@@ -56,10 +51,10 @@ class GRPOParams(Params):
     kl_estimator: Literal["k1", "k2", "k3"] = par("KL estimator", "k3 (Eq. 4)")
     kl_ratio: bool = par("KL term times the importance ratio: mends the gradient of k3", False)
     loss_norm: Literal["sequence", "token", "constant"] = par(
-        "token weights: sequence (Eq. 3), token (DAPO), constant (Dr. GRPO)", "sequence"
+        "token weights: sequence (Eq. 3), token, constant", "sequence"
     )
     skip_zero_variance: bool = par(
-        "leave out all-equal groups; exact at beta 0, else drops their KL",
+        "leave out groups without signal; exact at beta 0",
         False,
     )
     # optimiser
