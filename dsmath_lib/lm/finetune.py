@@ -65,12 +65,12 @@ def row_sample(row: Mapping[str, str], template: str) -> tuple[Problem, Sample]:
 
 
 def load_sft_data(cfg: SFTParams) -> SFTData:
-    """Samples and held-out problems of ``cfg.source``; no question is in both.
+    """Samples and held-out problems of ``cfg.dataset``; no question is in both.
 
     Raises:
         StageError: the source is missing or too small.
     """
-    if cfg.source == "world":
+    if cfg.dataset == "world":
         shares = {
             "cot_share": cfg.cot_share,
             "program_share": cfg.program_share,
@@ -86,10 +86,10 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
             for p in problems
         ]
         return SFTData(samples, problems, references)
-    rows = read_rows(cfg.source, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    rows = read_rows(cfg.dataset, data_dir=cfg.data_dir, revision=cfg.data_revision)
     if len(rows) <= cfg.heldout_n:
         raise StageError(
-            f"'{cfg.source}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
+            f"'{cfg.dataset}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
         )
     order = np.random.default_rng(seed_for(cfg.seed, "sft-rows")).permutation(len(rows)).tolist()
     pairs = [row_sample(rows[i], cfg.template) for i in order[: cfg.heldout_n + cfg.samples]]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
 from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
@@ -119,9 +120,7 @@ def heldout_scores(
     return out
 
 
-def by_language(
-    scores: Mapping[str, np.ndarray], langs: Sequence[str]
-) -> dict[str, dict[str, float]]:
+def by_language(scores: Mapping[str, np.ndarray], langs: Sequence[str]) -> dict[str, Estimate]:
     """Means and 95 % intervals: ``loss``, ``loss.en``, ``loss.zh``, ``answer`` … (languages that occur)."""
     lang = np.array(langs)
     out = {}
@@ -132,12 +131,10 @@ def by_language(
     return out
 
 
-def mean_interval(x: np.ndarray) -> dict[str, float]:
-    """Mean with a normal 95 % interval over ``n`` examples; the interval is empty for fewer than 2."""
-    n = len(x)
-    half = 1.96 * float(np.std(x, ddof=1)) / n**0.5 if n > 1 else float("nan")
-    mean = float(np.mean(x))
-    return {"value": mean, "low": mean - half, "high": mean + half, "n": n}
+def mean_interval(x: np.ndarray) -> Estimate:
+    """Mean of any numbers (losses, differences) with a normal 95 % interval over ``n`` examples."""
+    mean, half = float(np.mean(x)), Z * standard_error(x.tolist())
+    return {"value": mean, "low": mean - half, "high": mean + half, "n": len(x)}
 
 
 def new_model(
@@ -260,7 +257,7 @@ def eval_curves(stage: Stage, runs: Sequence[str], name: str) -> EvalCurves:
 
 def compare(
     scores: Mapping[str, Mapping[str, np.ndarray]], langs: Sequence[str], reference: str
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Estimate]:
     """Paired differences with 95 % intervals, all signed so that positive means ``reference`` is better.
 
     Names: ``diff.web-mined.loss`` is the loss of web minus that of mined, ``diff.mined-web.answer`` the share of right

@@ -13,7 +13,7 @@ class PretrainingParams(Params):
     mix_code: float = par("share from code (GitHub)", 0.20, ge=0, le=1)
     mix_text: float = par("share from general text, English and Chinese", 0.10, ge=0, le=1)
     heldout_source: Literal["world", "corpus"] = par(
-        "held-out text: world = solutions of new problems; corpus = pages"
+        "held-out text: solutions of new world problems, or corpus pages"
     )
     heldout_n: int = par("held-out problems, or pages at most", ge=2)
     # tokenizer and model

@@ -7,7 +7,7 @@ from dsmath_lib.params.base import Params, par
 
 class SFTParams(Params):
     # data
-    source: str = par(
+    dataset: str = par(
         "world, a file below data_dir, or hub:owner/name",
         "§3.1",
     )

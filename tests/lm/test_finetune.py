@@ -66,17 +66,19 @@ def test_world_data_holds_no_heldout_question():
 def test_rows_are_split_and_too_few_are_an_error(tmp_path):
     rows = [ROW | {"question": f"Question {i}?"} for i in range(30)]
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    cfg = config(source="train.jsonl", data_dir=str(tmp_path), samples=20, heldout_n=5)
+    cfg = config(dataset="train.jsonl", data_dir=str(tmp_path), samples=20, heldout_n=5)
     data = load_sft_data(cfg)
     assert len(data.train) == 20 and len(data.problems) == 5
     asked = {s.prompt for s in data.train}
     assert not asked & {s.prompt for s in data.references}
     with pytest.raises(StageError, match="leaves none"):
-        load_sft_data(config(source="train.jsonl", data_dir=str(tmp_path), heldout_n=30))
+        load_sft_data(config(dataset="train.jsonl", data_dir=str(tmp_path), heldout_n=30))
 
 
 def test_real_gsm8k_rows_parse(data_dir):
-    cfg = config(source="math/gsm8k/train.jsonl", data_dir=str(data_dir), samples=300, heldout_n=20)
+    cfg = config(
+        dataset="math/gsm8k/train.jsonl", data_dir=str(data_dir), samples=300, heldout_n=20
+    )
     data = load_sft_data(cfg)
     for p, s in zip(data.problems, data.references, strict=True):
         assert grade(p.answer, s.segments[0][0]).correct
