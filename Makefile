@@ -11,11 +11,11 @@ PYTHON ?= python3
 # Read from constraints.txt, so the version stands in one place.
 TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
 
-.PHONY: env toy smoke test lab lint clean
+.PHONY: env toy smoke real-smoke test lab lint clean
 
 env: $(OK)
 
-toy smoke: $(OK)
+toy smoke real-smoke: $(OK)
 	$(BIN)/dsmath run $@
 
 test: $(OK)
@@ -36,6 +36,6 @@ clean: $(OK)
 $(OK): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dsmath needs Python >= 3.11; call: make PYTHON=python3.11"; exit 1; }
-	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install -q --index-url $(TORCH_INDEX) torch==$(TORCH)
-	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) torch==$(TORCH)
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@

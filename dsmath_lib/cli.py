@@ -139,6 +139,9 @@ def main() -> None:
     except (ParamsError, StageError) as err:
         print(err, file=sys.stderr)
         sys.exit(2)
+    except OSError as err:  # disk full, no permission
+        print(f"dsmath: {err}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -103,7 +103,7 @@ def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
             if time.monotonic() > deadline:
                 f.close()
                 raise StageError(
-                    f"another run is writing to {folder}; wait for it or stop it"
+                    f"another run or open notebook is writing to {folder}; wait for it, or stop its kernel"
                 ) from None
             time.sleep(0.2)
         else:
@@ -246,6 +246,7 @@ class Stage:
         write_atomic(
             self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         )
+        unlock_folder(self.dir)  # an open notebook must not hold up other runs
         print(f"{self.name}: results written")
 
 

@@ -193,4 +193,4 @@ def test_two_runs_of_one_scale_do_not_meet(chain, reports):
         out, _ = process.communicate(timeout=60)
     finally:
         unlock_folder(held)
-    assert process.returncode != 0 and "another run is writing" in out
+    assert process.returncode != 0 and "is writing to" in out

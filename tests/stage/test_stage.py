@@ -133,6 +133,13 @@ def test_changed_input_starts_anew(capsys):
     assert "01_a/data has changed" in capsys.readouterr().out
 
 
+def test_done_frees_the_folder():
+    s = stage()
+    s.done({})
+    lock_folder(s.dir, wait_s=0)  # would fail if another handle of this process held it
+    unlock_folder(s.dir)
+
+
 def test_missing_upstream_names_the_command():
     s = stage()
     with pytest.raises(StageError, match=r"02_b needs 01_a.*dsmath run tiny 01_a"):
@@ -174,6 +181,6 @@ def test_a_folder_has_one_writer(tmp_path):
 
     lock_folder(folder)
     lock_folder(folder)  # the same process may ask again
-    assert "another run is writing" in ask()
+    assert "is writing to" in ask()
     unlock_folder(folder)
     assert "free" in ask()
