@@ -7,8 +7,10 @@ as not tested. Scores are percent; arrows go from before to after.
 from dsmath_lib.reporting.compare import gain, score
 from dsmath_lib.reporting.ledger import (
     Claim,
+    Estimate,
     Measure,
     Part,
+    Results,
     Rule,
     at_least,
     at_most,
@@ -129,6 +131,16 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
 )  # fmt: skip
 
 
+def english_only(measure: Measure) -> Measure:
+    """``measure`` if RL saw English questions only; else a gain in Chinese is no transfer."""
+
+    def measured(results: Results) -> Estimate | None:
+        langs = results.get(GRPO, {}).get("params", {}).get("langs")
+        return measure(results) if langs == ["en"] else None
+
+    return measured
+
+
 def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
     gsm, math, cmath, heldout = "toy-gsm", "toy-math", "toy-cmath", "toy-heldout"
     precision, recall = metric(MINE, "precision"), metric(MINE, "recall")
@@ -216,7 +228,12 @@ def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
         "C23": (tools("sft", "SFT"), tools("policy", "RL")),
         "C24": (rl_gain(gsm, "cot", "greedy"), rl_gain(math, "cot", "greedy")),
         "C25": (
-            rl_gain(cmath, "cot", "greedy"),
+            Part(
+                f"{cmath}, greedy: RL on English only, minus SFT",
+                english_only(gain(cmath, "cot", "greedy")),
+                positive,
+                "points",
+            ),
             rl_gain(math, "tir", "greedy"),
             rl_gain(heldout, "cot", "greedy"),
         ),

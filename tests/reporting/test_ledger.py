@@ -8,6 +8,7 @@ from dsmath_lib.reporting import ledger as L
 from dsmath_lib.reporting.claims import ROWS, all_claims
 
 CLAIMS = all_claims(margin=0.03, k=8)
+TRANSFER = ("toy-cmath.cot", "toy-math.tir", "toy-heldout.cot")
 BY_ID = {c.id: c for c in CLAIMS}
 
 
@@ -99,6 +100,20 @@ def test_all_claims_of_the_fact_sheet_are_there_once():
 )
 def test_missing_results_are_not_tested_never_an_error(runs):
     assert L.ledger(CLAIMS, runs).counts()[L.NOT_TESTED] == len(CLAIMS)
+
+
+def test_a_gain_in_chinese_is_transfer_only_after_english_rl():
+    run = results(**{f"diff.policy-sft.{b}.greedy": estimate(0.1, 0.05, 0.15) for b in TRANSFER})
+    for langs, verdict in ((["en"], L.AGREES), (["en", "zh"], L.NOT_TESTED)):
+        run["05_grpo"]["params"] = {"langs": langs}
+        assert L.judge(BY_ID["C25"], [run]).verdict == verdict
+
+
+def test_one_run_without_interval_says_nothing_about_a_trend():
+    late = {"mined.late_gain": 0.2, "seed.late_gain": 0.1}
+    assert L.judge(BY_ID["C08"], [results(**late)]).verdict == L.NOISY
+    three = [results(**late | {"mined.late_gain": g}) for g in (0.20, 0.21, 0.19)]
+    assert L.judge(BY_ID["C08"], three).verdict == L.AGREES
 
 
 def test_ledger_views_carry_symbol_and_word_and_escape():
