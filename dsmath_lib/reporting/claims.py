@@ -15,6 +15,7 @@ from dsmath_lib.reporting.ledger import (
     at_least,
     at_most,
     difference,
+    first_of,
     metric,
     not_raised,
     positive,
@@ -157,12 +158,9 @@ def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
 
     def tools(model: str, name: str) -> Part:
         tir, cot = (score(model, math, p, "greedy") for p in ("tir", "cot"))
-        return Part(
-            f"{math}, greedy, {name}: with tools minus without",
-            difference(tir, cot),
-            positive,
-            "points",
-        )
+        paired = metric(EVAL, f"diff.tir-cot.{model}.{math}.greedy")
+        what = f"{math}, greedy, {name}: with tools minus without"
+        return Part(what, first_of(paired, difference(tir, cot)), positive, "points")
 
     def voting(benchmark: str) -> Part:
         votes = score("policy", benchmark, "cot", f"maj@{k}")
