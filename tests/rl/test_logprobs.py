@@ -1,0 +1,99 @@
+"""Per-token log-probs: against the plain formula, and the same however rows are padded, cut or chunked."""
+
+import pytest
+import torch
+
+from dsmath_lib.lm.model import build_model
+from dsmath_lib.rl.logprobs import completion_logprobs
+from dsmath_lib.rl.records import Rollouts, Tokens, pad, pad_values
+
+PROMPTS = [[0, 5, 6, 7], [0, 8], [0, 9, 10, 11, 12, 13]]
+COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25, 26], [1]]  # 1 is eos
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).eval()
+
+
+def by_hand(model, prompt, completion, temperature):
+    logits = model(torch.tensor([prompt + completion])).logits[0] / temperature
+    logp = logits.log_softmax(-1)
+    at = torch.arange(len(completion)) + len(prompt) - 1
+    entropy = -(logp.exp() * logp).sum(-1)
+    return logp[at, torch.tensor(completion)], entropy[at]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7])
+def test_equals_the_plain_formula_row_by_row(model, temperature):
+    logp, entropy = completion_logprobs(model, pad(PROMPTS, COMPLETIONS), temperature)
+    assert logp.shape == (3, 5)
+    for i, (p, c) in enumerate(zip(PROMPTS, COMPLETIONS, strict=True)):
+        want, want_entropy = by_hand(model, p, c, temperature)
+        torch.testing.assert_close(logp[i, : len(c)], want, atol=1e-5, rtol=0)
+        torch.testing.assert_close(entropy[i, : len(c)], want_entropy, atol=1e-5, rtol=0)
+        assert (logp[i, len(c) :] == 0).all()
+    assert not entropy.requires_grad
+
+
+def test_chunks_change_neither_value_nor_gradient(model):
+    def run(logits_at_once):
+        model.zero_grad()
+        logp, entropy = completion_logprobs(model, pad(PROMPTS, COMPLETIONS), 0.8, logits_at_once)
+        (logp * torch.linspace(-1, 1, 15).view(3, 5)).sum().backward()
+        return logp, entropy, [p.grad.clone() for p in model.parameters()]
+
+    whole = run(2**26)
+    for logits_at_once in (1, 64 * 2, 64 * 4):
+        part = run(logits_at_once)
+        torch.testing.assert_close(part[:2], whole[:2])
+        torch.testing.assert_close(part[2], whole[2], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("pad_id", [0, 1, 2, 63])
+def test_pad_may_be_any_token_also_eos(model, pad_id):
+    """Masks come from lengths: a pad that equals eos hides no eos, and eos keeps its loss."""
+    tokens = pad(PROMPTS, COMPLETIONS, pad_id=pad_id)
+    assert tokens.mask.tolist() == [[True] * 3 + [False] * 2, [True] * 5, [True] + [False] * 4]
+    logp, _ = completion_logprobs(model, tokens)
+    assert logp[0, 2] != 0
+    assert logp[2, 0] != 0  # a completion that is eos alone
+    torch.testing.assert_close(logp, completion_logprobs(model, pad(PROMPTS, COMPLETIONS))[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_wider_padding_changes_nothing(model, dtype):
+    model = build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).to(dtype).eval()
+    tokens = pad(PROMPTS, COMPLETIONS)
+    wide = torch.nn.functional.pad(tokens.ids, (0, 9), value=3)
+    a = completion_logprobs(model, tokens)[0]
+    b = completion_logprobs(model, Tokens(wide, tokens.prompt_lengths, tokens.lengths))[0]
+    atol = 1e-6 if dtype == torch.float32 else 2e-2  # bf16 kernels block sums by width
+    torch.testing.assert_close(a, b, atol=atol, rtol=0)
+    alone = completion_logprobs(model, pad(PROMPTS[2:], COMPLETIONS[2:]))[0]
+    torch.testing.assert_close(a[2:, :1], alone, atol=atol, rtol=0)
+
+
+def test_padding_helpers():
+    tokens = pad(PROMPTS, COMPLETIONS)
+    assert tokens.completion_ids.tolist() == [[20, 21, 1, 0, 0], COMPLETIONS[1], [1, 0, 0, 0, 0]]
+    assert pad_values([[1.0], [2.0, 3.0]]).tolist() == [[1, 0], [2, 3]]
+    with pytest.raises(ValueError, match="empty prompt or completion"):
+        pad([[0], [0]], [[1], []])
+
+
+def test_rollouts_keep_rewards_by_name():
+    r = Rollouts(
+        PROMPTS,
+        COMPLETIONS,
+        [[-1.0] * len(c) for c in COMPLETIONS],
+        ["eos", "length", "eos"],
+        torch.tensor([0, 0, 1]),
+        ["a", "b", "c"],
+        {"accuracy": torch.tensor([1.0, 0, 1]), "format": torch.tensor([0.0, -1, 0])},
+    )
+    assert r.total_reward({"accuracy": 1.0}).tolist() == [1, 0, 1]
+    assert r.total_reward({"accuracy": 2.0, "format": 0.5}).tolist() == [2, -0.5, 2]
+    assert r.truncated.tolist() == [False, True, False]
+    with pytest.raises(KeyError, match=r"no reward named \['speed'\]"):
+        r.total_reward({"speed": 1.0})
