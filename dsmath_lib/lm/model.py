@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.utils import logging
 
+logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 

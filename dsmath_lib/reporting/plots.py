@@ -13,7 +13,7 @@ import matplotlib as mpl
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator
 
 COLOURS = mpl.style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()["color"]
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
@@ -248,6 +248,8 @@ def mining_rounds(
 
 def _finish(ax: Axes, title: str, xlabel: str, ylabel: str, *, legend: bool) -> None:
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    if ax.get_xlim()[1] >= 10_000:
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))  # 50k: long numbers run into each other
     if legend:
         ax.legend()
 

@@ -7,10 +7,13 @@ import pytest
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.pretrain import (
     by_language,
+    compare,
+    eval_curves,
     heldout_pages,
     heldout_problems,
     heldout_scores,
     kept_back,
+    make_tokenizer,
     mean_interval,
     mixture_shares,
     pretrain,
@@ -101,3 +104,32 @@ def test_a_run_reads_its_budget_and_is_skipped_when_done(stage, tokenizer):
     assert rows == 2
     _, again = pretrain(cfg, st, "base", mix, tokenizer, held, "cpu")
     assert again == numbers and len(st.read_log("base.eval")) == rows
+
+
+def test_tokenizer_learns_from_the_mixture_and_the_seed_decides():
+    cfg = config(tokenizer_chars=1000, vocab_size=300)
+    corpora = {
+        "mined": [{"text": f"sum {i} apples "} for i in range(200)],
+        "code": [{"text": "zzzz"}],
+    }
+    a, b = (make_tokenizer(cfg, corpora, {"mined": 1.0}) for _ in range(2))
+    assert a.backend_tokenizer.to_str() == b.backend_tokenizer.to_str()
+    assert "Ġapples" in a.get_vocab() and "zz" not in a.get_vocab()
+
+
+def test_paired_differences_are_positive_when_the_reference_is_better():
+    mined = {"loss": np.array([1.0, 2.0, 1.0]), "answer": np.array([1.0, 1.0, 0.0])}
+    web = {"loss": np.array([2.0, 3.0, 3.0]), "answer": np.array([1.0, 0.0, 0.0])}
+    d = compare({"mined": mined, "web": web}, ["en", "en", "zh"], "mined")
+    assert d["diff.web-mined.loss"]["value"] == pytest.approx(4 / 3)
+    assert d["diff.web-mined.loss.zh"]["value"] == 2.0
+    assert d["diff.mined-web.answer"]["value"] == pytest.approx(1 / 3)
+    assert d["diff.web-mined.loss"]["low"] > 0
+    assert compare({"web": web}, ["en"] * 3, "mined") == {}
+
+
+def test_curves_and_late_gain(stage):
+    for k, loss in enumerate([4.0, 3.0, 2.5, 2.0]):
+        stage.log("mined.eval", k + 1, tokens=10 * (k + 1), loss=loss)
+    curve = eval_curves(stage, ["mined"], "loss")
+    assert curve.tokens == [10, 20, 30, 40] and curve.late_gain == {"mined": 1.0}
