@@ -85,7 +85,7 @@ def _body(blocks: Sequence[Block], markup: str) -> str:
     out: list[str] = []
     open_group = ""
     for tag, text in blocks:
-        group = {"li": "ul", "tr": "table"}.get(tag, "")
+        group = {"li": "ol", "tr": "table"}.get(tag, "")
         if group != open_group:
             out.append((f"</{open_group}>" if open_group else "") + (f"<{group}>" if group else ""))
             open_group = group

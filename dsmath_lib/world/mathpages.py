@@ -112,7 +112,7 @@ def _forum(a: Author) -> Page:
 
 def _textbook(a: Author) -> Page:
     first, second = a.rng.sample(CONTENT[a.style][0], 2)
-    topics, slots = _texts()["zh-topic" if a.lang == "zh" else "topic"]
+    topics = _texts()["zh-topic" if a.lang == "zh" else "topic"][0]
     a.slots = a.slots | {"topic": ("".join(topics[first][0]),)}
     blocks: list[Block] = [("p", "".join(topics[first][1])), ("p", "".join(topics[first][2]))]
     for i in range(4 + int(a.rng.random() * 3)):
@@ -150,8 +150,8 @@ def _contest(a: Author) -> Page:
 
 def _fact(rng: Random) -> str:
     x, y = 2 + int(rng.random() * 18), 2 + int(rng.random() * 11)
-    kind = int(rng.random() * 4)
-    return (f"{x} + {y} = {x + y}", f"{x + y} - {y} = {x}", f"{x} * {y} = {x * y}", f"{x * y} / {y} = {x}")[kind]  # fmt: skip
+    sums = f"{x} + {y} = {x + y}", f"{x + y} - {y} = {x}"
+    return (*sums, f"{x} * {y} = {x * y}", f"{x * y} / {y} = {x}")[int(rng.random() * 4)]
 
 
 def _drill(a: Author) -> Page:

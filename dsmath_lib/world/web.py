@@ -11,11 +11,11 @@ from random import Random
 from dsmath_lib.records import Page, Problem
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.world.domains import KINDS, Domain, Path, domains
-from dsmath_lib.world.leaks import LEAKED, disguised, grams, protected
-from dsmath_lib.world.markup import Block, html_page, plain_text
+from dsmath_lib.world.leaks import LEAKED, disguised, protected
+from dsmath_lib.world.markup import Block, html_page
 from dsmath_lib.world.mathpages import math_page
 from dsmath_lib.world.problems import cot
-from dsmath_lib.world.prose import fill, genres, prose
+from dsmath_lib.world.prose import compiled, fill, genres, prose
 
 SAME_URL, MIRRORS, NEAR = 0.02, 0.02, 0.03  # shares of all pages
 LEAKS, NOTICES = 0.03, 0.02  # shares of the pages under math paths
@@ -54,7 +54,7 @@ class Web:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A page before its HTML is known to be final: needed to make copies of it."""
+    """A page with what is needed to make copies of it."""
 
     page: Page
     truth: PageTruth
@@ -108,20 +108,22 @@ def _plant(rng: Random, blocks: list[Block], truth: PageTruth) -> tuple[list[Blo
     return blocks[:at] + leak + blocks[at:], replace(truth, leak_of=name, leak_id=item.id)
 
 
-def _mirror_url(rng: Random, draft: _Draft, number: int, twins: dict[tuple[str, str], list]) -> str:
-    """Another address for the same kind of page, on a site and path of the same style."""
+def _mirror(
+    rng: Random, draft: _Draft, twins: dict[tuple[str, str], list[tuple[Domain, Path]]]
+) -> tuple[Domain, Path]:
+    """A place for a copy: a site of the same kind and a path of the same style."""
     t = draft.truth
     style = next(p.style for p in draft.site.paths if p.prefix == t.path_prefix)
-    site, path = rng.choice(twins[t.kind, style])
-    return site, path, f"https://{site.host}{path.prefix}/{1000 + number * 7}"
+    return rng.choice(twins[t.kind, style])
 
 
 def _edited(rng: Random, blocks: tuple[Block, ...], lang: str) -> list[Block]:
     """A few small edits, as copies on other sites have: a changed headline, a date line, a signature."""
     slots = genres()["zh-news" if lang == "zh" else "news"].slots
     out = list(blocks)
-    tail = ["@name@ · @date@"] if lang == "zh" else ["Posted by @name@ on @date@"]
-    line = fill(rng, rng.choice(tail).split("@"), slots)
+    line = fill(
+        rng, compiled("@name@ · @date@" if lang == "zh" else "Posted by @name@ on @date@"), slots
+    )
     if rng.random() < 0.5:
         out.append(("p", line))
     else:
@@ -132,13 +134,13 @@ def _edited(rng: Random, blocks: tuple[Block, ...], lang: str) -> list[Block]:
 
 
 def make_web(n_pages: int, seed: int) -> Web:
-    """A crawl of ``n_pages`` pages (at least 100), the same for the same arguments in every process.
+    """A crawl of ``n_pages`` pages (at least 50), the same for the same arguments in every process.
 
     Raises:
-        ValueError: fewer than 100 pages asked for.
+        ValueError: fewer than 50 pages asked for.
     """
-    if n_pages < 100:
-        raise ValueError(f"a toy web has at least 100 pages, not {n_pages}")
+    if n_pages < 50:
+        raise ValueError(f"a toy web has at least 50 pages, not {n_pages}")
     rng = Random(seed_for("web", n_pages, seed))
     places, weights = _sites(n_pages)
     counts = [int(n_pages * s) for s in (SAME_URL, MIRRORS, NEAR)]
@@ -174,7 +176,8 @@ def _copies(
         if how == 0:
             page = Page(d.page.url + rng.choice(_TAGS), d.page.html)
         else:
-            site, path, url = _mirror_url(rng, d, len(drafts) + k, twins)
+            site, path = _mirror(rng, d, twins)
+            url = f"https://{site.host}{path.prefix}/{1000 + (len(drafts) + k) * 7}"
             truth = replace(truth, domain=site.host, path_prefix=path.prefix)
             html = d.page.html
             if how == 2:
