@@ -1,6 +1,5 @@
 """Exploration: sample a group of completions for each question and score them."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -74,19 +73,23 @@ def score(
         named = reward_function(rollouts, golds)
     except Exception as err:
         raise RewardError(f"the reward function raised {type(err).__name__}: {err}") from err
+    if not named:
+        raise RewardError("the reward function returned no reward")
     out = {}
     for name, values in named.items():
-        values = [float(v) for v in values]
         if len(values) != len(golds):
             raise RewardError(
                 f"reward '{name}' has {len(values)} values for {len(golds)} completions"
             )
-        for row, v in enumerate(values):
-            if not math.isfinite(v):
-                raise RewardError(
-                    f"reward '{name}' of row {row} is {v}: {rollouts.texts[row]!r:.200}"
-                )
-        out[name] = torch.tensor(values)
+        try:
+            out[name] = torch.tensor([float(v) for v in values])
+        except (TypeError, ValueError) as err:
+            raise RewardError(f"reward '{name}' has a value that is no number: {err}") from None
+        bad = (~out[name].isfinite()).nonzero().flatten().tolist()
+        if bad:
+            row = bad[0]
+            text = f"{rollouts.texts[row]!r:.200}"
+            raise RewardError(f"reward '{name}' of row {row} is {out[name][row]}: {text}")
     return out
 
 

@@ -1,0 +1,59 @@
+"""A tiny policy, a tokenizer and GRPO parameters small enough for a run in a second."""
+
+import pytest
+import torch
+
+from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.tokenizer import train_tokenizer
+from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.grpo import GRPOParams
+from dsmath_lib.records import Problem
+from dsmath_lib.rl.questions import Questions, as_prompts
+from dsmath_lib.stage import Stage
+
+TINY = {
+    "threads": 1,
+    "device": "cpu",
+    "questions": 8,
+    "questions_per_step": 3,
+    "group_size": 4,
+    "max_new_tokens": 6,
+    "steps": 5,
+    "lr": 3e-3,
+    "warmup_steps": 0,
+    "micro_tokens": 60,
+    "eval_every": 2,
+    "checkpoint_every": 1,
+    "reward_names": ["odd"],
+}
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return train_tokenizer(["How many apples? 12+3=15. The answer is \\boxed{15}."] * 20, 300)
+
+
+def tiny_policy(vocab: int = 300, seed: int = 0) -> torch.nn.Module:
+    return build_model(16, 2, 2, 1, 32, vocab, 64, seed=seed, init_std=0.3).eval()
+
+
+def grpo_params(**changes) -> GRPOParams:
+    folder = PARAMS_DIR / "smoke"
+    values = read_yaml(folder / "common.yaml") | read_yaml(folder / "05_grpo.yaml")
+    return GRPOParams.check(values | TINY | changes, "test")
+
+
+@pytest.fixture
+def stage():
+    return Stage(grpo_params(), "05_grpo")
+
+
+@pytest.fixture
+def questions(tokenizer) -> Questions:
+    problems = [Problem(str(i), f"What is {i} + {i}?", str(2 * i)) for i in range(8)]
+    return as_prompts(tokenizer, problems, "toy-cot", 50)
+
+
+def odd_reward(rollouts, golds) -> dict[str, list[float]]:
+    """The share of odd token ids: a policy learns it in a few steps."""
+    return {"odd": [sum(t % 2 for t in c) / len(c) for c in rollouts.completions]}

@@ -1,0 +1,81 @@
+"""Exploration: groups, questions of a step, and reward functions that misbehave."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.rl.explore import RewardError, explore, questions_of_step, rule_reward
+from tests.rl.conftest import odd_reward, tiny_policy
+
+
+def rollouts_of(tokenizer, reward_function, golds=("7", "8"), seed=3):
+    sampler = HFSampler(tiny_policy(), tokenizer)
+    return explore(
+        sampler,
+        [[0, 5, 6], [0, 7]],
+        list(golds),
+        reward_function,
+        group_size=3,
+        temperature=1.0,
+        top_p=1.0,
+        max_new_tokens=6,
+        seed=seed,
+    )
+
+
+def test_rollouts(tokenizer):
+    r = rollouts_of(tokenizer, odd_reward)
+    assert r.group.tolist() == [0, 0, 0, 1, 1, 1]
+    assert r.prompts == [[0, 5, 6]] * 3 + [[0, 7]] * 3
+    assert r.rewards["odd"].shape == (6,)
+    assert [len(c) for c in r.completions] == [len(p) for p in r.logprobs] == r.lengths.tolist()
+    again = rollouts_of(tokenizer, odd_reward)
+    assert again.completions == r.completions
+    assert torch.equal(again.rewards["odd"], r.rewards["odd"])
+
+
+def test_the_reward_function_sees_the_gold_of_each_row(tokenizer):
+    seen = []
+
+    def spy(rollouts, golds):
+        seen.extend(golds)
+        return {"x": [0.0] * len(golds)}
+
+    rollouts_of(tokenizer, spy)
+    assert seen == ["7"] * 3 + ["8"] * 3
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda r, g: {"x": [0.0] * 5}, "'x' has 5 values for 6"),
+        (lambda r, g: {"x": [0.0] * 4 + [float("nan"), 0.0]}, "'x' of row 4 is nan"),
+        (lambda r, g: {"x": [float("inf")] * 6}, "'x' of row 0 is inf"),
+        (lambda r, g: 1 / 0, "raised ZeroDivisionError"),
+        (lambda r, g: {}, "no reward"),
+        (lambda r, g: {"x": [None] * 6}, "'x' has a value that is no number"),
+    ],
+)
+def test_bad_reward_functions_are_named(tokenizer, function, message):
+    with pytest.raises(RewardError, match=message):
+        rollouts_of(tokenizer, function)
+
+
+def test_rule_reward(tokenizer):
+    r = rollouts_of(tokenizer, rule_reward("accuracy"))
+    assert set(r.rewards) == {"accuracy"}
+    r = rollouts_of(tokenizer, rule_reward("simplerl-v0"))
+    assert set(r.rewards) == {"accuracy", "format"}
+    with pytest.raises(RewardError, match="unknown reward 'kind'"):
+        rollouts_of(tokenizer, rule_reward("kind"))
+
+
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5))
+def test_questions_of_a_step(n, per_step, seed):
+    """Every pass visits every question once; a step is the same whenever it is asked for."""
+    steps = [questions_of_step(n, per_step, k, seed) for k in range(-(-2 * n // per_step))]
+    flat = [i for s in steps for i in s]
+    assert sorted(flat[:n]) == sorted(flat[n : 2 * n]) == list(range(n))
+    assert questions_of_step(n, per_step, len(steps) - 1, seed) == steps[-1]

@@ -1,0 +1,126 @@
+"""The loop: it learns, resumes exactly, raises the alarm, and stops at a loss that is not a number."""
+
+import pytest
+import torch
+
+from dsmath_lib.lm.train import NonFiniteLoss
+from dsmath_lib.params.base import ParamsError
+from dsmath_lib.rl import loop
+from dsmath_lib.rl.loop import train_grpo
+from dsmath_lib.stage import Stage
+from tests.rl.conftest import grpo_params, odd_reward, tiny_policy
+
+
+def train(
+    tokenizer, questions, reward=odd_reward, policy=None, evaluate=lambda s: {"x": 1.0}, **kw
+):
+    cfg = grpo_params(**kw)
+    stage = Stage(cfg, "05_grpo")
+    policy = policy or tiny_policy()
+    train_grpo(cfg, stage, policy, tiny_policy(), tokenizer, questions, reward, evaluate)
+    return stage, policy
+
+
+def numbers(stage):
+    return [r for kind in ("grpo", "grpo.eval", "grpo.alarm") for r in stage.read_log(kind)]
+
+
+def test_it_learns(tokenizer, questions):
+    stage, _ = train(
+        tokenizer,
+        questions,
+        steps=30,
+        lr=1e-2,
+        questions_per_step=4,
+        group_size=8,
+        checkpoint_every=0,
+        micro_tokens=2000,
+    )
+    reward = [r["reward"] for r in stage.read_log("grpo")]
+    assert sum(reward[-5:]) / 5 > sum(reward[:5]) / 5 + 0.2
+    row = stage.read_log("grpo")[-1]
+    assert row["kl"] > 0
+    assert row["mismatch"] < 1e-4
+    assert row["clip_fraction"] == 0
+    assert row["ratio_max"] == 1
+
+
+def test_every_diagnostic_is_there(tokenizer, questions):
+    stage, _ = train(tokenizer, questions)
+    rows = stage.read_log("grpo")
+    assert [r["step"] for r in rows] == [1, 2, 3, 4, 5]
+    wanted = "reward reward_std zero_variance clip_fraction kl entropy length truncated grad_norm"
+    assert set(f"{wanted} mismatch lr loss reward.odd".split()) <= set(rows[0])
+    assert [r["step"] for r in stage.read_log("grpo.eval")] == [0, 2, 4, 5]
+    assert {"rollout_tokens_per_s", "learn_tokens_per_s"} <= set(stage.read_log("grpo.timing")[0])
+
+
+@pytest.mark.parametrize("killed_after", [1, 3])
+def test_a_resumed_run_equals_a_straight_one(tokenizer, questions, monkeypatch, killed_after):
+    straight, policy = train(tokenizer, questions, scale="straight")
+    calls = 0
+
+    def killed(*args):
+        nonlocal calls
+        calls += 1
+        if calls > killed_after:
+            raise KeyboardInterrupt
+        return loop_step(*args)
+
+    loop_step = loop.one_step
+    monkeypatch.setattr(loop, "one_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tokenizer, questions, scale="resumed", checkpoint_every=2)
+    monkeypatch.setattr(loop, "one_step", loop_step)
+    resumed, again = train(tokenizer, questions, scale="resumed", checkpoint_every=2)
+    assert numbers(resumed) == numbers(straight)
+    for p, q in zip(again.parameters(), policy.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def test_several_updates_per_exploration(tokenizer, questions):
+    stage, _ = train(tokenizer, questions, updates_per_exploration=3, lr=1e-2)
+    rows = stage.read_log("grpo")
+    assert any(r["ratio_max"] > 1.001 for r in rows)
+    assert all(r["mismatch"] < 1e-4 for r in rows)  # measured before the first update
+
+
+def test_equal_rewards_raise_the_alarm_and_change_nothing(tokenizer, questions):
+    def constant(rollouts, golds):
+        return {"odd": [0.5] * len(golds)}
+
+    stage, policy = train(tokenizer, questions, constant, beta=0.0, steps=2, weight_decay=0.0)
+    alarms = stage.read_log("grpo.alarm")
+    assert [a["step"] for a in alarms] == [1, 2]
+    assert "nothing to learn from" in alarms[0]["message"]
+    for p, q in zip(policy.parameters(), tiny_policy().parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(tokenizer, questions, monkeypatch):
+    plain = loop.update
+    calls = 0
+
+    def broken(policy, *args):
+        nonlocal calls
+        calls += 1
+        stats = plain(policy, *args)
+        return stats | {"loss": float("nan")} if calls == 3 else stats
+
+    monkeypatch.setattr(loop, "update", broken)
+    with pytest.raises(NonFiniteLoss, match="step 3 has loss nan") as err:
+        train(tokenizer, questions)
+    stage = Stage(grpo_params(), "05_grpo")
+    assert str(stage.dir / "bad_batch.safetensors") in str(err.value)
+    assert (stage.dir / "bad_batch.safetensors").exists()
+    kept = sorted(p.name for p in (stage.dir / "checkpoints/grpo").glob("step-*"))
+    assert kept[-1] == "step-000002"
+
+
+def test_bad_parameters():
+    with pytest.raises(ParamsError, match="group_size"):
+        grpo_params(group_size=1)
+    with pytest.raises(ParamsError, match="max_new_tokens"):
+        grpo_params(max_new_tokens=0)
+    with pytest.raises(ParamsError, match="same length"):
+        grpo_params(reward_weights=[1.0, 2.0])
