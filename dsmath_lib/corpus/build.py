@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from dsmath_lib.corpus.classifier import Settings
 from dsmath_lib.corpus.extract import documents
 from dsmath_lib.corpus.language import language
 from dsmath_lib.corpus.mining import Rules
+from dsmath_lib.corpus.rank import total_tokens
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.records import Document
+from dsmath_lib.stage import write_atomic
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,41 @@ def write_docs(path: Path, docs: Iterable[Document]) -> int:
     return n
 
 
+def write_corpora(
+    folder: Path,
+    cfg: MiningParams,
+    *,
+    mined: Iterable[Document],
+    web: Iterable[Document],
+    seed: Iterable[Document],
+) -> list[dict[str, object]]:
+    """Write the corpora that later stages read, one ``.jsonl.gz`` each; returns a row about each.
+
+    ``mined`` is the result, ``web`` the crawl without a filter, ``seed`` the first positives. From the toy world also
+    ``arxiv``, ``code``, ``math_code`` and ``text`` for the pre-training mixture.
+    """
+    parts = {"mined": mined, "web": web, "seed": seed}
+    if cfg.source == "world" and cfg.corpus_docs:
+        from dsmath_lib.world.corpora import CORPORA, corpus
+
+        parts |= {name: corpus(name, cfg.corpus_docs, cfg.seed) for name in CORPORA}
+    rows = []
+    for name, docs in parts.items():
+        docs = list(docs)
+        write_docs(folder / f"{name}.jsonl.gz", docs)
+        langs = Counter(d.lang or "?" for d in docs)
+        tokens = total_tokens(docs)
+        rows.append(
+            {"corpus": name, "documents": len(docs), "tokens": tokens, "languages": _shares(langs)}
+        )
+    return rows
+
+
+def _shares(langs: Counter) -> str:
+    total = max(sum(langs.values()), 1)
+    return ", ".join(f"{k} {n / total:.0%}" for k, n in langs.most_common(3))
+
+
 def duplicate_groups(groups: Mapping[str, str], crawl: Crawl) -> dict[str, int]:
     """Planted duplicate groups (url -> group): how many there are, and how many came down to one page.
 
@@ -135,3 +172,35 @@ def domain_quality(
         "domains_found": len(found),
         "domain_precision": len(found & math) / len(found) if found else None,
     }
+
+
+def write_json(path: Path, value: object) -> None:
+    """Plain data as indented JSON, whole or not at all."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def paper_and_ours(
+    rounds: Sequence[Mapping[str, object]], leaks: Mapping[str, int], crawl: Crawl
+) -> list[dict[str, object]]:
+    """The table of the notebook: what the paper reports about its mining, and the same of this run."""
+    first, last = rounds[0], rounds[-1]
+    return [
+        {"what": "pages of the deduplicated crawl", "paper": "40B", "ours": len(crawl.docs)},
+        {"what": "rounds", "paper": 4, "ours": len(rounds)},
+        {"what": "tokens of the first round", "paper": "40B", "ours": first["tokens"]},
+        {"what": "tokens of the last round", "paper": "120B", "ours": last["tokens"]},
+        {"what": "pages of the last round", "paper": "35.5M", "ours": last["pages"]},
+        {
+            "what": "already collected before the last round",
+            "paper": "almost 98 %",
+            "ours": last["overlap"],
+        },
+        {"what": "recall, first round", "paper": "not reported", "ours": first["recall"]},
+        {"what": "recall, last round", "paper": "not reported", "ours": last["recall"]},
+        {"what": "precision, last round", "paper": "not reported", "ours": last["precision"]},
+        {
+            "what": "planted leaks left",
+            "paper": "not reported",
+            "ours": leaks.get("leaks_left", "not known"),
+        },
+    ]

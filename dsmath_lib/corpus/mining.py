@@ -93,6 +93,7 @@ def mine(
     *,
     truth: Mapping[str, bool] | None = None,
     on_round: Callable[[Round], None] = lambda _: None,
+    resume: bool = True,
 ) -> Mined:
     """Run the loop over a deduplicated crawl; finished rounds in ``folder`` are taken from there.
 
@@ -102,6 +103,7 @@ def mine(
         table: the annotators' decisions on URL paths.
         truth: url -> is it mathematics, for pages where that is known; precision and recall use these alone.
         on_round: called after each round, also for those taken from ``folder``.
+        resume: False does every round again.
 
     Raises:
         ValueError: the crawl or the seed is empty.
@@ -122,7 +124,7 @@ def mine(
     scores: list[np.ndarray] = []
 
     for number in range(1, rules.max_rounds + 1):
-        done = _load(folder, number, key, len(crawl))
+        done = _load(folder, number, key, len(crawl)) if resume else None
         if done is None:
             positives = seed_lines + [lines[i] for i in in_seed]
             wanted = round(rules.negatives_per_positive * len(positives))
@@ -188,6 +190,24 @@ def quality(
     return {
         "precision": sum(collected) / len(collected) if collected else None,
         "recall": sum(collected) / all_math if all_math else None,
+    }
+
+
+def recall_by(
+    rounds: Sequence[Round],
+    urls: Sequence[str],
+    truth: Mapping[str, bool],
+    kinds: Mapping[str, str],
+) -> dict[str, list[float]]:
+    """Recall of each kind of math page, round by round: kind -> one share per round."""
+    of_kind: dict[str, list[int]] = {}
+    for i, u in enumerate(urls):
+        if truth.get(u) and u in kinds:
+            of_kind.setdefault(kinds[u], []).append(i)
+    kept = [set(r.kept) for r in rounds]
+    return {
+        k: [sum(i in got for i in pages) / len(pages) for got in kept]
+        for k, pages in sorted(of_kind.items())
     }
 
 

@@ -31,7 +31,7 @@ class Material:
     benchmarks: list[BenchmarkText]
     table: Annotations
     truth: dict[str, bool] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)  # url -> style of page, for tables
     leaks: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     gallery: list[Page] = field(default_factory=list)
@@ -53,8 +53,9 @@ def load(cfg: MiningParams, counts: Counter) -> Material:
 
 
 def _world(cfg: MiningParams, table: Annotations) -> Material:
-    from dsmath_lib.world.problems import BENCHMARKS, benchmark
     from dsmath_lib.world.corpora import seed_documents
+    from dsmath_lib.world.leaks import protected
+    from dsmath_lib.world.problems import BENCHMARKS
     from dsmath_lib.world.web import make_web
 
     web = make_web(cfg.n_pages, cfg.seed)
@@ -62,7 +63,7 @@ def _world(cfg: MiningParams, table: Annotations) -> Material:
     items = [
         BenchmarkText(b, p.id, p.question)
         for b in BENCHMARKS
-        for p in benchmark(b, cfg.benchmark_items)
+        for p in protected(b)[: cfg.benchmark_items]
     ]
     return Material(
         pages=web.pages,
@@ -70,10 +71,22 @@ def _world(cfg: MiningParams, table: Annotations) -> Material:
         benchmarks=items + list(_benchmark_files(cfg)),
         table=table,
         truth={u: t.is_math for u, t in truth.items()},
-        kinds={u: t.kind for u, t in truth.items()},
+        kinds={u: t.style for u, t in truth.items()},
         leaks={u: str(t.leak_of) for u, t in truth.items() if t.leak_of},
         groups={u: str(t.dup_group) for u, t in truth.items() if t.dup_group},
+        gallery=_one_of_each(web.pages),
     )
+
+
+def _one_of_each(pages: Iterable[Page]) -> list[Page]:
+    """The first page of each kind of formula mark-up."""
+    found: dict[str, Page] = {}
+    for page in pages:
+        for mark in ("math-container", "MathJax_Preview", 'class="katex"', "<math"):
+            if mark in page.html:
+                found.setdefault(mark, page)
+                break
+    return list(found.values())
 
 
 def _files(cfg: MiningParams, table: Annotations, counts: Counter) -> Material:

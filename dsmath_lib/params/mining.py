@@ -26,9 +26,7 @@ class MiningParams(Params):
     seed_sources: list[str] = par(
         "glob patterns below data_dir of the seed pages", paper="OpenWebMath"
     )
-    address_table: str = par(
-        "JSONL below data_dir with file and url of pages that do not name theirs; or empty"
-    )
+    address_table: str = par("JSONL (file, url) below data_dir: addresses of pages that name none")
     truth_math: list[str] = par(
         "glob patterns of pages known to be mathematics; used to measure only"
     )
@@ -61,7 +59,7 @@ class MiningParams(Params):
     )
     max_rounds: int = par("rounds at most", paper=4, ge=1)
     stop_overlap: float = par(
-        "stop when this share of a round's tokens was collected before", paper=0.98, ge=0, le=1
+        "stop at this share of tokens already collected", paper=0.98, ge=0, le=1
     )
     domain_share: float = par(
         "a math domain has more than this share of pages collected", paper=0.10, ge=0, lt=1
