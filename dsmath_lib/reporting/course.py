@@ -53,9 +53,10 @@ def course_map() -> Figure:
 
 
 def symbols() -> str:
-    """The tables of ``docs/symbols.md`` as Markdown, without the page's title."""
+    """The tables of ``docs/symbols.md`` as Markdown, one heading level lower, without its title."""
     text = (ROOT / "docs" / "symbols.md").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("# ")).strip()
+    lines = [line for line in text.splitlines() if not line.startswith("# ")]
+    return "\n".join("#" + line if line.startswith("## ") else line for line in lines).strip()
 
 
 def time_table(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
