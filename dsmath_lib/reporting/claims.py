@@ -182,17 +182,23 @@ def _parts(margin: float, k: int) -> dict[str, tuple[Part, ...]]:
                 at_least(0.2),
                 "points",
             ),
+            Part(
+                "the same with the last round's budget for both",
+                difference(recall, metric(MINE, "recall_first_wide")),
+                positive,
+                "points",
+            ),
         ),
         "C03": (
             Part(
                 "last round: tokens already collected, at least 90 %",
-                metric(MINE, "overlap_last"),
+                metric(MINE, "overlap"),
                 at_least(0.9),
             ),
         ),
         "C04": (
             Part(
-                "domains marked that are math, at least 90 %",
+                "domains found that hold mathematics, at least 90 %",
                 metric(MINE, "domain_precision"),
                 at_least(0.9),
             ),
