@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 class Number(NamedTuple):
     value: Fraction
-    decimal: bool  # written with a decimal point: may be rounded
+    decimal: bool  # digits after a decimal point: may be rounded
     percent: bool
     unit: str
 
@@ -160,7 +160,7 @@ def as_number(text: str) -> Number | None:
     value, decimal = _unsigned(re.sub(r"^[£€¥] ?", "", text))
     if value is None:
         return None
-    return Number(-value if negative else value, decimal, percent, unit)
+    return Number(-value if negative else value, decimal and value.denominator > 1, percent, unit)
 
 
 def _is_unit(tail: str, spaced: bool) -> bool:

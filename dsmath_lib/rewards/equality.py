@@ -15,7 +15,7 @@ MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 REL_TOL = Fraction(
     1, 10_000
 )  # when one of two broken numbers is written as a decimal: 1/3 and 0.3333
-NOISE = Fraction(1, 10**8)  # floating-point noise against a whole number: 17.9999999999 is 18
+NOISE = Fraction(1, 10**8)  # floating-point noise next to a whole number: 17.9999999999 is 18
 
 
 _SAME_UNIT = re.compile(r"(?:e?s)$")
@@ -45,8 +45,9 @@ def _close(a: Number, b: Number) -> bool:
     x, y = a.value, b.value
     if x == y or not (a.decimal or b.decimal):
         return x == y
-    whole = x.denominator == 1 or y.denominator == 1
-    return abs(x - y) <= (NOISE if whole else REL_TOL) * max(abs(x), abs(y))
+    if x.denominator == 1 or y.denominator == 1:
+        return abs(x - y) <= NOISE * min(1, max(abs(x), abs(y)))
+    return abs(x - y) <= REL_TOL * max(abs(x), abs(y))
 
 
 def _groups_equal(gold: Group, pred: Group, deadline: float, depth: int) -> bool:

@@ -235,8 +235,8 @@ _PAREN = re.compile(r"[(（]([A-J])[)）]")
 def choice_letter(answer: str) -> str | None:
     r"""The option letter of an extracted answer: ``B``, ``(B)``, ``\text{(B) } 12``, ``B. 12``; else None."""
     plain = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}", r"\1", answer)
+    offered = set(_PAREN.findall(plain))
+    if len(offered) == 1:
+        return offered.pop()
     m = _LETTER.match(plain)
-    if m:
-        return m[1]
-    found = set(_PAREN.findall(plain))
-    return found.pop() if len(found) == 1 else None
+    return m[1] if m and not offered else None

@@ -70,15 +70,18 @@ _client: _Client | None = None
 
 
 def _ask(request: dict, timeout: float) -> dict:
+    """The reply; a supervisor that died (the system may kill it) is replaced, and asked once more."""
     global _client
     with _lock:
-        if _client is None or _client.pid != os.getpid():
-            _client = _Client()
-        reply = _client.ask(request, timeout)
-        if reply is None:
+        for _ in range(2):
+            if _client is None or _client.pid != os.getpid():
+                _client = _Client()
+            reply = _client.ask(request, timeout)
+            if reply is not None:
+                return reply
             _client.kill()
             _client = None
-    return reply or {"equal": False, "reason": "the symbolic worker died"}
+    raise OSError("the symbolic worker died twice")
 
 
 @atexit.register

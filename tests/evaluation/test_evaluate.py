@@ -1,0 +1,276 @@
+"""Evaluation: the tool loop on a scripted sampler, kept completions, few-shot prompts, scores of a run."""
+
+import gzip
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from dsmath_lib.evaluation import benchmarks, tir
+from dsmath_lib.evaluation.evaluate import (
+    Settings,
+    evaluate,
+    few_shot_prompt,
+    prompt_ids,
+    read_completions,
+    regrade,
+)
+from dsmath_lib.evaluation.labelled import SYSTEMS, agreement
+from dsmath_lib.evaluation.run import Job, sampled_tokens
+from dsmath_lib.evaluation.scores import Results
+from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.tokenizer import encode, train_tokenizer
+from dsmath_lib.records import Problem
+from dsmath_lib.rewards.python_tool import ToolResult
+from dsmath_lib.stage import StageError
+
+SETTINGS = Settings("toy-cot", 0, False, 3, 0.7, 1.0, 12, 0)
+PROBLEMS = [Problem(f"p{i}", f"What is {i} + 1?", str(i + 1)) for i in range(4)]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    question = "User: What is 1 + 2?\n\nAssistant:"
+    text = question + " ```python\nprint(1 + 2)\n```\n```output\n3\n```\nThe answer is \\boxed{3}."
+    return train_tokenizer([text, "答案是 \\boxed{3}。 Question: Answer:"] * 30, 400)
+
+
+class Scripted:
+    """Answers each prompt with the next text of a script; ends at a stop string like the real sampler."""
+
+    def __init__(self, tokenizer, *turns):
+        self.tokenizer, self.turns, self.calls = tokenizer, list(turns), []
+        self.model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=512))
+
+    def sample(self, prompts, *, n, stop=(), **options):
+        self.calls.append({"prompts": prompts, "n": n, **options})
+        texts, finish = [], []
+        for text in (self.turns.pop(0) * (len(prompts) * n))[: len(prompts) * n]:
+            ends = [text.find(s) + len(s) for s in stop if s in text]
+            texts.append(text[: min(ends)] if ends else text)
+            finish.append("stop" if ends else "eos")
+        ids = [encode(self.tokenizer, t) for t in texts]
+        return SimpleNamespace(ids=ids, texts=texts, finish=finish)
+
+
+PROGRAM = " ```python\nprint(6 * 7)\n```\n"
+
+
+def generate(tokenizer, *turns, **options):
+    sampler = Scripted(tokenizer, *turns)
+    defaults = {"n": 1, "temperature": 0.0, "max_new_tokens": 64, "seed": 0}
+    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], **(defaults | options))
+
+
+def test_the_output_is_inserted_and_not_marked_as_sampled(tokenizer):
+    sampler, (g,) = generate(tokenizer, [PROGRAM + "garbage"], ["The answer is \\boxed{42}."])
+    assert g.text == PROGRAM + "```output\n42\n```\nThe answer is \\boxed{42}."
+    assert g.finish == "eos" and g.tool_errors == 0
+    hidden = [i for i, s in zip(g.ids, g.sampled, strict=True) if not s]
+    assert tokenizer.decode(hidden) == "```output\n42\n```\n"
+    assert sampler.calls[1]["prompts"] == [[5, *g.ids[: g.sampled.index(False) + len(hidden)]]]
+
+
+def test_an_opened_fence_is_used(tokenizer):
+    _, (g,) = generate(tokenizer, [" ```python\nprint(1)\n``` ```output"], [" So 1."])
+    assert g.text == " ```python\nprint(1)\n``` ```output\n1\n```\n So 1."
+
+
+def test_rounds_are_limited(tokenizer):
+    sampler, (g,) = generate(tokenizer, [PROGRAM], [PROGRAM])
+    assert len(sampler.calls) == 2 and g.finish == "stop" and g.text.count("```output") == 1
+    _, (one,) = generate(tokenizer, [PROGRAM], rounds=1)
+    assert "output" not in one.text
+
+
+def test_errors_are_shown_and_counted(tokenizer):
+    _, (g,) = generate(tokenizer, [" ```python\n1 / 0\n```\n"], ["no"])
+    assert "Error: ZeroDivisionError" in g.text and g.tool_errors == 1
+
+
+def test_second_program_knows_the_first(tokenizer):
+    first = " ```python\nx = 5\nprint(x)\n```\n"
+    _, (g,) = generate(tokenizer, [first], ["```python\nprint(x + 1)\n```\n"], ["end"], rounds=3)
+    assert g.text.endswith("```output\n6\n```\nend") and "```output\n5\n" in g.text
+
+
+def test_eos_ends_even_after_a_program_and_a_stray_fence_runs_nothing(tokenizer):
+    ran = []
+    run = lambda codes: ran.extend(codes) or [ToolResult("", "", 0.0) for _ in codes]  # noqa: E731
+    _, (a,) = generate(tokenizer, [" ```python\nprint(1)\n```"], run=run)
+    _, (b,) = generate(tokenizer, [" text ```\n"], run=run)
+    assert (a.finish, b.finish) == ("eos", "stop") and ran == []
+
+
+def test_prompts_and_shots(tokenizer):
+    p = PROBLEMS[1]
+    text, ids = prompt_ids(tokenizer, p, SETTINGS)
+    assert text == "User: What is 1 + 1?\n\nAssistant:" and ids == [
+        tokenizer.bos_token_id,
+        *encode(tokenizer, text),
+    ]
+    shots = [("A?", "1"), ("B?", "2")]
+    assert (
+        few_shot_prompt("C?", "en", shots)
+        == "Question: A?\nAnswer: 1\n\nQuestion: B?\nAnswer: 2\n\nQuestion: C?\nAnswer:"
+    )
+    few = replace(SETTINGS, shots=2)
+    long, all_ids = prompt_ids(tokenizer, p, few, shots)
+    assert long.count("Question:") == 3
+    short, _ = prompt_ids(tokenizer, p, few, shots, room=len(all_ids) - 1)
+    assert short.count("Question:") == 2 and "B?" in short  # dropped from the front
+
+
+@pytest.fixture(scope="module")
+def sampler(tokenizer):
+    return HFSampler(
+        build_model(16, 1, 2, 1, 32, len(tokenizer), 64, init_std=0.3).eval(), tokenizer
+    )
+
+
+def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
+    path = tmp_path / "sft" / "b-cot.jsonl.gz"
+    options = {"path": path, "model_digest": "d"}
+    rows = evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
+    assert [r["id"] for r in rows] == ["p0", "p1", "p2", "p3"] and all(
+        len(r["samples"]) == 3 for r in rows
+    )
+    assert rows[0]["prompt_ids"][0] == tokenizer.bos_token_id and set(rows[0]["greedy"]) == {
+        "ids",
+        "text",
+        "finish",
+    }
+    first = path.read_bytes()
+    never = Scripted(tokenizer)  # has nothing to say, so it would fail if asked
+    assert evaluate(never, tokenizer, PROBLEMS, SETTINGS, **options) == rows
+    header = json.loads(gzip.decompress(first).decode().split("\n")[0])
+    assert header["settings"]["temperature"] == 0.7 and header["model"] == "d"
+    evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options, resume=False)
+    assert path.read_bytes() == first  # the same run gives the same bytes
+    for change in (
+        {"model_digest": "e"},
+        {"settings": replace(SETTINGS, temperature=0.8)},
+        {"problems": PROBLEMS[:3]},
+    ):
+        args = {"problems": PROBLEMS, "settings": SETTINGS, **options} | change
+        with pytest.raises(IndexError):
+            evaluate(never, tokenizer, args.pop("problems"), args.pop("settings"), **args)
+
+
+def test_damaged_files_are_made_again(tmp_path, sampler, tokenizer):
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(b"half a fi")
+    assert read_completions(path) is None
+    assert len(evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, path=path, model_digest="d")) == 4
+    path.write_bytes(path.read_bytes()[:-20])
+    assert read_completions(path) is None
+
+
+def test_with_tools_and_few_shot(tmp_path, tokenizer):
+    sampler = Scripted(tokenizer, [PROGRAM], ["so \\boxed{42}"], [PROGRAM], ["so \\boxed{42}"])
+    tools = replace(SETTINGS, tools=True, template="toy-tir", n=2)
+    rows = evaluate(
+        sampler, tokenizer, PROBLEMS[:1], tools, path=tmp_path / "t.gz", model_digest="d"
+    )
+    assert sampled_tokens(rows) == 3 * len(
+        encode(tokenizer, PROGRAM) + encode(tokenizer, "so \\boxed{42}")
+    )
+    few = replace(SETTINGS, shots=1, n=0)
+    sampler = Scripted(tokenizer, [" 2.\n\nQuestion: next"])
+    rows = evaluate(
+        sampler,
+        tokenizer,
+        PROBLEMS[:1],
+        few,
+        path=tmp_path / "f.gz",
+        model_digest="d",
+        shots=[("A?", "1")],
+    )
+    assert rows[0]["greedy"]["text"] == " 2." and rows[0]["prompt"].startswith("Question: A?")
+
+
+def row(i, greedy, samples):
+    one = lambda t: {"ids": [1], "text": t, "finish": "eos"}  # noqa: E731
+    return {
+        "id": str(i),
+        "question": "?",
+        "answer": "4",
+        "greedy": one(greedy),
+        "samples": list(map(one, samples)),
+    }
+
+
+def test_scores_of_a_run():
+    right, wrong, bare = "\\boxed{4}", "\\boxed{5}", "The answer is 4."
+    results = Results()
+    results.add(
+        Job("sft", "toy-gsm", "cot"), [row(0, bare, [right, wrong]), row(1, wrong, [wrong, wrong])]
+    )
+    results.add(
+        Job("policy", "toy-gsm", "cot"),
+        [row(0, right, [right, right]), row(1, right, [right, wrong])],
+    )
+    results.add(Job("policy", "toy-gsm", "tir"), [row(0, right, []), row(1, wrong, [])])
+    scores = {
+        k: v["value"] if isinstance(v, dict) else v for k, v in results.metrics([1, 2]).items()
+    }
+    assert (
+        scores["sft.toy-gsm.cot.greedy"] == 0.5 and scores["sft.toy-gsm.cot.greedy-strict"] == 0.0
+    )
+    assert scores["sft.toy-gsm.cot.sampled"] == scores["sft.toy-gsm.cot.maj@1"] == 0.25
+    assert scores["sft.toy-gsm.cot.pass@2"] == 0.5 and scores["policy.toy-gsm.cot.maj@2"] == 0.75
+    assert scores["sft.toy-gsm.cot.truncated"] == 0 and "policy.toy-gsm.tir.sampled" not in scores
+    d = results.differences("policy", "sft", [1, 2])
+    assert set(d) == {
+        f"diff.policy-sft.toy-gsm.cot.{h}" for h in ("greedy", "sampled", "maj@2", "pass@2")
+    }
+    assert d["diff.policy-sft.toy-gsm.cot.sampled"]["value"] == pytest.approx(0.5)
+    assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"]["value"] == -0.5
+
+
+def test_regrading_needs_no_model():
+    rows = [row(0, "The answer is 4.", ["\\boxed{4}"])]
+    assert (
+        regrade(rows, "paper")[0].greedy.correct and not regrade(rows, "strict")[0].greedy.correct
+    )
+
+
+def test_toy_benchmarks_load_and_examples_are_from_training():
+    problems = benchmarks.load("toy-cmath", n=5)
+    assert len(problems) == 5 and all(p.lang == "zh" for p in problems)
+    questions = {p.question for p in benchmarks.load("toy-gsm", n=50)}
+    shots = benchmarks.examples("toy-gsm", 3)
+    assert len(shots) == 3 and all("\\boxed{" in a and q not in questions for q, a in shots)
+    assert benchmarks.examples("toy-heldout", 2) and benchmarks.examples("toy-gsm", 0) == []
+
+
+def test_errors_name_what_is_missing():
+    with pytest.raises(StageError, match=r"unknown benchmark 'gsm8'.*gsm8k"):
+        benchmarks.load("gsm8")
+    with pytest.raises(StageError, match="data_dir"):
+        benchmarks.load("gsm8k")
+    with pytest.raises(StageError, match="pinned revision"):
+        benchmarks.load("gsm8k@main")
+    with pytest.raises(StageError, match="no Hub source"):
+        benchmarks.load("mgsm-zh@" + "a" * 40)
+
+
+def test_real_benchmarks(data_dir):
+    for name, answer in (("gsm8k", "18"), ("cmath", "18"), ("mgsm-zh", "18")):
+        p = benchmarks.load(name, n=2, data_dir=str(data_dir))[0]
+        assert p.answer == answer and p.lang == ("en" if name == "gsm8k" else "zh")
+    assert len(benchmarks.load("math-500", data_dir=str(data_dir))) == 500
+    question, answer = benchmarks.examples("gsm8k", 1, data_dir=str(data_dir))[0]
+    assert "clips" in question and answer.endswith("The answer is 72.") and "<<" not in answer
+
+
+def test_labelled_gsm8k_solutions(data_dir):
+    """1,319 x 4 published verdicts: over 99.5 % must agree."""
+    summary, differ = agreement("math/gsm8k/example_model_solutions.jsonl", data_dir=str(data_dir))
+    assert [r["system"] for r in summary] == list(SYSTEMS) and all(
+        r["solutions"] == 1319 for r in summary
+    )
+    assert sum(r["agree"] for r in summary) > 0.995 * 4 * 1319
+    assert len(differ) == sum(r["right refused"] + r["wrong accepted"] for r in summary)

@@ -1,0 +1,135 @@
+"""Extraction: hand-made completions for every rule, and properties on random text."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsmath_lib.rewards.extract import (
+    MAX_CHARS,
+    RULES,
+    boxes,
+    brace_pairs,
+    choice_letter,
+    extract,
+    unbox,
+)
+
+# completion -> what paper, strict, lenient, simplerl extract
+CASES = [
+    (r"so \boxed{18}.", "18", "18", "18", "18"),
+    (r"first \boxed{7}, no: \boxed{8}", "8", "8", "8", "8"),
+    (r"\boxed {8}", "8", "8", "8", "8"),
+    (r"\fbox{8}", "8", "8", "8", "8"),
+    (r"\boxed 7.", "7", "7", "7", "7"),
+    (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", r"\frac{1}{2}", r"\frac{1}{2}", r"\frac{1}{2}"),
+    (r"\boxed{\{1,2\}}", r"\{1,2\}", r"\{1,2\}", r"\{1,2\}", r"\{1,2\}"),
+    (r"\boxed{\boxed{5}}", "5", "5", "5", "5"),
+    (r"put it in \boxed{}. It is 9", "9", None, "9", "9"),
+    (r"the box \boxed{16} is wrong. The answer is 18.", "16", "16", "18", "16"),
+    (r"cut at \boxed{1", "1", None, "1", "1"),
+    (r"done: \boxed{3} and \boxed{4", "3", "3", "3", "3"),
+    ("The answer is 18 dollars.", "18", None, "18", "18"),
+    ("The answer is $18 a day in 2 ways.", "$18", None, "$18", "$18"),
+    ("The answer is that she has 42 apples.", "42", None, "42", "42"),
+    ("The final answer is:\n\n$$\\frac{3}{4}$$", r"\frac{3}{4}", None, r"\frac{3}{4}", r"\frac{3}{4}"),
+    (
+        "Final Answer: The final answer is $\\frac{1}{2}$. I hope it is correct.",
+        r"\frac{1}{2}", None, r"\frac{1}{2}", r"\frac{1}{2}",
+    ),
+    ("**Final Answer:** **73**", "73", None, "73", "73"),
+    ("It is **73** in all, not 5 or 6", "6", None, "73", "6"),
+    ("2 + 2 = 4\n#### 1,234", "1,234", None, "1,234", "1,234"),
+    ("16 - 3 = 13\nA: 13", "13", None, "13", "13"),
+    ("所以答案是18个。", "18", None, "18", "18"),
+    ("答：一共买了18包茶叶。", "18", None, "18", "18"),
+    ("故选：B", "B", None, "B", "B"),
+    ("<answer>12</answer> and 3 more words", "3", None, "12", "3"),
+    ('{"reasoning": "2", "answer": "12"} end 5', "5", None, "12", "5"),
+    ("```python\nprint(9)\n```\n```output\n9\n10\n```\nI like 3", "10", None, "10", "3"),
+    ("x5 is -5", "-5", None, "-5", "-5"),
+    ("from 3-5 it is", "5", None, "5", "5"),
+    ("共有1,234元", "1,234", None, "1,234", "1,234"),
+    ("no digits at all", None, None, None, None),
+    ("", None, None, None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text, paper, strict, lenient, simplerl", CASES, ids=[c[0][:25] for c in CASES]
+)
+def test_hand_made(text, paper, strict, lenient, simplerl):
+    got = {rule: extract(text, rule).text for rule in RULES}
+    assert got == {"paper": paper, "strict": strict, "lenient": lenient, "simplerl": simplerl}
+
+
+def test_unknown_rule_is_named():
+    with pytest.raises(ValueError, match=r"unknown extraction rule 'strickt'.*strict"):
+        extract("1", "strickt")
+
+
+@pytest.mark.parametrize(
+    "text, letter",
+    [("B", "B"), ("(B)", "B"), (r"\text{(B)}", "B"), ("B. 12", "B"), ("B) 12", "B"), ("（C）", "C"),
+     ("12", None), ("A train leaves", None), ("C(10,2)", None), ("(A) or (B)", None)],
+)  # fmt: skip
+def test_choice_letters_stand_alone(text, letter):
+    assert choice_letter(text) == letter
+
+
+balanced = st.recursive(
+    st.text(alphabet="ab1,.\\frac ", max_size=6).filter(lambda s: not s.endswith("\\")),
+    lambda inner: inner.map(lambda s: "{" + s + "}") | st.tuples(inner, inner).map("".join),
+    max_leaves=8,
+).filter(lambda s: "\\boxed" not in s and "fbox" not in s)
+
+
+@given(st.text(max_size=30), balanced)
+def test_a_balanced_box_is_found_whole(before, content):
+    before = before.replace("\\", "").replace("{", "").replace("}", "")
+    found = boxes(before + "\\boxed{" + content + "}")
+    assert found == ([(len(before), content.strip())] if content.strip() else [])
+
+
+@given(st.text(alphabet="{}\\a", max_size=40))
+def test_brace_pairs_nest(text):
+    pairs = brace_pairs(text)
+    assert all(text[a] == "{" and text[b] == "}" and a < b for a, b in pairs.items())
+    for a, b in pairs.items():
+        assert not any(a < c < b < d for c, d in pairs.items())
+
+
+any_text = st.text(max_size=200) | st.lists(
+    st.sampled_from(["\\boxed{", "}", "{", "The answer is ", "答案是", "####", "**", "```output\n", "$", "1,2",
+                     "\u200b", "\u202e", "\n", "Final Answer: The final answer is ", "I hope it is correct",
+                     "<answer>", "</answer>"]),
+    max_size=30,
+).map("".join)  # fmt: skip
+
+
+@given(any_text)
+def test_never_raises(text):
+    for rule in RULES:
+        found = extract(text, rule)
+        assert found.text is None or found.text.strip()
+    unbox(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{" * 100_000, "\\boxed{" * 30_000, "}" * 100_000, "The answer is " * 10_000, "####" * 30_000, "**" * 50_000,
+     "\\boxed{" + "{" * 50_000 + "}" * 50_000 + "}", "```output\n" * 10_000, "答案是" * 30_000, "1," * 50_000,
+     "Final Answer: The final answer is " * 3_000, "1" * 100_000, "$" * 100_000, "<answer>" * 12_000,
+     '"answer": "' * 10_000, "\\" * 100_000, " " * 100_000],
+    ids=lambda t: repr(t[:12]),
+)  # fmt: skip
+def test_long_hostile_text_takes_little_time(text):
+    start = time.process_time()
+    for rule in RULES:
+        extract(text, rule)
+    assert time.process_time() - start < 2.0
+
+
+def test_long_text_is_read_from_its_end():
+    assert extract("\\boxed{1}" + "x" * MAX_CHARS + "\\boxed{2}", "strict").text == "2"

@@ -1,0 +1,112 @@
+"""The grader and the rule rewards: verdicts, gold fields, hand-computed reward values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsmath_lib.rewards.grade import VERSION, Verdict, gold_answers, grade, grade_answer
+from dsmath_lib.rewards.reward import REWARDS, reward
+
+
+def test_verdict_says_what_was_compared():
+    assert grade("18", "so \\boxed{18.0}") == Verdict(True, "18.0", "box: numbers", VERSION)
+    assert grade("18", "") == Verdict(False, None, "no answer found", VERSION)
+    assert grade_answer("1/2", "\\boxed{0.5}").correct
+
+
+@pytest.mark.parametrize(
+    "gold, question, want",
+    [
+        ("18", "", ["18"]),
+        (18, "", ["18"]),
+        ("She makes 9 * 2.\n#### 1,800", "", ["1,800"]),
+        ("9 * 2 = 18\nA: 18", "", ["18"]),
+        ("so \\boxed{18}", "", ["18"]),
+        ("\\boxed{1} and \\boxed{2}", "", ["1, 2"]),
+        ("\\boxed{1} and \\boxed{2}", "Find all values, separated by commas.", ["1, 2"]),
+        ("first \\boxed{1}, so \\boxed{2}", "How many eggs?", ["2"]),
+        ("\\boxed{1} or \\boxed{2}", "Enter only one of them, not both.", ["1", "2"]),
+    ],
+)
+def test_gold_fields(gold, question, want):
+    assert gold_answers(gold, question) == want
+
+
+@pytest.mark.parametrize("rule", ["paper", "strict", "simplerl", "lenient"])
+def test_a_perfect_solution_scores_one(rule):
+    for solution in (
+        "2+2 gives \\boxed{4}",
+        "\\boxed{1} and \\boxed{-1}",
+        "x is \\boxed{(1,\\infty)}",
+    ):
+        assert grade(solution, solution, rule).correct
+
+
+def test_lists_of_boxes():
+    assert grade("1, -1", "\\boxed{-1}, then \\boxed{1}").correct
+    assert not grade("1", "\\boxed{1}, no, \\boxed{2}").correct
+    assert not grade("1, -1", "\\boxed{1}").correct
+
+
+@pytest.mark.parametrize(
+    "text, right",
+    [("The answer is (B).", True), ("故选：B", True), ("\\boxed{\\text{B}}", True), ("B", False),
+     ("C(10,2) = 45", False), ("The answer is A.", False), ("A B C D B", False)],
+)  # fmt: skip
+def test_choice(text, right):
+    assert grade("B", text).correct is right
+
+
+@given(
+    st.text(max_size=60),
+    st.text(max_size=120),
+    st.sampled_from(["paper", "strict", "lenient", "simplerl"]),
+)
+def test_never_raises(gold, text, rule):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off"))
+        assert isinstance(grade(gold, text, rule).correct, bool)
+
+
+def test_a_failure_of_the_grader_is_a_verdict(monkeypatch):
+    monkeypatch.setattr("dsmath_lib.rewards.grade.extract", lambda *a: 1 / 0)
+    assert grade("1", "1") == Verdict(False, None, "the grader failed: ZeroDivisionError", VERSION)
+
+
+def test_unknown_names_are_errors():
+    with pytest.raises(ValueError, match="unknown extraction rule"):
+        grade("1", "1", "papr")
+    with pytest.raises(ValueError, match="unknown reward"):
+        reward("acuracy", "1", "1", "eos")
+
+
+RIGHT, WRONG, BARE, NOTHING = "\\boxed{18}", "\\boxed{17}", "The answer is 18.", "I do not know."
+
+
+@pytest.mark.parametrize(
+    "rule, values",
+    [
+        ("accuracy", (1.0, 0.0, 1.0, 0.0)),
+        ("boxed", (1.0, 0.0, 0.0, 0.0)),
+        ("simplerl-v0", (1.0, -0.5, -1.0, -1.0)),  # unboxed: -1 even when right
+    ],
+)
+def test_reward_values(rule, values):
+    got = tuple(sum(reward(rule, "18", t, "eos").values()) for t in (RIGHT, WRONG, BARE, NOTHING))
+    assert got == values
+
+
+def test_reward_parts_have_fixed_names():
+    for rule in REWARDS:
+        names = {
+            tuple(reward(rule, "18", t, f))
+            for t in (RIGHT, WRONG, BARE, NOTHING)
+            for f in ("eos", "length")
+        }
+        assert len(names) == 1
+
+
+def test_a_truncated_completion_is_paid_only_for_a_complete_box():
+    assert reward("accuracy", "18", "9 * 2 = 18", "length") == {"accuracy": 0.0}
+    assert reward("accuracy", "18", "9 * 2 = 18", "eos") == {"accuracy": 1.0}
+    assert reward("accuracy", "18", "\\boxed{18} and so", "length") == {"accuracy": 1.0}
