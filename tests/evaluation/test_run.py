@@ -59,9 +59,9 @@ def test_a_hub_model_without_a_commit_is_refused(reports):
 
 
 def test_rules_about_several_parameters():
-    with pytest.raises(ParamsError, match="^test: n_items needs one number"):
+    with pytest.raises(ParamsError, match=r"^test: n_items needs one number"):
         params(n_items=[1])
-    with pytest.raises(ParamsError, match="^test: every K in ks"):
+    with pytest.raises(ParamsError, match=r"^test: every K in ks"):
         params(ks=[64])
     with pytest.raises(StageError, match=r"same label \['sft'\]"):
         run.jobs(params(models=["03_sft/sft", "elsewhere/sft"]))
