@@ -72,9 +72,8 @@ def build_crawl(pages: Iterable, cfg: MiningParams, counts: Counter) -> Crawl:
         min_similarity=cfg.near_dup_similarity,
     )
     counts["crawl pages"] = len(kept)
-    stands_for = {
-        g: d.url for d, g in zip(docs, group, strict=True) if d.url in {k.url for k in kept}
-    }
+    stay = {d.url for d in kept}
+    stands_for = {g: d.url for d, g in zip(docs, group, strict=True) if d.url in stay}
     return Crawl(kept, {d.url: stands_for[g] for d, g in zip(docs, group, strict=True)}, counts)
 
 
@@ -106,7 +105,7 @@ def write_corpora(
     ``arxiv``, ``code``, ``math_code`` and ``text`` for the pre-training mixture.
     """
     parts = {"mined": mined, "web": web, "seed": seed}
-    if cfg.source == "world" and cfg.corpus_docs:
+    if cfg.pages_from == "world" and cfg.corpus_docs:
         from dsmath_lib.world.corpora import CORPORA, corpus
 
         parts |= {name: corpus(name, cfg.corpus_docs, cfg.seed) for name in CORPORA}
