@@ -99,6 +99,24 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     return Extracted(text, len(marks.formulas), kept)
 
 
+def source_sample(html: str, width: int = 600) -> str:
+    """A piece of a page's source that starts a little before its first formula, to look at."""
+    marks = (
+        "math-container",
+        "MathJax_Preview",
+        'class="katex',
+        "<math",
+        'type="math/',
+        "\\(",
+        "mjx-math",
+        "<d-math",
+    )
+    body = max(html.find("<body"), 0)
+    found = [at for m in marks if (at := html.find(m, body)) >= 0]
+    start = max(min(found, default=body) - width // 4, 0)
+    return html[start : start + width]
+
+
 def documents(
     pages: Iterable[Page | Document], counts: Counter, *, max_chars: int
 ) -> Iterator[Document]:

@@ -49,7 +49,7 @@ def load(cfg: MiningParams, counts: Counter) -> Material:
         )
     except OSError as err:
         raise StageError(f"annotation_tables: cannot read {err.filename}") from None
-    return _world(cfg, table) if cfg.source == "world" else _files(cfg, table, counts)
+    return _world(cfg, table) if cfg.pages_from == "world" else _files(cfg, table, counts)
 
 
 def _world(cfg: MiningParams, table: Annotations) -> Material:

@@ -8,7 +8,7 @@ from dsmath_lib.params.base import Params, par
 class MiningParams(Params):
     """The iterative mining loop: where pages come from, how they are cleaned, scored, kept and checked."""
 
-    source: Literal["world", "files"] = par(
+    pages_from: Literal["world", "files"] = par(
         "world: the toy web; files: the files below data_dir", paper="Common Crawl"
     )
     n_pages: int = par("pages of the toy web (files: no effect)", paper="40B", ge=50)
@@ -33,7 +33,7 @@ class MiningParams(Params):
     truth_other: list[str] = par("glob patterns of pages known not to be; used to measure only")
     gallery_sources: list[str] = par("glob patterns of pages that the notebook may print")
     benchmark_sources: list[str] = par(
-        "benchmarks to remove, name=path:field; empty: the toy benchmarks"
+        "benchmarks to remove (name=path:field); empty: those of the toy"
     )
     annotation_tables: list[str] = par(
         "URL annotation tables (CSV), 'world' or paths in the project"
