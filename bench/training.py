@@ -1,0 +1,88 @@
+"""Training speed of the toy model, as a share of the machine's measured float32 matrix-product rate.
+
+    python bench/training.py --threads 2 --out training.json
+
+One step is what notebook 02 does: packed rows, loss on every token, gradient, clipping, AdamW. The rate is the best of
+several runs of a square matrix product in the same process; steps and products alternate, so both see the same machine.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
+from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.lm.packing import stream_batch
+from dsmath_lib.lm.train import loss_and_backward, make_optimizer
+from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.stage import environment
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--threads", type=int, default=0)
+    args.add_argument("--steps", type=int, default=10)
+    args.add_argument("--repeats", type=int, default=3)
+    args.add_argument("--out", default="")
+    a = args.parse_args()
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    p = read_yaml(PARAMS_DIR / "toy" / "02_pretraining.yaml")
+    model = build_model(
+        p["hidden_size"],
+        p["layers"],
+        p["heads"],
+        p["kv_heads"],
+        p["intermediate_size"],
+        p["vocab_size"],
+        p["context"],
+        tie=p["tie_embeddings"],
+    )
+    optimizer = make_optimizer(
+        model, betas=(p["beta1"], p["beta2"]), weight_decay=p["weight_decay"], decay_embeddings=True
+    )
+    n = p["batch_size"] * p["context"]
+    stream = np.random.default_rng(0).integers(3, p["vocab_size"], n + 1)
+    stream[:: p["context"] // 2 + 1] = 0  # documents of half a row
+    batch = stream_batch(
+        stream, 0, p["batch_size"], p["context"], bos=0 if p["isolate_documents"] else None
+    )
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss_and_backward(model, batch, p["micro_batch"], "float32")
+        torch.nn.utils.clip_grad_norm_(model.parameters(), p["grad_clip"])
+        optimizer.step()
+
+    step()
+    rates, speeds = [], []
+    for _ in range(a.repeats):
+        rates.append(matmul_rate())
+        start = time.perf_counter()
+        for _ in range(a.steps):
+            step()
+        speeds.append(a.steps * n / (time.perf_counter() - start))
+    work = flops_per_token(model, p["context"])
+    share = mfu(max(speeds), work, max(rates))
+    result = {
+        "bench": "training",
+        "settings": vars(a),
+        "parameters": n_parameters(model),
+        "tokens_per_s": max(speeds),
+        "flops_per_token": work,
+        "matmul_flops_per_s": max(rates),
+        "share": share,
+    }
+    print({k: v for k, v in result.items() if k != "settings"})
+    print(f"training reaches {share:.1%} of the matrix-product rate")
+    if a.out:
+        result["environment"] = environment()
+        Path(a.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
