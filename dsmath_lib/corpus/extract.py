@@ -74,6 +74,7 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
         html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
     if "mml:" in lower or "<m:math" in lower:
         html = re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
+        lower = html.lower()
     tree = LexborHTMLParser(html)
     if lower.count("<") > 2000 and _too_deep(tree.root):
         raise PageError("nested too deep")
