@@ -23,7 +23,7 @@ def test_takes_its_own_names_from_a_namespace():
         ({"size": 1}, "f.yaml: parameter 'size' = 1: Input should be greater than or equal to 2"),
         ({"size": 65}, "allowed: >= 2, <= 64"),
         ({"size": "x"}, "'size' = 'x'"),
-        ({"sise": 1}, "f.yaml: unknown parameter 'sise' (known: scale"),
+        ({"sizes": 1}, "f.yaml: unknown parameter 'sizes' (known: scale"),
         ({"seed": float("nan")}, "'seed'"),
         ({"scale": "../x"}, "'scale'"),
     ],

@@ -77,7 +77,7 @@ def test_unknown_names_are_errors():
     with pytest.raises(ValueError, match="unknown extraction rule"):
         grade("1", "1", "papr")
     with pytest.raises(ValueError, match="unknown reward"):
-        reward("acuracy", "1", "1", "eos")
+        reward("accurate", "1", "1", "eos")
 
 
 RIGHT, WRONG, BARE, NOTHING = "\\boxed{18}", "\\boxed{17}", "The answer is 18.", "I do not know."
