@@ -160,7 +160,10 @@ def token_plot(pieces: Sequence[str], series: Mapping[str, Sequence[float]]) -> 
     curves(
         points, "t", list(series), title="Log-prob of each token", ylabel="nats", xlabel="", ax=ax
     )
-    labels = [p.replace("\n", "⏎").replace("$", r"\$") or "·" for p in pieces]
+    drawn = [
+        "".join(c if ord(c) < 0x2E80 else "□" for c in p) for p in pieces
+    ]  # the font has no Chinese
+    labels = [p.replace("\n", "⏎").replace("$", r"\$") or "·" for p in drawn]
     ax.set_xticks(range(len(pieces)), labels, rotation=90, fontsize=8)
     return fig
 
