@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from dsmath_lib.params.base import ROOT
 from dsmath_lib.params.registry import STAGES
 
-from .conftest import COMMAND, environment, run_smoke
+from .conftest import COMMAND, Run, environment, run_smoke
 
 KILLED = ("01_corpus_mining", "02_pretraining", "03_sft", "05_grpo", "08_evaluation")
 EXISTING = [s for s in KILLED if (ROOT / "notebooks" / f"{s}.ipynb").exists()]
@@ -57,22 +58,37 @@ def start_and_kill(root, stage: str, delay: float) -> bool:
     return not results.exists()
 
 
-@pytest.mark.parametrize("stage", EXISTING)
-def test_killed_and_resumed_gives_the_same_metrics(smoke, tmp_path, stage):
+def kill_and_resume(smoke: Run, root, stage: str) -> tuple[dict, dict]:
+    """Metrics of the uninterrupted run, and of one that was killed and started again."""
     expected = json.loads((smoke.folder / stage / "results.json").read_text())
-    rng = random.Random(stage)
-    delay = rng.uniform(0.2, 0.9) * expected["seconds"]
-    for _ in range(4):
-        root = tmp_path / f"{delay:.2f}"
+    delay = random.Random(stage).uniform(0.2, 0.9) * expected["seconds"]
+    for attempt in range(4):
+        trial = root / str(attempt)
         for name in upstream(stage):
             if (smoke.folder / name).exists():
-                shutil.copytree(smoke.folder / name, root / "smoke" / name)
-        if start_and_kill(root, stage, delay):
+                shutil.copytree(smoke.folder / name, trial / "smoke" / name)
+        if start_and_kill(trial, stage, delay):
             break
         delay /= 2  # it was faster this time
     else:
         pytest.fail(f"{stage} always ended before the kill")
-    again = run_smoke(root, stage)
+    again = run_smoke(trial, stage)
     assert again.code == 0, again.out[-3000:]
-    got = json.loads((root / "smoke" / stage / "results.json").read_text())
-    assert got["metrics"] == expected["metrics"]
+    got = json.loads((trial / "smoke" / stage / "results.json").read_text())
+    return expected["metrics"], got["metrics"]
+
+
+@pytest.fixture(scope="module")
+def killed(smoke, tmp_path_factory):
+    """All stages, two at a time: they do not touch each other's folders."""
+    assert smoke.code == 0, smoke.out[-3000:]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            s: pool.submit(kill_and_resume, smoke, tmp_path_factory.mktemp(s), s) for s in EXISTING
+        }
+
+
+@pytest.mark.parametrize("stage", EXISTING)
+def test_killed_and_resumed_gives_the_same_metrics(killed, stage):
+    expected, got = killed[stage].result()
+    assert got == expected
