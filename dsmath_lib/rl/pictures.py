@@ -12,13 +12,15 @@ from dsmath_lib.rl.losses import policy_loss
 
 PANELS = {
     "reward": "mean reward",
+    "reward_std": "std of the rewards",
     "zero_variance": "share of groups without signal",
     "length": "completion length, tokens",
     "truncated": "share truncated",
-    "entropy": "entropy, nats per token",
-    "kl": "KL to the reference, nats per token",
+    "entropy": "entropy, nats",
+    "kl": "KL to the reference, nats",
+    "clip_fraction": "share of tokens clipped",
     "grad_norm": "gradient norm",
-    "mismatch": "sampler − trainer, max |Δ log-prob|",
+    "mismatch": "max |Δ log-prob| sampler − trainer",
     "loss": "loss (tells nothing)",
 }
 
@@ -171,8 +173,8 @@ def token_plot(pieces: Sequence[str], series: Mapping[str, Sequence[float]]) -> 
 def training_plot(log: Sequence[Mapping], evals: Sequence[Mapping], smooth: int = 5) -> Figure:
     """The panel of a run: accuracy first, then every diagnostic the log has."""
     names = {k: v for k, v in PANELS.items() if any(r.get(k) is not None for r in log)}
-    n_rows = -(-(len(names) + 1) // 3)
-    fig, panels = axes(n_rows, 3, width=10.5, height=2.4 * n_rows)
+    n_rows = -(-(len(names) + 1) // 4)
+    fig, panels = axes(n_rows, 4, width=13, height=2.4 * n_rows)
     curves(
         evals,
         "step",
