@@ -1,0 +1,210 @@
+"""Addresses, near duplicates, ranking, domains, annotation."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsmath_lib.corpus import annotate, domains, minhash, rank, urls
+from dsmath_lib.records import Document
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.a.org/x/y",
+        "http://A.org:80/x/y/",
+        "https://a.org/x/y/index.html",
+        "https://a.org/x/./z/../y?utm_source=f&fbclid=1#top",
+        "https://a.org/%78/y?",
+        "a.org/x/y;jsessionid=1234",
+    ],
+)
+def test_canonical_equal(url: str) -> None:
+    assert urls.canonical(url) == "a.org/x/y"
+
+
+def test_canonical_different() -> None:
+    different = [
+        "a.org/x",
+        "a.org/X",
+        "a.org/x?p=1",
+        "a.org/x?p=2",
+        "b.a.org/x",
+        "a.org:8080/x",
+        "a.org/x%2Fy",
+        "a.org",
+    ]
+    assert len({urls.canonical(u) for u in different}) >= len(different) - 1
+    assert urls.canonical("a.org/x?b=2&a=1") == urls.canonical("a.org/x?a=1&b=2")
+    assert urls.host("https://www.mathoverflow.net/questions/1") == "mathoverflow.net"
+    assert urls.host("https://math.stackexchange.com/q") == "math.stackexchange.com"
+    assert urls.host("file:///x/y.html") == ""
+
+
+@given(st.text(max_size=60))
+def test_canonical_never_raises_and_is_stable(url: str) -> None:
+    urls.host(url)
+    assert urls.url_hash(url) == urls.url_hash(url)
+
+
+def test_unique_by_address() -> None:
+    counts: Counter = Counter()
+    docs = [
+        Document(u, "t") for u in ("http://a.org/x", "https://a.org/x/#a", "", "", "http://a.org/y")
+    ]
+    assert len(list(urls.unique(docs, counts))) == 4 and counts["duplicate address"] == 1
+
+
+def words(rng: np.random.Generator, n: int) -> list[str]:
+    return [f"w{i}" for i in rng.integers(0, 5000, n)]
+
+
+def test_minhash_estimates_jaccard() -> None:
+    rng, perms = np.random.default_rng(0), minhash.permutations(512)
+    for keep in (0, 50, 150, 250, 300):
+        base = words(rng, 300)
+        other = base[:keep] + words(rng, 300 - keep)
+        a, b = (minhash.shingles(" ".join(w), 3) for w in (base, other))
+        exact = len(set(a.tolist()) & set(b.tolist())) / len(set(a.tolist()) | set(b.tolist()))
+        got = minhash.similarity(minhash.signature(a, perms), minhash.signature(b, perms))
+        assert abs(got - exact) < 0.08  # 3.5 standard errors at J = 0.5
+
+
+def test_shingles() -> None:
+    assert len(minhash.shingles("a b c d", 2)) == 3 and len(minhash.shingles("a b a b", 2)) == 2
+    assert len(minhash.shingles("", 5)) == len(minhash.shingles("a b", 5)) == 1
+    assert len(minhash.shingles("小明有三个苹果", 3)) == 5  # CJK by characters
+    assert np.array_equal(minhash.shingles("A, b! c", 2), minhash.shingles("a b c", 2))
+
+
+def near_docs() -> list[Document]:
+    rng = np.random.default_rng(1)
+    base = words(rng, 200)
+    edited = ["new", *base[:-2], "end"]
+    others = [Document(f"http://c.org/{i}", " ".join(words(rng, 200))) for i in range(20)]
+    return [
+        Document("http://a.org/1", " ".join(base)),
+        *others,
+        Document("http://b.org/2", " ".join(edited)),
+    ]
+
+
+KW = {"bands": 28, "rows": 4, "shingle": 5, "min_similarity": 0.7}
+
+
+def test_near_duplicates_one_stays_in_any_order() -> None:
+    docs, counts = near_docs(), Counter()
+    kept, group = minhash.unique(docs, counts, **KW)
+    assert len(kept) == 21 and counts["near duplicates"] == 1 and group[0] == group[-1]
+    again, _ = minhash.unique(docs[::-1], Counter(), **KW)
+    assert {d.url for d in again} == {d.url for d in kept}
+    assert minhash.unique([], Counter(), **KW) == ([], [])
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20))
+def test_union_find(pairs: list[tuple[int, int]]) -> None:
+    uf, label = minhash.UnionFind(10), list(range(10))
+    for a, b in pairs:
+        uf.join(a, b)
+        label = [label[b] if x == label[a] else x for x in label]
+    for i in range(10):
+        assert uf.find(i) == min(j for j in range(10) if label[j] == label[i])
+
+
+def test_real_near_duplicates(data_dir: Path) -> None:
+    """Variants of one open textbook: each chapter's templates come down to one page, chapters stay apart."""
+    from dsmath_lib.corpus.extract import extract
+
+    folder = data_dir / "web/html/neardup"
+    names = ["nonlin001", "nonlin-sol001", "nonlin-solarized001", "nonlin002", "nonlin-sol002"]
+    docs = [
+        Document(f"http://x.org/{n}", extract((folder / f"nonlin__{n}.html").read_text()).text)
+        for n in names
+    ]
+    _, group = minhash.unique(docs, Counter(), **KW)
+    assert group == [0, 0, 0, 3, 3]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.integers(1, 50)), min_size=1, max_size=30),
+    st.integers(0, 500),
+)
+def test_keep_top(pages: list[tuple[float, int]], budget: int) -> None:
+    scores, tokens = np.array([p for p, _ in pages]), np.array([t for _, t in pages])
+    mask, threshold = rank.keep_top(scores, tokens, budget)
+    best = rank.bin_of(scores) == rank.bin_of(scores).max()
+    assert tokens[mask].sum() <= budget or (mask == best).all()
+    if mask.any() and not mask.all():
+        assert scores[mask].min() >= scores[~mask].max() and threshold == scores[mask].min()
+        next_bin = rank.bin_of(scores) == rank.bin_of(scores)[~mask].max()
+        assert (
+            tokens[mask].sum() + tokens[next_bin].sum() > budget
+        )  # nothing more would have fitted
+
+
+def test_histograms_of_shards_add_up() -> None:
+    rng = np.random.default_rng(0)
+    scores, tokens = rng.random(1000), rng.integers(1, 100, 1000)
+    whole = rank.histogram(scores, tokens)
+    parts = sum(rank.histogram(scores[r::7], tokens[r::7]) for r in range(7))
+    assert np.array_equal(whole, parts) and whole.sum() == tokens.sum()
+
+
+def test_tokens() -> None:
+    assert (
+        rank.n_tokens("one two three") == 4
+        and rank.n_tokens("小明 has") == 3
+        and rank.n_tokens("") == 0
+    )
+
+
+def test_domains_over_ten_percent() -> None:
+    crawl = domains.page_counts(
+        [
+            f"http://{h}/{i}"
+            for h, n in (("a.org", 20), ("b.org", 10), ("c.org", 2))
+            for i in range(n)
+        ]
+    )
+    got = Counter({"a.org": 3, "b.org": 1, "c.org": 2})
+    assert domains.math_domains(crawl, got, share=0.1, min_pages=5) == {"a.org": 0.15}
+    assert list(domains.math_domains(crawl, got, share=0.1, min_pages=1)) == ["c.org", "a.org"]
+
+
+def test_annotations(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "domain,path_prefix,math,decided_by\na.org,/,no,x\nwww.a.org,/math,yes,x\na.org,/math/news/,no,x\n",
+        "utf-8",
+    )
+    table = annotate.read_tables(path)
+    assert table.decide("https://www.a.org/math/1?x=1") is True
+    assert table.decide("https://a.org/math/news/2") is False
+    assert table.decide("https://a.org/mathematics") is False  # not below /math, but below /
+    assert table.decide("https://b.org/math") is None
+    pages = [(f"http://a.org/math/{i}", 0.9) for i in range(3)] + [
+        ("http://b.org/q/1", 0.5),
+        ("http://b.org/q/2", 0.7),
+    ]
+    rows = annotate.propose(pages, ["a.org", "b.org"], known=table)
+    assert [(r["path_prefix"], r["pages"], r["mean_score"], r["decided"]) for r in rows] == [
+        ("/q", 2, 0.6, ""),
+        ("/math", 3, 0.9, "yes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("domain,math,decided_by\n", "column path_prefix is missing"),
+        ("domain,path_prefix,math,decided_by\na,/,maybe,x\n", "line 2: math must be yes or no"),
+    ],
+)
+def test_bad_annotation_tables(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=says):
+        annotate.read_tables(tmp_path / "t.csv")
