@@ -173,9 +173,9 @@ def bars(
             range(len(labels)), labels, rotation=20 if max(map(len, labels), default=0) > 12 else 0
         )
         ax.grid(axis="x", visible=False)
-        _finish(
-            ax, title, xlabel, ylabel or ("percent" if percent else ""), legend="" not in groups
-        )
+        _finish(ax, title, xlabel, ylabel or ("percent" if percent else ""), legend=False)
+        if "" not in groups:  # above the axes: inside, it would cover bars
+            ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(groups))
     return ax.figure
 
 
@@ -243,6 +243,7 @@ def mining_rounds(
         ax.xaxis.set_major_locator(FixedLocator(x))
     left.set_ylim(0, 105)
     right.set_ylim(bottom=0)
+    right.yaxis.set_major_formatter(EngFormatter(sep=""))
     return fig
 
 
