@@ -13,7 +13,7 @@ import matplotlib as mpl
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
 
 COLOURS = mpl.style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()["color"]
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
@@ -93,6 +93,8 @@ def curves(
                 ax.plot(xs, values, color=kw["color"], alpha=0.25, linewidth=0.8, linestyle="-")
                 values = _running_mean(values, smooth)
             ax.plot(xs, values, label=label, marker="" if len(xs) > 1 else _MARKS[i % 10], **kw)
+        if all(isinstance(r.get(x), int) for r in rows):
+            ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
         _finish(ax, title, xlabel or x, ylabel, legend=len(labels) > 1)
     return ax.figure
 
