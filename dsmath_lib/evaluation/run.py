@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,33 +96,38 @@ def run(
 ) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
     """Yield each job with its rows of completions, as it finishes; one model is in memory at a time."""
     problems = questions(cfg)
-    stage.truncate_log(-1, "job")
     for name in cfg.models:
         who = subject(name, stage)
         sampler, tokenizer = _load(who, cfg, device)
         for job in (j for j in jobs(cfg) if j.model == who.label):
             start = time.monotonic()
             settings = settings_of(cfg, job)
+            path = stage.artifacts / "completions" / job.model / f"{_file_name(job)}.jsonl.gz"
+            before = _written(path)
             rows = evaluate(
                 sampler,
                 tokenizer,
                 problems[job.benchmark],
                 settings,
-                path=stage.artifacts
-                / "completions"
-                / job.model
-                / f"{job.benchmark}-{job.kind}.jsonl.gz",
+                path=path,
                 model_digest=who.digest,
                 shots=benchmarks.examples(
                     job.benchmark, settings.shots, seed=cfg.seed, data_dir=cfg.data_dir
                 ),
                 resume=cfg.resume,
             )
-            seconds = time.monotonic() - start
-            stage.log(
-                "job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=round(seconds, 2)
-            )
+            if _written(path) != before:  # kept files tell nothing about speed
+                seconds = round(time.monotonic() - start, 2)
+                stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)
             yield job, rows
+
+
+def _file_name(job: Job) -> str:
+    return f"{job.benchmark.partition('@')[0]}-{job.kind}"
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[HFSampler, Any]:

@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 
-MEMORY = 2 << 30  # bytes of address space for the child
+MEMORY = 512 << 20  # bytes the child may add; more takes long to give back when it is killed
 _NOT_LETTERS = re.compile(r"\\(?:begin|end)\s*\{\w+\}|\\[A-Za-z]+")
 WARM_UP = (
     "x^2-1",
@@ -70,8 +70,18 @@ def _relatively_close(a, b) -> bool:
         return True
 
 
+def _address_space() -> int:
+    """Bytes of address space in use now; 1 GB where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as f:
+            return int(f.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 1 << 30
+
+
 def _child(requests: int, replies: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    limit = _address_space() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
             try:
