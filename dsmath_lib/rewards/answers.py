@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from dsmath_lib.rewards.arithmetic import arithmetic
+
 
 class Number(NamedTuple):
     value: Fraction
@@ -158,6 +160,8 @@ def as_number(text: str) -> Number | None:
     if sign := re.match(r"([+-]) ?", text):
         negative, text = sign[1] == "-", text[sign.end() :]
     value, decimal = _unsigned(re.sub(r"^[£€¥] ?", "", text))
+    if value is None:
+        value, decimal = arithmetic(text), "." in text
     if value is None:
         return None
     return Number(-value if negative else value, decimal and value.denominator > 1, percent, unit)

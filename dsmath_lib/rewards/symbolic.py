@@ -19,7 +19,7 @@ _HUGE = re.compile(
     r"\^[^^)}]{0,40}\^[^^)}]{0,40}\^"  # a tower of three powers
     r"|\^\s*\{?\s*-?\d{5}|\d{4}\s*!|[)}!]\s*!"  # long exponents, factorials of large or unknown size
 )
-START_SECONDS = 120.0  # importing SymPy on a busy machine
+START_SECONDS = 300.0  # importing SymPy on a busy machine
 TIMEOUT = "symbolic comparison: timeout"
 GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
 
