@@ -66,6 +66,9 @@ class GRPOParams(Params):
     grad_clip: float = par("largest gradient norm; 0: no clipping", "not stated", ge=0)
     dtype: Literal["float32", "bfloat16"] = par("arithmetic; weights stay float32", "not stated")
     micro_tokens: int = par("tokens at once, padding too; changes memory, not the result", ge=1)
+    share_prompt: int = par(
+        "completions that share a prompt's forward pass; changes speed only", ge=1
+    )
     # looking and saving
     eval_every: int = par("steps between validations; 0: first and last only", ge=0)
     eval_questions: int = par("validation questions", ge=2)

@@ -56,18 +56,35 @@ def prepare(
     objective: Objective,
     *,
     micro_tokens: int,
+    share_prompt: int,
     device: torch.device | str,
     keep: torch.Tensor | None = None,
 ) -> list[MicroBatch]:
-    """Micro-batches of a batch. The weights are those of the whole batch, also when ``keep`` (B,) drops rows."""
+    """Micro-batches of a batch. The weights are those of the whole batch, also when ``keep`` (B,) drops rows.
+
+    Args:
+        share_prompt: completions of a group that follow one copy of their prompt, so that the prompt is read once for
+            all of them. 1: every completion has its own.
+    """
     weights = token_weights(rollouts.lengths, objective.norm, objective.max_length)
-    index = [i for i in range(len(rollouts.completions)) if keep is None or keep[i]]
-    lengths = [len(rollouts.prompts[i]) + len(rollouts.completions[i]) for i in index]
+    groups: dict[int, list[int]] = {}
+    for i, g in enumerate(rollouts.group.tolist()):
+        if keep is None or keep[i]:
+            groups.setdefault(g, []).append(i)
+    runs = [
+        g[i : i + share_prompt] for g in groups.values() for i in range(0, len(g), share_prompt)
+    ]
+    lengths = [
+        len(rollouts.prompts[r[0]]) + sum(len(rollouts.completions[i]) for i in r) for r in runs
+    ]
     out = []
     for part in micro_batches(lengths, micro_tokens):
-        rows = [index[i] for i in part]
+        rows = [i for r in part for i in runs[r]]
         tokens = pad(
-            [rollouts.prompts[i] for i in rows], [rollouts.completions[i] for i in rows], device
+            [rollouts.prompts[i] for i in rows],
+            [rollouts.completions[i] for i in rows],
+            device,
+            share=[len(runs[r]) for r in part],
         )
         out.append(
             MicroBatch(

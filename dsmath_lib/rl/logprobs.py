@@ -25,14 +25,13 @@ def completion_logprobs(
     Returns:
         log-probs (B, T) with gradient, and entropies (B, T) in nats without; both float32 and 0 at padding.
     """
-    hidden = model.base_model(
-        input_ids=tokens.ids, use_cache=False
-    ).last_hidden_state  # causal: pads are never seen
+    given = {"position_ids": tokens.positions, "attention_mask": tokens.attention}
+    out = model.base_model(
+        input_ids=tokens.ids, use_cache=False, **{k: v for k, v in given.items() if v is not None}
+    )  # causal, so padding on the right is never seen
+    hidden = tokens.before_completions(out.last_hidden_state)  # (N, H)
+    target = tokens.at_completions(tokens.ids)  # (N,)
     mask = tokens.mask
-    hidden = tokens.at_completions(hidden, shift=1)[
-        mask
-    ]  # (N, H): the position before each completion token
-    target = tokens.completion_ids[mask]  # (N,)
     head = model.get_output_embeddings()
     chunk = max(1, logits_at_once // head.weight.shape[0])
     parts = []

@@ -104,7 +104,11 @@ def train_grpo(
 def one_step(
     cfg, stage, step, policy, reference, optimizer, sampler, questions: Questions, reward_function
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Explore, score, compare, learn. Returns the step's diagnostics and its timing."""
+    """Explore, score, compare, learn.
+
+    Returns:
+        the step's diagnostics and its timing; both speeds count completion tokens only.
+    """
     begun = time.perf_counter()
     device = next(policy.parameters()).device
     index = questions_of_step(len(questions), cfg.questions_per_step, step, cfg.seed)
@@ -139,7 +143,13 @@ def one_step(
     objective = objective_of(cfg)
     keep = ~flat if cfg.skip_zero_variance or not cfg.beta else None
     batches = prepare(
-        rollouts, advantages, objective, micro_tokens=cfg.micro_tokens, device=device, keep=keep
+        rollouts,
+        advantages,
+        objective,
+        micro_tokens=cfg.micro_tokens,
+        share_prompt=cfg.share_prompt,
+        device=device,
+        keep=keep,
     )
     row: dict[str, float] = {}
     for k in range(cfg.updates_per_exploration):
@@ -156,7 +166,8 @@ def one_step(
         "rollout_seconds": explored - begun,
         "learn_seconds": learnt - explored,
         "rollout_tokens_per_s": tokens / (explored - begun),
-        "learn_tokens_per_s": sum(b.tokens.ids.numel() for b in batches) / (learnt - explored),
+        "learn_tokens_per_s": sum(int(b.tokens.lengths.sum()) for b in batches)
+        / (learnt - explored),
     }
 
 
@@ -184,7 +195,8 @@ def _non_finite(
     for i, b in enumerate(batches):
         row = {
             "ids": b.tokens.ids,
-            "prompt_lengths": b.tokens.prompt_lengths,
+            "row": b.tokens.row,
+            "start": b.tokens.start,
             "lengths": b.tokens.lengths,
             "advantages": b.advantages,
             "old_logprobs": b.old,

@@ -1,6 +1,6 @@
 """Rollouts: what exploration hands to learning, and how it becomes tensors."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -47,15 +47,20 @@ class Rollouts:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Rows as tensors. ``ids`` (B, L) is prompt then completion, right-padded; masks come from lengths, never from ids.
+    """B completions as R <= B rows of token ids, right-padded. Masks come from lengths, never from ids.
 
     A pad id may therefore equal eos, and a completion's own eos keeps its loss. Right padding moves no position, so a
-    row's numbers do not depend on its neighbours.
+    row's numbers do not depend on its neighbours. Where completions share a row, they follow one copy of their prompt,
+    each sees the prompt and itself, and has the positions it would have alone.
     """
 
-    ids: torch.Tensor  # (B, L)
-    prompt_lengths: torch.Tensor  # (B,)
+    ids: torch.Tensor  # (R, L)
+    row: torch.Tensor  # (B,) row of each completion
+    start: torch.Tensor  # (B,) column of its first token
+    before: torch.Tensor  # (B,) column that predicts it: the last of its prompt
     lengths: torch.Tensor  # (B,) completion tokens
+    positions: torch.Tensor | None = None  # (R, L); None: 0, 1, 2, …
+    attention: torch.Tensor | None = None  # (R, 1, L, L) bool; None: causal
 
     @property
     def mask(self) -> torch.Tensor:
@@ -63,21 +68,22 @@ class Tokens:
         width = int(self.lengths.max())
         return torch.arange(width, device=self.lengths.device) < self.lengths[:, None]
 
-    @property
-    def completion_ids(self) -> torch.Tensor:
-        """(B, T); zeros where ``mask`` is False."""
-        return self.at_completions(self.ids, shift=0)
+    def at_completions(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` (R, L, ...) at all N completion tokens, completion by completion: (N, ...)."""
+        return self._pick(x, self._columns())
 
-    def at_completions(self, x: torch.Tensor, shift: int) -> torch.Tensor:
-        """Columns of ``x`` (B, L, ...) at the completion tokens, moved left by ``shift``: (B, T, ...), zeros as pad."""
+    def before_completions(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` (R, L, ...) at the tokens that predict the completion tokens: (N, ...)."""
+        columns = self._columns() - 1
+        columns[:, 0] = self.before
+        return self._pick(x, columns)
+
+    def _columns(self) -> torch.Tensor:
+        return self.start[:, None] + torch.arange(int(self.lengths.max()), device=self.start.device)
+
+    def _pick(self, x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         mask = self.mask
-        columns = (
-            self.prompt_lengths[:, None] + torch.arange(mask.shape[1], device=x.device) - shift
-        )
-        rows = torch.arange(len(x), device=x.device)[:, None].expand_as(columns)
-        out = x.new_zeros(*mask.shape, *x.shape[2:])
-        out[mask] = x[rows[mask], columns[mask]]
-        return out
+        return x[self.row[:, None].expand_as(columns)[mask], columns[mask]]
 
 
 def pad(
@@ -85,20 +91,53 @@ def pad(
     completions: list[list[int]],
     device: torch.device | str = "cpu",
     pad_id: int = 0,
+    share: list[int] | None = None,
 ) -> Tokens:
-    """Right-padded tensors of rows.
+    """Right-padded tensors of completions.
+
+    Args:
+        share: sizes of runs of neighbours with equal prompts that share one row; they sum to B. None: a row each.
 
     Raises:
-        ValueError: a row has no prompt or no completion tokens.
+        ValueError: a completion or its prompt is empty, or a run has different prompts.
     """
     if not all(prompts) or not all(completions):
         raise ValueError("a row has an empty prompt or completion")
-    rows = [p + c for p, c in zip(prompts, completions, strict=True)]
+    shared = share is not None and max(share) > 1
+    rows: list[list[int]] = []
+    owner: list[list[int]] = []  # 0: prompt, j: j-th completion of the row
+    places: list[tuple[int, int, int]] = []
+    at = 0
+    for size in share or [1] * len(prompts):
+        prompt = prompts[at]
+        if any(p != prompt for p in prompts[at : at + size]):
+            raise ValueError("completions with different prompts cannot share a row")
+        ids, own = list(prompt), [0] * len(prompt)
+        for j, c in enumerate(completions[at : at + size], 1):
+            places.append((len(rows), len(ids), len(prompt) - 1))
+            ids, own = ids + c, own + [j] * len(c)
+        rows.append(ids)
+        owner.append(own)
+        at += size
     width = max(map(len, rows))
-    return Tokens(
-        ids=torch.tensor([r + [pad_id] * (width - len(r)) for r in rows], device=device),
-        prompt_lengths=torch.tensor([len(p) for p in prompts], device=device),
-        lengths=torch.tensor([len(c) for c in completions], device=device),
+    row, start, before = torch.tensor(places, device=device).unbind(1)
+    ids = torch.tensor([r + [pad_id] * (width - len(r)) for r in rows], device=device)
+    lengths = torch.tensor([len(c) for c in completions], device=device)
+    tokens = Tokens(ids, row, start, before, lengths)
+    if not shared:
+        return tokens
+    own = torch.tensor([o + [-1] * (width - len(o)) for o in owner], device=device)
+    column = torch.arange(width, device=device)
+    moved = torch.zeros(
+        len(rows), max(share) + 1, dtype=torch.long, device=device
+    )  # how far an owner is moved
+    j = torch.cat([torch.arange(1, n + 1, device=device) for n in share])
+    moved[row, j] = start - (before + 1)  # undone, every completion follows its prompt
+    sees = (own[:, :, None] == own[:, None, :]) | (own[:, None, :] == 0)
+    return replace(
+        tokens,
+        positions=column - moved.gather(1, own.clamp(min=0)),
+        attention=(sees & (column[:, None] >= column)).unsqueeze(1),
     )
 
 

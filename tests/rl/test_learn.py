@@ -33,9 +33,20 @@ def advantages(rollouts):
     return group_advantages(REWARDS, rollouts.group, ddof=1, eps=1e-4)
 
 
-def gradient(policy, rollouts, objective, micro_tokens=10_000, keep=None, a=None):
-    a = advantages(rollouts) if a is None else a
-    batches = prepare(rollouts, a, objective, micro_tokens=micro_tokens, device="cpu", keep=keep)
+def batches_of(rollouts, objective, micro_tokens=10_000, share=1, keep=None, a=None):
+    return prepare(
+        rollouts,
+        advantages(rollouts) if a is None else a,
+        objective,
+        micro_tokens=micro_tokens,
+        share_prompt=share,
+        device="cpu",
+        keep=keep,
+    )
+
+
+def gradient(policy, rollouts, objective, *args, **kw):
+    batches = batches_of(rollouts, objective, *args, **kw)
     stats = update(policy, tiny_policy(seed=1), batches, objective)
     return stats, torch.cat([p.grad.flatten() for p in policy.parameters()])
 
@@ -45,8 +56,8 @@ def test_micro_batches_change_nothing(rollouts, norm):
     objective = Objective(norm=norm, max_length=6, beta=0.1, temperature=0.8)
     policy = tiny_policy()
     stats, whole = gradient(policy, rollouts, objective)
-    for micro_tokens in (1, 12, 25):
-        part_stats, part = gradient(policy, rollouts, objective, micro_tokens)
+    for micro_tokens, share in ((1, 1), (12, 1), (25, 1), (1, 2), (30, 2), (10_000, 3)):
+        part_stats, part = gradient(policy, rollouts, objective, micro_tokens, share)
         torch.testing.assert_close(part, whole, atol=1e-6, rtol=1e-4)
         assert part_stats == pytest.approx(stats, abs=1e-5)
 
@@ -95,7 +106,7 @@ def test_constant_rewards_give_no_gradient(rollouts):
 
 def test_second_update_uses_the_old_policy(rollouts):
     policy, objective = tiny_policy(), Objective(beta=0.0)
-    batches = prepare(rollouts, advantages(rollouts), objective, micro_tokens=20, device="cpu")
+    batches = batches_of(rollouts, objective, 20)
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.01)
     first = update(policy, None, batches, objective)
     assert (first["ratio_min"], first["ratio_max"], first["clip_fraction"]) == (1.0, 1.0, 0.0)

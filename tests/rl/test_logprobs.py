@@ -1,11 +1,15 @@
 """Per-token log-probs: against the plain formula, and the same however rows are padded, cut or chunked."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.records import Rollouts, Tokens, pad, pad_values
+from dsmath_lib.rl.records import Rollouts, pad, pad_values
 
 PROMPTS = [[0, 5, 6, 7], [0, 8], [0, 9, 10, 11, 12, 13]]
 COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25, 26], [1]]  # 1 is eos
@@ -65,9 +69,8 @@ def test_pad_may_be_any_token_also_eos(model, pad_id):
 def test_wider_padding_changes_nothing(model, dtype):
     model = build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).to(dtype).eval()
     tokens = pad(PROMPTS, COMPLETIONS)
-    wide = torch.nn.functional.pad(tokens.ids, (0, 9), value=3)
-    a = completion_logprobs(model, tokens)[0]
-    b = completion_logprobs(model, Tokens(wide, tokens.prompt_lengths, tokens.lengths))[0]
+    wide = replace(tokens, ids=torch.nn.functional.pad(tokens.ids, (0, 9), value=3))
+    a, b = (completion_logprobs(model, t)[0] for t in (tokens, wide))
     atol = 1e-6 if dtype == torch.float32 else 2e-2  # bf16 kernels block sums by width
     torch.testing.assert_close(a, b, atol=atol, rtol=0)
     alone = completion_logprobs(model, pad(PROMPTS[2:], COMPLETIONS[2:]))[0]
@@ -76,10 +79,46 @@ def test_wider_padding_changes_nothing(model, dtype):
 
 def test_padding_helpers():
     tokens = pad(PROMPTS, COMPLETIONS)
-    assert tokens.completion_ids.tolist() == [[20, 21, 1, 0, 0], COMPLETIONS[1], [1, 0, 0, 0, 0]]
+    assert tokens.at_completions(tokens.ids).tolist() == [t for c in COMPLETIONS for t in c]
+    assert tokens.before_completions(tokens.ids).tolist() == [7, 20, 21, 8, 22, 23, 24, 25, 13]
     assert pad_values([[1.0], [2.0, 3.0]]).tolist() == [[1, 0], [2, 3]]
     with pytest.raises(ValueError, match="empty prompt or completion"):
         pad([[0], [0]], [[1], []])
+
+
+GROUPS = st.lists(  # per prompt: its length and the lengths of its completions
+    st.tuples(st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=3)),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(GROUPS, st.integers(0, 9))
+def test_a_shared_prompt_changes_nothing(groups, seed):
+    """Completions that follow one copy of their prompt do not see each other and keep their positions."""
+    model = build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).eval()
+    g = torch.Generator().manual_seed(seed)
+
+    def draw(n):
+        return torch.randint(3, 64, (n,), generator=g).tolist()
+
+    prompts, completions = [], []
+    for length, sizes in groups:
+        prompt = draw(length)
+        prompts += [prompt] * len(sizes)
+        completions += [draw(n) for n in sizes]
+    alone = pad(prompts, completions)
+    shared = pad(prompts, completions, share=[len(sizes) for _, sizes in groups])
+    assert torch.equal(shared.mask, alone.mask)
+    for x, y in zip(
+        completion_logprobs(model, shared), completion_logprobs(model, alone), strict=True
+    ):
+        torch.testing.assert_close(x, y, atol=1e-5, rtol=0)
+
+
+def test_only_equal_prompts_share():
+    with pytest.raises(ValueError, match="different prompts cannot share"):
+        pad([[0], [3]], [[1], [1]], share=[2])
 
 
 def test_rollouts_keep_rewards_by_name():
