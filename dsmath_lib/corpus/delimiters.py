@@ -113,11 +113,12 @@ class Scanner:
         self.by_left = {d.left: d for d in delimiters}
         marks = "|".join(re.escape(d.left) for d in delimiters)
         self._open = re.compile(rf"(?<!\\)(?:{marks}|\\begin\{{(?P<env>(?:{_ENVIRONMENTS})\*?)\}})")
-        self._needles = sorted({d.left[:2] for d in delimiters} | {"\\begin{"})
+        lefts = [*self.by_left, "\\begin{"]
+        self._needles = [n for n in lefts if not any(n != o and o in n for o in lefts)]
 
-    def may_hold(self, text: str) -> bool:
-        """A cheap test that no formula is missed by skipping this text."""
-        return any(n in text for n in self._needles)
+    def needles(self, text: str) -> list[str]:
+        """The shortest marks that open a formula and stand in this text: a part without one of them holds none."""
+        return [n for n in self._needles if n in text]
 
     def unclosed(self, text: str) -> bool:
         """Does a display formula open here and not close? (Its rest stands behind a ``<br>``.)"""

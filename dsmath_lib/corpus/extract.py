@@ -159,10 +159,8 @@ def _mark_nodes(tree: LexborHTMLParser, lower: str, marks: _Marks) -> None:
         if pattern.needle not in lower:
             continue
         for node in tree.css(pattern.selector):
-            if _inside(node, done):
-                continue
             found = pattern.read(node)
-            if found is None:
+            if found is None or _inside(node, done):
                 continue
             latex, display = found
             if pattern.id == "M1-M3":
@@ -242,16 +240,17 @@ def _mark_text(tree: LexborHTMLParser, page_host: str, marks: _Marks) -> None:
         return
     delimiters = page_delimiters((s.text() for s in tree.css("script")), page_host)
     scanner = Scanner(delimiters)
-    if not scanner.may_hold(body.text(separator="")):
+    needles = scanner.needles(body.text(separator=""))
+    if not needles:
         return
     nodes = [
         n
         for n in body.traverse(include_text=True)
-        if n.tag == "-text" and scanner.may_hold(n.text_content or "")
+        if n.tag == "-text" and (t := n.text_content) and any(x in t for x in needles)
     ]
     for node in nodes:
         text = node.text_content
-        if not text or not scanner.may_hold(text) or _skipped(node):
+        if not text or _skipped(node):
             continue
         if scanner.unclosed(text):
             text = _join_breaks(node, scanner)
