@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from dsmath_lib.exercises import all_of
 from dsmath_lib.params.base import ROOT, Params
 from dsmath_lib.params.registry import STAGES, params_model
 
@@ -48,3 +49,9 @@ def test_readme_has_the_markers_of_the_measured_block():
 def test_every_stage_has_a_teaching_plan():
     text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
     assert [s[:2] for s in STAGES] == re.findall(r"^## (\d\d) ", text, re.M)
+
+
+def test_the_index_of_exercises_is_complete():
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    known = [e.id for stage in STAGES for e in all_of(stage[:2])]
+    assert re.findall(r"^\| (\d\d\.\d) \|", text, re.M) == known
