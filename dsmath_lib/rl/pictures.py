@@ -160,12 +160,18 @@ def token_plot(pieces: Sequence[str], series: Mapping[str, Sequence[float]]) -> 
     fig, (ax,) = axes(width=max(6.4, 0.34 * len(pieces) + 1.5), height=3.0)
     points = [{"t": t} | {k: v[t] for k, v in series.items()} for t in range(len(pieces))]
     curves(
-        points, "t", list(series), title="Log-prob of each token", ylabel="nats", xlabel="", ax=ax
+        points,
+        "t",
+        list(series),
+        title="Log-prob of each token",
+        ylabel="nats",
+        xlabel="token",
+        ax=ax,
     )
     drawn = [
         "".join(c if ord(c) < 0x2E80 else "□" for c in p) for p in pieces
     ]  # the font has no Chinese
-    labels = [p.replace("\n", "⏎").replace("$", r"\$") or "·" for p in drawn]
+    labels = [p.replace("\n", "⏎").replace("$", r"\$").strip(" ") or "␣" for p in drawn]
     ax.set_xticks(range(len(pieces)), labels, rotation=90, fontsize=8)
     return fig
 
