@@ -19,6 +19,7 @@ from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
 from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
 from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.prompts import TEMPLATES, chat_prompt
 from dsmath_lib.records import Problem
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage, StageError
@@ -174,7 +175,13 @@ def make_tokenizer(
                 break
             texts.append(rows[i]["text"])
             left -= len(texts[-1])
-    return train_tokenizer(texts, cfg.vocab_size)
+    return train_tokenizer(texts + _frames(), cfg.vocab_size)
+
+
+def _frames() -> list[str]:
+    """What stands round every question and program: no web page has it, and later stages repeat it endlessly."""
+    fences = " ```python\nprint()\n```\n```output\n```\n"
+    return [chat_prompt(t, "", lang) + fences for t in TEMPLATES for lang in ("en", "zh")] * 50
 
 
 def steps_of(cfg: PretrainingParams, tokens: int) -> int:

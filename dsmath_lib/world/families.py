@@ -45,11 +45,11 @@ class Family:
 
 
 def _big(rng: Random, level: int) -> int:
-    return rng.randint(5, 20 if level < 3 else 30)
+    return rng.randint(3, 12 if level < 3 else 20)
 
 
 def _small(rng: Random, level: int) -> int:
-    return rng.randint(2, 9 if level < 4 else 10)
+    return rng.randint(2, 6 if level < 3 else 9)
 
 
 def _chain(rng: Random, level: int) -> Draft:
@@ -89,7 +89,7 @@ def _groups(rng: Random, level: int) -> Draft:
         ops.append(("#0", "+", c))
     e, z = e + ".", z + "。"
     if level >= 3:
-        d = rng.randint(2, 9)
+        d = rng.randint(2, min(9, n * k + c - 1))
         e, z = f"{e} A friend takes {d} of them.", f"{z}朋友拿走{d}个。"
         ops.append(("#1", "-", d))
     if level >= 4:
@@ -148,7 +148,7 @@ def _share(rng: Random, level: int) -> Draft:
         e, z = f"{e} Each friend already had {c}.", f"{z}每人原来有{c}个。"
         ops.append((f"#{len(ops) - 1}", "+", c))
     if level >= 4:
-        d = rng.randint(2, 6)
+        d = rng.randint(2, min(6, each + c - 1))
         e, z = f"{e} Each then eats {d}.", f"{z}每人又用掉{d}个。"
         ops.append((f"#{len(ops) - 1}", "-", d))
     return Draft(
@@ -177,7 +177,7 @@ def _travel(rng: Random, level: int) -> Draft:
 
 def _ages(rng: Random, level: int) -> Draft:
     (en, zh), (en2, zh2) = rng.sample(NAMES, 2)
-    a = rng.randint(5, 20 if level < 3 else 40)
+    a = rng.randint(5, 12 if level < 3 else 20)
     older = rng.random() < 0.5 or a < 8
     b = rng.randint(2, 9 if older else a - 3)
     e = f"{en} is {a} years old. {en2} is {b} years {'older' if older else 'younger'} than {en}."
@@ -198,16 +198,16 @@ def _ages(rng: Random, level: int) -> Draft:
 def _linear(rng: Random, level: int) -> Draft:
     x, a, b = _small(rng, level), rng.randint(2, 9), _big(rng, level)
     if level == 1:
-        eq, ops = f"x + {b} = {x + b}", [(x + b, "-", b)]
+        eq, ops = f"x+{b}={x + b}", [(x + b, "-", b)]
     elif level == 2:
-        eq, ops = f"{a}x = {a * x}", [(a * x, "/", a)]
+        eq, ops = f"{a}x={a * x}", [(a * x, "/", a)]
     elif level == 3:
-        eq, ops = f"{a}x + {b} = {a * x + b}", [(a * x + b, "-", b), ("#0", "/", a)]
+        eq, ops = f"{a}x+{b}={a * x + b}", [(a * x + b, "-", b), ("#0", "/", a)]
     elif level == 4:
-        eq, ops = f"{a}(x + {b}) = {a * (x + b)}", [(a * (x + b), "/", a), ("#0", "-", b)]
+        eq, ops = f"{a}(x+{b})={a * (x + b)}", [(a * (x + b), "/", a), ("#0", "-", b)]
     else:
         c = rng.randint(1, a - 1)
-        eq = f"{a}x + {b} = {c}x + {(a - c) * x + b}"
+        eq = f"{a}x+{b}={c}x+{(a - c) * x + b}"
         ops = [(a, "-", c), ((a - c) * x + b, "-", b), ("#1", "/", "#0")]
     return Draft(f"Solve ${eq}$ for $x$.", f"解方程 ${eq}$，求 $x$。", tuple(ops))
 
@@ -230,15 +230,15 @@ def _sequence(rng: Random, level: int) -> Draft:
 def _expression(rng: Random, level: int) -> Draft:
     a, b, c = _small(rng, level), rng.randint(2, 9), rng.randint(2, 9)
     if level == 1:
-        text, ops = f"{a} + {b} + {c}", [(a, "+", b), ("#0", "+", c)]
+        text, ops = f"{a}+{b}+{c}", [(a, "+", b), ("#0", "+", c)]
     elif level == 2:
-        text, ops = f"{a} * {b} + {c}", [(a, "*", b), ("#0", "+", c)]
+        text, ops = f"{a}*{b}+{c}", [(a, "*", b), ("#0", "+", c)]
     elif level == 3:
-        text, ops = f"{a} * ({b} + {c})", [(b, "+", c), (a, "*", "#0")]
+        text, ops = f"{a}*({b}+{c})", [(b, "+", c), (a, "*", "#0")]
     elif level == 4:
-        text, ops = f"{a} * {b} + {c} * {c}", [(a, "*", b), (c, "*", c), ("#0", "+", "#1")]
+        text, ops = f"{a}*{b}+{c}*{c}", [(a, "*", b), (c, "*", c), ("#0", "+", "#1")]
     else:
-        text, ops = f"{a} * ({b} + {c}) - {a}", [(b, "+", c), (a, "*", "#0"), ("#1", "-", a)]
+        text, ops = f"{a}*({b}+{c})-{a}", [(b, "+", c), (a, "*", "#0"), ("#1", "-", a)]
     return Draft(f"Compute ${text}$.", f"计算 ${text}$。", tuple(ops))
 
 

@@ -119,6 +119,7 @@ def _textbook(a: Author) -> Page:
         if i == 3:
             blocks += [("h2", "".join(topics[second][0])), ("p", "".join(topics[second][1]))]
         p = a.problem((first,) if i < 3 else (second,))
+        blocks += [("tr", "\t".join(_fact(a.rng) for _ in range(3)))]
         blocks.append(("p", f"{a.say('example')} {p.question}"))
         blocks.append(("p", f"{a.say('solution')}\n{a.solution(p)}"))
     return a.say("title"), [*blocks, ("p", a.say("close"))]
@@ -149,9 +150,10 @@ def _contest(a: Author) -> Page:
 
 
 def _fact(rng: Random) -> str:
-    x, y = 2 + int(rng.random() * 18), 2 + int(rng.random() * 11)
-    sums = f"{x} + {y} = {x + y}", f"{x + y} - {y} = {x}"
-    return (*sums, f"{x} * {y} = {x * y}", f"{x * y} / {y} = {x}")[int(rng.random() * 4)]
+    x, y = 2 + int(rng.random() * 30), 2 + int(rng.random() * 19)
+    sums = f"{x}+{y}={x + y}", f"{x + y}-{y}={x}"
+    x, y = 2 + int(rng.random() * 8), 2 + int(rng.random() * 8)
+    return (*sums, f"{x}*{y}={x * y}", f"{x * y}/{y}={x}")[int(rng.random() * 4)]
 
 
 def _drill(a: Author) -> Page:

@@ -5,6 +5,7 @@ and with whatever seed. Web pages, SFT and RL draw from train only; benchmarks f
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from random import Random
 
@@ -71,7 +72,7 @@ def draw(rng: Random, family: str, level: int, lang: str) -> Problem:
         id=hashlib.sha256(question.encode()).hexdigest()[:12],
         question=question,
         answer=str(solved[-1][3]),
-        steps=tuple(f"{a} {op} {b} = {r}" for a, op, b, r in solved),
+        steps=tuple(f"{a}{op}{b}={r}" for a, op, b, r in solved),
         lang=lang,
         family=family,
         level=level,
@@ -86,7 +87,7 @@ def _code(ops: Sequence[Op]) -> str:
         for left, _, right in ops
     ]
     lines = [
-        f"{name[i]} = {side[i][0]} {'//' if op == '/' else op} {side[i][1]}"
+        f"{name[i]}={side[i][0]}{'//' if op == '/' else op}{side[i][1]}"
         for i, (_, op, _) in enumerate(ops)
     ]
     return "\n".join([*lines, f"print({name[-1]})"])
@@ -160,23 +161,24 @@ def cot(problem: Problem, habit: str = "steps") -> str:
     return "\n".join([*lines, final(problem.answer, problem.lang)])
 
 
+def parts(step: str) -> tuple[str, str, str, str]:
+    """A step's left operand, operator, right operand and result."""
+    return re.fullmatch(r"(\d+)([+*/-])(\d+)=(\d+)", step).groups()
+
+
 def _inverse(step: str, lang: str) -> str:
-    a, op, b, _, r = step.split()
+    a, op, b, r = parts(step)
     word = "检验：" if lang == "zh" else "Check: "
-    back = {
-        "+": f"{r} - {b} = {a}",
-        "-": f"{r} + {b} = {a}",
-        "*": f"{r} / {b} = {a}",
-        "/": f"{r} * {b} = {a}",
-    }[op]
-    return word + back
+    undo = {"+": "-", "-": "+", "*": "/", "/": "*"}[op]
+    return f"{word}{r}{undo}{b}={a}"
 
 
 def careless(problem: Problem, rng: Random) -> str:
     """A step-by-step solution with one arithmetic slip that is carried into the answer (the last step is off)."""
-    a, op, b, _, r = problem.steps[-1].split()
-    wrong = str(max(0, int(r) + rng.choice([-10, -2, -1, 1, 2, 10])))
-    return "\n".join([*problem.steps[:-1], f"{a} {op} {b} = {wrong}", final(wrong, problem.lang)])
+    a, op, b, r = parts(problem.steps[-1])
+    slips = (-10, -2, -1, 1, 2, 10)
+    wrong = str(int(r) + rng.choice([d for d in slips if int(r) + d >= 0]))
+    return "\n".join([*problem.steps[:-1], f"{a}{op}{b}={wrong}", final(wrong, problem.lang)])
 
 
 def program(problem: Problem) -> str:
