@@ -31,7 +31,7 @@ h2 { font-size: 1.2rem; margin: .5rem 0 } h2 small { font-weight: normal; margin
 .done { color: #006ba4 } .failed { color: #c85200 } .error { font-family: monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } caption { text-align: left; font-weight: 600 }
 th, td { border-bottom: 1px solid #8884; padding: .25rem .6rem .25rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+td, th[scope=row] { overflow-wrap: anywhere } td.n, th.n { white-space: nowrap } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 img { max-width: 100%; height: auto; background: #fff } footer { color: #777; font-size: .85rem }
 """
 
@@ -151,16 +151,19 @@ def _numbers(results: Mapping[str, Any]) -> str:
             n = format_value(m["n"]) if m.get("n") is not None else ""
             m = m.get("value")
         cells = (format_value(m), low_high, n)
-        rows.append(
-            f'<tr><th scope="row">{html.escape(str(name))}</th>'
-            + "".join(f'<td class="n">{html.escape(c)}</td>' for c in cells)
-            + "</tr>"
-        )
+        rows.append((str(name), *cells))
     if not rows:
         return ""
-    head = '<tr><th scope="col">measure</th><th scope="col" class="n">value</th>'
-    head += '<th scope="col" class="n">95 % interval</th><th scope="col" class="n">n</th></tr>'
-    return f"<table><caption>Key numbers</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    heads = ("measure", "value", "95 % interval", "n")
+    used = [i for i in range(4) if i < 2 or any(r[i] for r in rows)]
+    head = "".join(f'<th scope="col"{' class="n"' if i else ""}>{heads[i]}</th>' for i in used)
+    body = "".join(
+        f'<tr><th scope="row">{html.escape(r[0])}</th>'
+        + "".join(f'<td class="n">{html.escape(r[i])}</td>' for i in used[1:])
+        + "</tr>"
+        for r in rows
+    )
+    return f"<table><caption>Key numbers</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _links(stage: str, files: list[str]) -> str:
