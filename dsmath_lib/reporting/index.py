@@ -31,7 +31,8 @@ h2 { font-size: 1.2rem; margin: .5rem 0 } h2 small { font-weight: normal; margin
 .done { color: #006ba4 } .failed { color: #c85200 } .error { font-family: monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } caption { text-align: left; font-weight: 600 }
 th, td { border-bottom: 1px solid #8884; padding: .25rem .6rem .25rem 0; text-align: left; vertical-align: top }
-td, th[scope=row] { overflow-wrap: anywhere } td.n, th.n { white-space: nowrap } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+td, th[scope=row] { overflow-wrap: anywhere }
+td.n, th.n { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums }
 img { max-width: 100%; height: auto; background: #fff } footer { color: #777; font-size: .85rem }
 """
 
@@ -156,7 +157,8 @@ def _numbers(results: Mapping[str, Any]) -> str:
         return ""
     heads = ("measure", "value", "95 % interval", "n")
     used = [i for i in range(4) if i < 2 or any(r[i] for r in rows)]
-    head = "".join(f'<th scope="col"{' class="n"' if i else ""}>{heads[i]}</th>' for i in used)
+    align = ("", *[' class="n"'] * 3)
+    head = "".join(f'<th scope="col"{align[i]}>{heads[i]}</th>' for i in used)
     body = "".join(
         f'<tr><th scope="row">{html.escape(r[0])}</th>'
         + "".join(f'<td class="n">{html.escape(r[i])}</td>' for i in used[1:])
