@@ -72,6 +72,8 @@ def read_stage(folder: Path) -> dict[str, Any]:
     """State of a stage folder: ``{"state", "error", "seconds", "results", "files", "alt"}``."""
     results, digest = _json(folder / "results.json"), _json(folder / "digest.json")
     state = "done" if results else digest.get("state", "not run")
+    if state == "done" and not results:
+        state = "started"  # a notebook opened by hand has begun anew
     alt = ""
     if figure := results.get("figure"):
         text = (folder / Path(str(figure)).name).with_suffix(".alt.txt")

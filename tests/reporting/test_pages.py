@@ -88,6 +88,10 @@ def test_index_shows_states_numbers_figure_and_links(reports):
     assert list(merged["stages"]) == ["05_grpo"]
 
 
+def test_a_stage_begun_anew_by_hand_is_not_done(reports):
+    assert read_stage(stage(reports, "05_grpo", "done"))["state"] == "started"
+
+
 def test_a_figure_outside_the_stage_is_not_linked(reports):
     folder = stage(reports, "05_grpo", "done", {"metrics": {}, "figure": "../../x.png"})
     (folder.parent.parent / "x.png").write_text("x")
