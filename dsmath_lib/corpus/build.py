@@ -31,6 +31,7 @@ def rules(cfg: MiningParams) -> Rules:
     """The loop's rules among the stage's parameters."""
     return Rules(
         keep_share=tuple(cfg.keep_share),
+        min_score=cfg.keep_min_score,
         max_rounds=cfg.max_rounds,
         stop_overlap=cfg.stop_overlap,
         domain_share=cfg.domain_share,

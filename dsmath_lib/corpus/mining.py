@@ -31,6 +31,7 @@ class Rules:
     keep_share: tuple[
         float, ...
     ]  # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    min_score: float  # pages below it are not kept, budget or not
     max_rounds: int
     stop_overlap: float
     domain_share: float
@@ -132,7 +133,7 @@ def mine(
             model = classifier.train(positives, [lines[i] for i in negatives], settings, folder)
             p = classifier.score(model, lines)
             share = rules.keep_share[min(number, len(rules.keep_share)) - 1]
-            mask, threshold = keep_top(p, tokens, int(share * tokens.sum()))
+            mask, threshold = keep_top(p, tokens, int(share * tokens.sum()), rules.min_score)
             kept = tuple(np.flatnonzero(mask).tolist())
             found = math_domains(
                 totals,
@@ -214,7 +215,10 @@ def recall_by(
 def recall_at(
     mined: Mined, number: int, share: float, urls: Sequence[str], truth: Mapping[str, bool]
 ) -> float | None:
-    """Recall that round ``number``'s classifier would have with another budget: was it the budget or the seed?"""
+    """Recall that round ``number``'s classifier would have with another budget and no least score.
+
+    It answers: was it the budget, or the seed?
+    """
     mask, _ = keep_top(mined.scores[number - 1], mined.tokens, int(share * mined.tokens.sum()))
     return quality(urls, np.flatnonzero(mask).tolist(), truth)["recall"]
 

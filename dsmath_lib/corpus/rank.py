@@ -52,7 +52,17 @@ def cut_bin(hist: np.ndarray, budget: int) -> int:
     return min(cut, int(filled[-1])) if len(filled) else cut
 
 
-def keep_top(scores: np.ndarray, tokens: np.ndarray, budget: int) -> tuple[np.ndarray, float]:
-    """Mask (n,) of the pages to keep, and the lowest score kept."""
-    mask = bin_of(scores) >= cut_bin(histogram(scores, tokens), budget)
+def keep_top(
+    scores: np.ndarray, tokens: np.ndarray, budget: int, min_score: float = 0.0
+) -> tuple[np.ndarray, float]:
+    """Mask (n,) of the pages to keep, and the lowest score kept (1 if none is).
+
+    Args:
+        budget: tokens to keep at most.
+        min_score: pages with a lower score stay out even if the budget is not full.
+    """
+    bins = bin_of(scores)
+    mask = (bins >= cut_bin(histogram(scores, tokens), budget)) & (
+        bins >= bin_of(np.array([min_score]))
+    )
     return mask, float(np.asarray(scores)[mask].min()) if mask.any() else 1.0

@@ -57,6 +57,9 @@ class MiningParams(Params):
         "share of the crawl's tokens kept in round 1, 2, …; the last goes on",
         paper="40B, …, 120B tokens (1 : 3)",
     )
+    keep_min_score: float = par(
+        "pages with a lower score are not kept, budget or not", paper="none", ge=0, le=1
+    )
     max_rounds: int = par("rounds at most", paper=4, ge=1)
     stop_overlap: float = par(
         "stop at this share of tokens already collected", paper=0.98, ge=0, le=1

@@ -23,6 +23,7 @@ SETTINGS = classifier.Settings(
 )
 RULES = mining.Rules(
     keep_share=(0.4,),
+    min_score=0.0,
     max_rounds=4,
     stop_overlap=0.98,
     domain_share=0.1,
