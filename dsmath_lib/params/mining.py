@@ -9,7 +9,7 @@ class MiningParams(Params):
     """The iterative mining loop: where pages come from, how they are cleaned, scored, kept and checked."""
 
     pages_from: Literal["world", "files"] = par(
-        "world: the toy web; files: the files below data_dir", paper="Common Crawl"
+        "world (the toy web) or files below data_dir", paper="Common Crawl"
     )
     n_pages: int = par("pages of the toy web (files: no effect)", paper="40B", ge=50)
     seed_docs: int = par("first positives; files: at most", paper=500_000, ge=2)
