@@ -72,7 +72,7 @@ def propose(
         depth: path parts in a prefix.
 
     Returns:
-        Rows ``{domain, path_prefix, pages, mean_score, decided, example}``; ``decided`` is yes, no or "".
+        Rows ``{domain, path_prefix, pages, mean_score, decided, example}``; ``decided`` is yes, no, in part or "".
     """
     wanted = set(domains)
     groups: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
@@ -84,7 +84,12 @@ def propose(
     for (h, prefix), members in groups.items():
         if len(members) >= min_pages:
             mean = sum(s for s, _ in members) / len(members)
-            decided = {True: "yes", False: "no", None: ""}[known.decide(members[0][1])]
+            answers = {known.decide(u) for _, u in members}
+            decided = (
+                {True: "yes", False: "no", None: ""}[answers.pop()]
+                if len(answers) == 1
+                else "in part"
+            )
             row = {
                 "domain": h,
                 "path_prefix": prefix,
