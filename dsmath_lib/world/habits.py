@@ -26,6 +26,7 @@ TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "remainder": (0.55, 0.05, 0.15, 0.20, 0.05),
     "rectangle": (0.55, 0.05, 0.15, 0.20, 0.05),
 }
+LANGS = ("en", "en", "zh")  # two of three samples are English; the paper gives no shares
 COLUMNS = ("steps", "check", "skip", "guess", "careless")
 
 
@@ -54,7 +55,7 @@ def sft_samples(
     rng = Random(seed_for("sft", seed))
     families = [f for f in FAMILIES if f != HELD_OUT]
     problems = sample_problems(
-        n, split="train", seed=seed_for("sft", seed), families=families, levels=levels
+        n, langs=LANGS, split="train", seed=seed_for("sft", seed), families=families, levels=levels
     )
     return [_sample(p, rng.choices(("cot", "program", "tir"), (cot_share, program_share, tir_share))[0], rng)
             for p in problems]  # fmt: skip
