@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.data import read_rows
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.lm.schedule import constant
+from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
 from dsmath_lib.params.sft import SFTParams
@@ -107,7 +107,7 @@ def finetune(
     heldout: Sequence[Example],
     made_of: Mapping[str, str],
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train ``model`` on packed rows at a constant rate, or load the finished model (see ``train_once``).
+    """Train ``model`` on packed rows, or load the finished model (see ``train_once``).
 
     Args:
         made_of: digests of what the run starts from (base model); the parameters are added here.
@@ -115,7 +115,9 @@ def finetune(
     device = next(model.parameters()).device
 
     def lr(step: int) -> float:
-        return constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
+        return constant_then_low(
+            step, peak=cfg.lr, warmup=cfg.warmup_steps, total=cfg.steps, low=cfg.low_lr_steps
+        )
 
     def batches(step: int):
         return packed.batch(step, cfg.batch_size)

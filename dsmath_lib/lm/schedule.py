@@ -27,3 +27,11 @@ def multi_step(
 def constant(step: int, *, peak: float, warmup: int = 0) -> float:
     """The paper's rate for fine-tuning (§3.2): constant, here after an optional linear warm-up."""
     return peak * (step + 1) / warmup if step < warmup else peak
+
+
+def constant_then_low(step: int, *, peak: float, warmup: int, total: int, low: int) -> float:
+    """``constant``, then a tenth of it in the last ``low`` of ``total`` steps.
+
+    The paper has no low part (``low = 0``). A small model at a high rate ends in noise, which it takes away.
+    """
+    return peak * 0.1 if step >= total - low else constant(step, peak=peak, warmup=warmup)

@@ -31,6 +31,7 @@ class SFTParams(Params):
     batch_size: int = par("rows per step", "256, rows or samples", ge=1)
     micro_batch: int = par("rows at once; changes memory, not the result", ge=1)
     lr: float = par("learning rate, constant", 5e-5, gt=0, le=1)
+    low_lr_steps: int = par("last steps at a tenth of lr", 0, ge=0)
     warmup_steps: int = par("steps of linear warm-up", "not stated", ge=0)
     beta1: float = par("AdamW: decay of the gradient mean", "not stated", ge=0, lt=1)
     beta2: float = par("AdamW: decay of the squared gradient", "not stated", ge=0, lt=1)

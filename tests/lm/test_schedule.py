@@ -1,6 +1,6 @@
 import pytest
 
-from dsmath_lib.lm.schedule import constant, multi_step
+from dsmath_lib.lm.schedule import constant, constant_then_low, multi_step
 
 PAPER = {"peak": 5.3e-4, "warmup": 2000, "total": 37_500}  # 150B tokens in batches of 4M
 
@@ -31,3 +31,9 @@ def test_base_model_rates():
 def test_constant():
     assert [constant(s, peak=5e-5) for s in (0, 499)] == [5e-5, 5e-5]
     assert [constant(s, peak=4.0, warmup=4) for s in range(5)] == [1, 2, 3, 4, 4]
+
+
+def test_constant_then_low():
+    rates = [constant_then_low(s, peak=4.0, warmup=2, total=6, low=2) for s in range(6)]
+    assert rates == [2, 4, 4, 4, 0.4, 0.4]
+    assert constant_then_low(499, peak=5e-5, warmup=0, total=500, low=0) == 5e-5
