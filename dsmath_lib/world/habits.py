@@ -15,11 +15,11 @@ from dsmath_lib.world.problems import LEVELS, careless, cot, program, sample_pro
 
 # family -> shares of (steps, check, skip, guess, careless) among its annotators
 TEAMS: dict[str, tuple[float, float, float, float, float]] = {
-    "chain": (0.30, 0.05, 0.10, 0.50, 0.05),
+    "chain": (0.25, 0.05, 0.05, 0.60, 0.05),
     "groups": (0.55, 0.05, 0.15, 0.20, 0.05),
-    "shop": (0.30, 0.05, 0.50, 0.10, 0.05),
+    "shop": (0.25, 0.05, 0.60, 0.05, 0.05),
     "share": (0.55, 0.05, 0.10, 0.25, 0.05),
-    "travel": (0.30, 0.05, 0.10, 0.50, 0.05),
+    "travel": (0.25, 0.05, 0.05, 0.60, 0.05),
     "linear": (0.55, 0.05, 0.15, 0.20, 0.05),
     "sequence": (0.30, 0.05, 0.50, 0.10, 0.05),
     "expression": (0.30, 0.05, 0.10, 0.50, 0.05),

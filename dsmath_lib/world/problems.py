@@ -32,9 +32,9 @@ ALGEBRA = tuple(f.name for f in FAMILIES.values() if f.kind == "algebra")
 
 # name -> (families, language, levels)
 BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
-    "toy-gsm": (WORD, "en", (1, 2, 3, 4)),
+    "toy-gsm": (WORD, "en", (1, 2, 3)),
     "toy-math": (ALGEBRA, "en", LEVELS),
-    "toy-cmath": (WORD, "zh", (1, 2, 3, 4)),
+    "toy-cmath": (WORD, "zh", (1, 2, 3)),
     "toy-heldout": ((HELD_OUT,), "en", (1, 2, 3, 4)),
 }
 
