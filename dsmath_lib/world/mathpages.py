@@ -119,7 +119,8 @@ def _textbook(a: Author) -> Page:
         if i == 3:
             blocks += [("h2", "".join(topics[second][0])), ("p", "".join(topics[second][1]))]
         p = a.problem((first,) if i < 3 else (second,))
-        blocks += [("tr", "\t".join(_fact(a.rng) for _ in range(3)))]
+        # books drill: tables of facts teach a tiny model to reckon with few tokens
+        blocks += [("tr", "\t".join(_fact(a.rng) for _ in range(3))) for _ in range(3)]
         blocks.append(("p", f"{a.say('example')} {p.question}"))
         blocks.append(("p", f"{a.say('solution')}\n{a.solution(p)}"))
     return a.say("title"), [*blocks, ("p", a.say("close"))]
