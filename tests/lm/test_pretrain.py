@@ -107,7 +107,7 @@ def test_a_run_reads_its_budget_and_is_skipped_when_done(stage, tokenizer):
 
 
 def test_tokenizer_learns_from_the_mixture_and_the_seed_decides():
-    cfg = config(tokenizer_chars=1000, vocab_size=300)
+    cfg = config(tokenizer_chars=1000, vocab_size=1000)
     corpora = {
         "mined": [{"text": f"sum {i} apples "} for i in range(200)],
         "code": [{"text": "zzzz"}],
@@ -115,6 +115,7 @@ def test_tokenizer_learns_from_the_mixture_and_the_seed_decides():
     a, b = (make_tokenizer(cfg, corpora, {"mined": 1.0}) for _ in range(2))
     assert a.backend_tokenizer.to_str() == b.backend_tokenizer.to_str()
     assert "Ġapples" in a.get_vocab() and "zz" not in a.get_vocab()
+    assert {"User", "Assistant"} <= set(a.get_vocab())  # no page says them, every later prompt does
 
 
 def test_paired_differences_are_positive_when_the_reference_is_better():
