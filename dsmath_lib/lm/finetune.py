@@ -126,19 +126,7 @@ def finetune(
         s = score_examples(m, heldout, batch_size=cfg.micro_batch, dtype=cfg.dtype)
         return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
 
-    settings = TrainSettings(
-        steps=cfg.steps,
-        lr=lr,
-        micro_batch=cfg.micro_batch,
-        betas=(cfg.beta1, cfg.beta2),
-        weight_decay=cfg.weight_decay,
-        decay_embeddings=cfg.decay_embeddings,
-        grad_clip=cfg.grad_clip,
-        dtype=cfg.dtype,
-        log_every=cfg.log_every,
-        eval_every=max(1, cfg.steps // cfg.evals),
-        checkpoint_every=cfg.checkpoint_every,
-    )
+    settings = TrainSettings.of(cfg, cfg.steps, lr)
 
     def make():
         return model, train(model, batches, settings, stage, run, evaluate)

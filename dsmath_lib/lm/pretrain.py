@@ -221,19 +221,7 @@ def pretrain(
         scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
         return {k: v["value"] for k, v in by_language(scores, heldout.langs).items()}
 
-    settings = TrainSettings(
-        steps=steps,
-        lr=lr,
-        micro_batch=cfg.micro_batch,
-        betas=(cfg.beta1, cfg.beta2),
-        weight_decay=cfg.weight_decay,
-        decay_embeddings=cfg.decay_embeddings,
-        grad_clip=cfg.grad_clip,
-        dtype=cfg.dtype,
-        log_every=cfg.log_every,
-        eval_every=max(1, steps // cfg.evals),
-        checkpoint_every=cfg.checkpoint_every,
-    )
+    settings = TrainSettings.of(cfg, steps, lr)
 
     def make():
         model = new_model(cfg, len(tokenizer), device)

@@ -45,6 +45,23 @@ class TrainSettings:
     eval_every: int = 0
     checkpoint_every: int = 0
 
+    @classmethod
+    def of(cls, cfg, steps: int, lr: Callable[[int], float]) -> "TrainSettings":
+        """From the parameters that pre-training and fine-tuning share; ``cfg.evals`` evaluations in all."""
+        return cls(
+            steps=steps,
+            lr=lr,
+            micro_batch=cfg.micro_batch,
+            betas=(cfg.beta1, cfg.beta2),
+            weight_decay=cfg.weight_decay,
+            decay_embeddings=cfg.decay_embeddings,
+            grad_clip=cfg.grad_clip,
+            dtype=cfg.dtype,
+            log_every=cfg.log_every,
+            eval_every=max(1, steps // cfg.evals),
+            checkpoint_every=cfg.checkpoint_every,
+        )
+
 
 @dataclass(frozen=True)
 class Scores:
