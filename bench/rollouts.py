@@ -100,7 +100,12 @@ def main() -> None:
             if name not in best or row["tokens_per_s"] > best[name]["tokens_per_s"]:
                 best[name] = row
     ratio = best["sampler"]["tokens_per_s"] / best["generate"]["tokens_per_s"]
-    result = {"bench": "rollouts", "settings": vars(a), **best, "times_faster": ratio}
+    result = {
+        "bench": "rollouts",
+        "settings": {k: v for k, v in vars(a).items() if k != "out"},
+        **best,
+        "times_faster": ratio,
+    }
     print(f"sampler is {ratio:.2f} times as fast")
     if a.out:
         result["environment"] = environment()

@@ -72,7 +72,7 @@ def main() -> None:
     share = mfu(max(speeds), work, max(rates))
     result = {
         "bench": "training",
-        "settings": vars(a),
+        "settings": {k: v for k, v in vars(a).items() if k != "out"},
         "parameters": n_parameters(model),
         "tokens_per_s": max(speeds),
         "flops_per_token": work,
