@@ -8,7 +8,8 @@ The same model validates a YAML file, so an unknown name, a wrong type or a valu
 names the file, the key and the allowed range before anything runs.
 """
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -46,8 +47,12 @@ class Params(BaseModel):
 
     @classmethod
     def take(cls, namespace: Mapping[str, Any], source: str = "the notebook's parameters") -> Self:
-        """Build the model from a namespace that may hold other names too (a notebook's globals)."""
-        return cls.check({k: namespace[k] for k in cls.model_fields if k in namespace}, source)
+        """Build the model from a namespace that may hold other names too (a notebook's globals).
+
+        Names that papermill put in are all taken, so that a misspelt ``-p`` is an error and not a warning.
+        """
+        names = [*cls.model_fields, *_injected(namespace.get("In", ()))]
+        return cls.check({k: namespace[k] for k in names if k in namespace}, source)
 
     @classmethod
     def check(cls, values: Mapping[str, Any], source: str | Mapping[str, str]) -> Self:
@@ -60,6 +65,17 @@ class Params(BaseModel):
             return cls(**values)
         except ValidationError as err:
             raise ParamsError("\n".join(_line(e, source, cls) for e in err.errors())) from None
+
+
+def _injected(cells: Iterable[str]) -> list[str]:
+    """Names set by the cells that papermill adds, among the sources of the cells that ran (IPython's ``In``)."""
+    found = []
+    for source in cells:
+        if source.startswith("# Parameters\n"):  # papermill's own first line
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.Assign):
+                    found += [t.id for t in node.targets if isinstance(t, ast.Name)]
+    return found
 
 
 def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> str:

@@ -17,6 +17,14 @@ def test_takes_its_own_names_from_a_namespace():
     assert SizeParams.take(GOOD | {"other": 1}).size == 8
 
 
+def test_a_misspelt_papermill_parameter_is_an_error():
+    cells = ["", "import os", "size = 8\n# Parameters", "# Parameters\nsize = 8\nsise = 4\n"]
+    given = GOOD | {"sise": 4, "result": 1}
+    assert SizeParams.take(given | {"In": cells[:3]}).size == 8
+    with pytest.raises(ParamsError, match="unknown parameter 'sise'"):
+        SizeParams.take(given | {"In": cells})
+
+
 @pytest.mark.parametrize(
     "change, text",
     [
