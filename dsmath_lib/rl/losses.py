@@ -1,6 +1,6 @@
 """The losses, all with one signature: GRPO's Eq. 3 and its relatives.
 
-    policy_loss      Σ w · ( −min[ρ Â, clip(ρ, 1−ε, 1+ε) Â] + β · KL )      PPO, GRPO, REINFORCE
+    policy_loss      Σ w · ( −min[ρ Â, clip(ρ, 1−ε, 1+ε) Â] + β · KL )      PPO, GRPO, REINFORCE, GSPO
     likelihood_loss  Σ w · ( −Â log π + β · KL )                            SFT, RFT, Online RFT
     pair_loss        Σ_pairs −|Â| log σ( β Σ ± w log(π/π_ref) )             DPO
 
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from dsmath_lib.rl.kl import ESTIMATORS, k3
 
 NORMS = ("sequence", "token", "constant", "average", "sum")
+RATIOS = ("token", "sequence")
 Result = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
@@ -57,6 +58,7 @@ def policy_loss(
     ref_logp: torch.Tensor | None = None,
     kl_estimator: str = "k3",
     kl_ratio: bool = False,
+    ratio_of: str = "token",
 ) -> Result:
     """Clipped policy loss with the KL term inside (Eq. 3 with its sign turned, so that it is minimised).
 
@@ -70,14 +72,27 @@ def policy_loss(
         clip_low, clip_high: ε on either side of 1.
         beta: weight of the KL term; needs ``ref_logp`` (B, T) when above 0.
         kl_ratio: multiply the KL term by the importance ratio, which mends k3's gradient (off in the paper).
+        ratio_of: what has a ratio, a ``token`` (Eq. 3) or a whole ``sequence``: exp of the mean of its tokens'
+            log-ratios, the same at each of them (GSPO).
 
     Returns:
         the loss, a scalar, and sums over tokens: tokens, clipped, kl; ratio_min and ratio_max.
+
+    Raises:
+        ValueError: beta without ``ref_logp``, an unknown ``ratio_of``, or ``kl_ratio`` with that of a sequence.
     """
     if beta and ref_logp is None:
         raise ValueError("beta > 0 needs ref_logp")
+    if ratio_of not in RATIOS:
+        raise ValueError(f"unknown ratio_of '{ratio_of}' (known: {', '.join(RATIOS)})")
+    if beta and kl_ratio and ratio_of != "token":
+        raise ValueError("kl_ratio needs ratio_of token: the ratio of a sequence does not mend k3")
     advantages = advantages if advantages.ndim == 2 else advantages[:, None]
-    ratio = torch.exp(logp - old_logp)  # ρ
+    log_ratio = logp - old_logp
+    if ratio_of == "sequence":
+        total = log_ratio.masked_fill(~mask, 0.0).sum(1, keepdim=True)
+        log_ratio = (total / mask.sum(1, keepdim=True).clamp(min=1)).expand_as(logp)
+    ratio = torch.exp(log_ratio)  # ρ
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     per_token = -torch.minimum(ratio * advantages, clipped * advantages)  # min for either sign of Â
     if beta:
@@ -95,16 +110,15 @@ def likelihood_loss(
     mask: torch.Tensor,
     weights: torch.Tensor,
     *,
-    clip_low: float = 0.0,
-    clip_high: float = 0.0,
     beta: float = 0.0,
     ref_logp: torch.Tensor | None = None,
     kl_estimator: str = "k3",
-    kl_ratio: bool = False,
+    **_: float | str,
 ) -> Result:
     """−Â log π: with Â = 1 the loss of SFT, with Â = 1 for right and 0 for wrong that of RFT (Eq. 10).
 
-    Arguments as in ``policy_loss``; nothing is clipped and ``old_logp`` only feeds the ratio's diagnostics.
+    Arguments as in ``policy_loss``; there is no ratio and no clip, so what it says of them is not used, and
+    ``old_logp`` only feeds the diagnostics.
     """
     advantages = advantages if advantages.ndim == 2 else advantages[:, None]
     per_token = -advantages * logp
@@ -122,17 +136,15 @@ def pair_loss(
     mask: torch.Tensor,
     weights: torch.Tensor,
     *,
-    clip_low: float = 0.0,
-    clip_high: float = 0.0,
     beta: float = 0.0,
     ref_logp: torch.Tensor | None = None,
-    kl_estimator: str = "k3",
-    kl_ratio: bool = False,
+    **_: float | str,
 ) -> Result:
     """DPO, −log σ(margin). With weights ``average`` it is the paper's Eq. 12, with ``sum`` the usual one.
 
     Arguments as in ``policy_loss``, with rows 2k and 2k + 1 a pair: the sign of ``advantages`` (B,) says which is the
-    better one, its size is the weight of the pair. ``beta`` scales the margin and must be above 0.
+    better one, its size is the weight of the pair. ``beta`` scales the margin and must be above 0. There is no ratio,
+    clip or KL term.
 
     Raises:
         ValueError: beta or ``ref_logp`` is missing, or the rows are not pairs of opposite sign.

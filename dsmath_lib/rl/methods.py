@@ -39,6 +39,7 @@ class Method:
     drop_flat: groups without signal leave the batch, its token count too (DAPO, which draws others instead).
     overlong: DAPO's soft penalty on completions near the length limit.
     clip_high: if set, the upper clip instead of the parameter.
+    ratio_of: what has an importance ratio, see ``policy_loss``.
     """
 
     data: Literal["set", "start", "policy"]
@@ -52,6 +53,7 @@ class Method:
     drop_flat: bool = False
     overlong: bool = False
     clip_high: float | None = None
+    ratio_of: Literal["token", "sequence"] = "token"
 
     @property
     def needs_critic(self) -> bool:
@@ -87,6 +89,9 @@ METHODS: dict[str, Method] = {
     "dapo": replace(
         _GRPO, norm="token", kl="none", drop_flat=True, overlong=True, clip_high=DAPO_CLIP_HIGH
     ),
+    "gspo": replace(
+        _GRPO, kl="none", ratio_of="sequence"
+    ),  # is GRPO's gradient where all ratios are 1
     # SimpleRL: PPO in its first release, GRPO with a token mean in SimpleRL-Zoo; rule rewards in both (facts §8)
     "simplerl": Method(data="policy", reward="rule", coefficient="gae", kl="reward"),
     "simplerl-zoo": replace(_GRPO, reward="rule", norm="token"),
@@ -104,6 +109,7 @@ TITLES = {
     "rloo": "REINFORCE, leave one out",
     "dr-grpo": "Dr. GRPO",
     "dapo": "DAPO",
+    "gspo": "GSPO",
     "simplerl": "SimpleRL, PPO",
     "simplerl-zoo": "SimpleRL-Zoo, GRPO",
 }

@@ -1,10 +1,13 @@
 """The policy loss against frozen values of TRL 1.16, hand-made corners and its invariances."""
 
+import math
+
 import pytest
 import torch
 
 from dsmath_lib.rl.losses import policy_loss, token_weights
 
+LP = [[-1.0, -0.5, -2.0], [-0.3, -1.2, -0.7]]
 OLD = torch.tensor([[-1.3, -0.5, -1.5], [-0.3, -1.0, -0.7]])
 REF = torch.tensor([[-0.9, -0.7, -2.2], [-0.5, -1.2, -0.4]])
 MASK = torch.tensor([[True, True, True], [True, True, False]])
@@ -14,7 +17,7 @@ CLIP = {"clip_low": 0.2, "clip_high": 0.2}
 
 
 def golden(norm: str, advantages=OUTCOME, **kw) -> tuple[float, torch.Tensor]:
-    lp = torch.tensor([[-1.0, -0.5, -2.0], [-0.3, -1.2, -0.7]], requires_grad=True)
+    lp = torch.tensor(LP, requires_grad=True)
     weights = token_weights(LENGTHS, norm, max_length=4)
     loss, _ = policy_loss(lp, OLD, advantages, MASK, weights, ref_logp=REF, **CLIP, **kw)
     loss.backward()
@@ -65,11 +68,78 @@ def test_gradients_to_the_last_digit():
     assert g[0, 0] == pytest.approx((1 / 6 * 0.04 * (1 - x)).item(), abs=1e-7)
 
 
+@pytest.mark.parametrize("norm", ["sequence", "token", "constant"])
+@pytest.mark.parametrize(
+    "a", [[[1.0] * 3, [-0.5] * 3], [[1.0, 0.5, -0.5], [-0.5, 0.2, 0.0]]], ids=["outcome", "steps"]
+)
+@pytest.mark.parametrize("kw", [{}, {"beta": 0.04}, {"beta": 0.04, "kl_ratio": True}], ids=str)
+def test_every_golden_gradient_by_hand(norm, a, kw):
+    """The table has five digits. Here its arithmetic in floats: d/d log π of Eq. 3 and 4, token by token.
+
+    −w Â ρ, 0 where the clip has it; k3 = x − log x − 1 adds w β (1 − x), times the ratio w β ρ (k3 + 1 − x).
+    """
+    _, got = golden(norm, torch.tensor(a), **kw)
+    beta = kw.get("beta", 0.0)
+    for i, n in enumerate((3, 2)):
+        w = {"sequence": 1 / (2 * n), "token": 1 / 5, "constant": 1 / (2 * 4)}[norm]
+        for t in range(3):
+            rho = math.exp(LP[i][t] - OLD[i, t].item())
+            log_x = REF[i, t].item() - LP[i][t]
+            x = math.exp(log_x)
+            shut = rho > 1.2 if a[i][t] > 0 else rho < 0.8
+            want = 0.0 if shut else -w * a[i][t] * rho
+            k3 = x - log_x - 1
+            want += w * beta * (rho * (k3 + 1 - x) if kw.get("kl_ratio") else 1 - x)
+            assert got[i, t].item() == pytest.approx(want if t < n else 0.0, abs=2e-7)
+
+
 def test_advantages_per_token():
     value, gradient = golden("sequence", torch.tensor([[1.0, 0.5, -0.5], [-0.5, 0.2, 0.0]]))
     assert value == pytest.approx(-0.132603, abs=1e-6)
     expected = torch.tensor([[0, -0.08333, 0], [0.125, -0.04094, 0]])
     torch.testing.assert_close(gradient, expected, atol=6e-6, rtol=0)
+
+
+def test_sequence_level_ratio():
+    """The row of GSPO: frozen values, and the arithmetic of row 0: s = e^{(0.3 + 0 − 0.5) / 3}."""
+    value, gradient = golden("sequence", ratio_of="sequence")
+    assert value == pytest.approx(-0.241544, abs=1e-6)
+    expected = torch.tensor([[-0.15592] * 3, [0.1131, 0.1131, 0]])
+    torch.testing.assert_close(gradient, expected, atol=6e-6, rtol=0)
+    first = math.exp(-0.2 / 3)
+    second = math.exp(-0.2 / 2)
+    assert value == pytest.approx(-(first - 0.5 * second) / 2, abs=1e-7)
+    want = torch.tensor([[-first / 6] * 3, [0.5 * second / 4] * 2 + [0]])
+    torch.testing.assert_close(gradient, want, atol=1e-7, rtol=0)
+
+
+def test_a_sequence_is_clipped_as_a_whole():
+    """All tokens of a completion, or none: e^{0.3} > 1.2 at the mean, although one token has ratio 1."""
+    lp = torch.tensor([[0.6, 0.0], [0.1, 0.0]], requires_grad=True)
+    mask = torch.ones(2, 2, dtype=torch.bool)
+    loss, stats = policy_loss(
+        lp, torch.zeros(2, 2), torch.ones(2), mask, torch.ones(2), ratio_of="sequence", **CLIP
+    )
+    loss.backward()
+    assert lp.grad[0].tolist() == [0, 0]
+    assert lp.grad[1].tolist() == pytest.approx([-math.exp(0.05)] * 2)
+    assert stats["clipped"] == 2
+
+
+def test_gspo_is_grpo_while_all_ratios_are_1():
+    a, b = (golden_at_old(ratio_of=x) for x in ("token", "sequence"))
+    torch.testing.assert_close(a, b)
+    with pytest.raises(ValueError, match="unknown ratio_of 'word'"):
+        golden("sequence", ratio_of="word")
+    with pytest.raises(ValueError, match="kl_ratio needs ratio_of token"):
+        golden("sequence", ratio_of="sequence", kl_ratio=True, beta=0.1)
+
+
+def golden_at_old(**kw) -> torch.Tensor:
+    lp = OLD.clone().requires_grad_()
+    weights = token_weights(LENGTHS, "sequence")
+    policy_loss(lp, OLD, OUTCOME, MASK, weights, **CLIP, **kw)[0].backward()
+    return lp.grad
 
 
 def test_ratio_one_gives_the_reinforce_gradient():

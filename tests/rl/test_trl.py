@@ -64,7 +64,19 @@ def trainer(folder, tmp_path, **kw):
 @pytest.mark.parametrize("beta", [0.0, 0.04])
 @pytest.mark.parametrize("advantages", [[1.0, -0.5], [[1.0, 0.5, -0.5], [-0.5, 0.2, 0.0]]])
 def test_grpo_loss_and_gradient(folder, tmp_path, loss_type, norm, beta, advantages):
-    theirs = trainer(folder, tmp_path, loss_type=loss_type, beta=beta, use_bias_correction_kl=False)
+    agree(folder, tmp_path, loss_type, norm, beta, advantages, "token")
+
+
+@pytest.mark.parametrize(("loss_type", "norm"), [("grpo", "sequence"), ("dapo", "token")])
+def test_ratio_of_a_sequence(folder, tmp_path, loss_type, norm):
+    agree(folder, tmp_path, loss_type, norm, 0.04, [1.0, -0.5], "sequence")
+
+
+def agree(folder, tmp_path, loss_type, norm, beta, advantages, ratio_of):
+    theirs = trainer(
+        folder, tmp_path, loss_type=loss_type, beta=beta, use_bias_correction_kl=False,
+        importance_sampling_level=ratio_of,
+    )  # fmt: skip
     leaf = torch.tensor(LP, requires_grad=True)
     theirs._get_per_token_logps_and_entropies = lambda *a, **k: (leaf, torch.zeros(2, 3), None)
     a = torch.tensor(advantages)
@@ -85,8 +97,9 @@ def test_grpo_loss_and_gradient(folder, tmp_path, loss_type, norm, beta, advanta
     mine = torch.tensor(LP, requires_grad=True)
     w = token_weights(LENGTHS, norm, max_length=4)
     ours, _ = policy_loss(
-        mine, OLD, a, MASK, w, clip_low=0.2, clip_high=0.2, beta=beta, ref_logp=REF
-    )
+        mine, OLD, a, MASK, w, clip_low=0.2, clip_high=0.2, beta=beta, ref_logp=REF,
+        ratio_of=ratio_of,
+    )  # fmt: skip
     ours.backward()
     torch.testing.assert_close(ours.detach(), loss.detach(), atol=1e-6, rtol=0)
     torch.testing.assert_close(mine.grad, leaf.grad, atol=4e-6, rtol=0)
