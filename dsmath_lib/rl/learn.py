@@ -27,6 +27,7 @@ class Objective:
     beta: float = 0.04
     kl_estimator: str = "k3"
     kl_ratio: bool = False
+    ratio_of: str = "token"
     norm: str = "sequence"
     max_length: int = 0  # for norm "constant"
     temperature: float = 1.0
@@ -60,6 +61,25 @@ def micro_batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         order = order[n:]
 
 
+def sharing(prompt: int, lengths: Sequence[int], most: int, long_row: int) -> int:
+    """How many completions of a group follow one copy of their prompt, so that reading them costs least; 1 to ``most``.
+
+    Sharing saves copies of the prompt and makes rows longer, and the cost of attention grows with a row's length: n
+    tokens cost about n (1 + n / ``long_row``).
+
+    Args:
+        prompt: its tokens. lengths: tokens of the completions.
+        long_row: tokens of a row in which attention costs as much as all matrices.
+    """
+    mean = sum(lengths) / len(lengths)
+
+    def cost(together: int) -> float:
+        n = prompt + together * mean
+        return -(-len(lengths) // together) * n * (1 + n / long_row)
+
+    return min(range(1, max(1, min(most, len(lengths))) + 1), key=cost)
+
+
 def prepare(
     rollouts: Rollouts,
     advantages: torch.Tensor | None,
@@ -71,13 +91,14 @@ def prepare(
     keep: torch.Tensor | None = None,
     counted: torch.Tensor | None = None,
     runs: Sequence[Sequence[int]] | None = None,
+    long_row: int | None = None,
 ) -> list[MicroBatch]:
     """Micro-batches of a batch. The weights are those of the whole batch, also when ``keep`` (B,) drops rows.
 
     Args:
         advantages: (B,) or (B, T); None: given later to ``assign``.
         share_prompt: completions of a group that follow one copy of their prompt, so that the prompt is read once for
-            all of them. 1: every completion has its own.
+            all of them. 1: every completion has its own. At most so many where ``long_row`` is given, see ``sharing``.
         counted: (B,) bool, the rows that the weights count; None: all.
         runs: rows that must stay together and share a prompt (pairs); None: made from the groups.
     """
@@ -91,9 +112,13 @@ def prepare(
         for i, g in enumerate(rollouts.group.tolist()):
             if keep is None or keep[i]:
                 groups.setdefault(g, []).append(i)
-        runs = [
-            g[i : i + share_prompt] for g in groups.values() for i in range(0, len(g), share_prompt)
-        ]
+        runs = []
+        for g in groups.values():
+            n = share_prompt
+            if long_row is not None:
+                sizes = [len(rollouts.completions[i]) for i in g]
+                n = sharing(len(rollouts.prompts[g[0]]), sizes, share_prompt, long_row)
+            runs += [g[i : i + n] for i in range(0, len(g), n)]
     lengths = [
         len(rollouts.prompts[r[0]]) + sum(len(rollouts.completions[i]) for i in r) for r in runs
     ]
@@ -139,9 +164,9 @@ def measure(
     """Old log-probs, reference log-probs and values of all rows, before the first update (PPO, KL in the reward)."""
     for b in batches:
         with autocast(b.tokens.ids.device, dtype):
-            b.old, _ = completion_logprobs(policy, b.tokens, temperature)
+            b.old, _ = completion_logprobs(policy, b.tokens, temperature, entropy=False)
             if reference is not None:
-                b.ref, _ = completion_logprobs(reference, b.tokens, temperature)
+                b.ref, _ = completion_logprobs(reference, b.tokens, temperature, entropy=False)
             if critic is not None:
                 b.values = critic(b.tokens)
 
@@ -181,14 +206,18 @@ def update(
             p
         )  # not None: with no rows at all, AdamW still decays its averages
     sums: dict[str, float] = {}
-    low, high, loss_sum, mismatch = math.inf, -math.inf, 0.0, 0.0
+    low, high, loss_sum, mismatch = (
+        (math.inf, -math.inf, 0.0, 0.0) if batches else (1.0, 1.0, 0.0, 0.0)
+    )
     for b in batches:
         device, mask = b.tokens.ids.device, b.tokens.mask
         with autocast(device, dtype):
             logp, entropy = completion_logprobs(policy, b.tokens, o.temperature)
             if o.beta and b.ref is None:
                 with torch.no_grad():
-                    b.ref, _ = completion_logprobs(reference, b.tokens, o.temperature)
+                    b.ref, _ = completion_logprobs(
+                        reference, b.tokens, o.temperature, entropy=False
+                    )
         b.old = logp.detach() if b.old is None else b.old
         difference = (b.old - b.sampled).masked_fill(~mask, 0.0)
         mismatch = max(mismatch, float(difference.abs().max()))
@@ -204,6 +233,7 @@ def update(
             ref_logp=b.ref,
             kl_estimator=o.kl_estimator,
             kl_ratio=o.kl_ratio,
+            ratio_of=o.ratio_of,
         )
         loss.backward()
         loss_sum += float(loss.detach())

@@ -13,7 +13,8 @@ def completion_logprobs(
     tokens: Tokens,
     temperature: float = 1.0,
     logits_at_once: int = LOGITS_AT_ONCE,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    entropy: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """log π(o_t | q, o_<t) of every completion token, and the entropy of the distribution it came from.
 
     Only positions that predict a completion token go through the output layer, and never more than ``logits_at_once``
@@ -21,6 +22,7 @@ def completion_logprobs(
 
     Args:
         temperature: logits are divided by it, as in sampling. It must be the same for policy, old and reference.
+        entropy: False leaves it out (None), where nobody looks at it.
 
     Returns:
         log-probs (B, T) with gradient, and entropies (B, T) in nats without; both float32 and 0 at padding.
@@ -37,19 +39,31 @@ def completion_logprobs(
     parts = []
     for h, y in zip(hidden.split(chunk), target.split(chunk), strict=True):
         if len(hidden) > chunk and torch.is_grad_enabled():
-            parts.append(checkpoint(_pick, head, h, y, temperature, use_reentrant=False))
+            picked = checkpoint(_pick, head, h, y, temperature, entropy, use_reentrant=False)
         else:
-            parts.append(_pick(head, h, y, temperature))
-    logprobs, entropy = (torch.cat(x) for x in zip(*parts, strict=True))
+            picked = _pick(head, h, y, temperature, entropy)
+        parts.append(picked)
+    logprobs, spread = zip(*parts, strict=True)
     zeros = torch.zeros(mask.shape, device=mask.device)
-    return zeros.masked_scatter(mask, logprobs), zeros.masked_scatter(mask, entropy)
+    return (
+        zeros.masked_scatter(mask, torch.cat(logprobs)),
+        zeros.masked_scatter(mask, torch.cat(spread)) if entropy else None,
+    )
 
 
 def _pick(
-    head: torch.nn.Module, hidden: torch.Tensor, target: torch.Tensor, temperature: float
+    head: torch.nn.Module,
+    hidden: torch.Tensor,
+    target: torch.Tensor,
+    temperature: float,
+    entropy: bool,
 ) -> tuple:
-    logits = head(hidden).float() / temperature  # (N, V)
+    logits = head(hidden).float()  # (N, V)
+    if temperature != 1:
+        logits = logits / temperature
     logprobs = torch.log_softmax(logits, dim=-1)
-    with torch.no_grad():
-        entropy = -(logprobs.exp() * logprobs).sum(-1)
-    return logprobs.gather(1, target[:, None])[:, 0], entropy
+    spread = None
+    if entropy:
+        with torch.no_grad():
+            spread = -(logprobs.exp() * logprobs).sum(-1)
+    return logprobs.gather(1, target[:, None])[:, 0], spread

@@ -33,6 +33,9 @@ from dsmath_lib.rl.questions import Questions
 from dsmath_lib.rl.records import Rollouts
 from dsmath_lib.stage import Stage
 
+# a row of so many times the hidden size spends as much on attention as on a layer's matrices
+LONG_ROW = 6
+
 
 @dataclass(frozen=True)
 class Rewards:
@@ -70,6 +73,7 @@ def objective_of(cfg: RLParams, method: Method) -> Objective:
         beta=cfg.numbers.dpo_beta if method.loss == "pair" else beta,
         kl_estimator=cfg.kl_estimator,
         kl_ratio=cfg.kl_ratio,
+        ratio_of=method.ratio_of,
         norm=method.norm,
         max_length=cfg.max_new_tokens,
         temperature=cfg.temperature,
@@ -234,6 +238,7 @@ def compare(
     objective = objective_of(cfg, method)
     keep = lengths > 0
     cut = {"micro_tokens": cfg.micro_tokens, "share_prompt": cfg.share_prompt, "device": device}
+    cut["long_row"] = LONG_ROW * players.policy.config.hidden_size
     if method.kl == "reward" or method.needs_critic:
         batches = prepare(rollouts, None, objective, keep=keep, **cut)
         reference = players.start if method.kl == "reward" and cfg.beta else None

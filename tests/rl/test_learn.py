@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
-from dsmath_lib.rl.learn import Objective, micro_batches, prepare, update
+from dsmath_lib.rl.learn import Objective, micro_batches, prepare, sharing, update
 from dsmath_lib.rl.losses import NORMS
 from dsmath_lib.rl.records import Rollouts
 from tests.rl.conftest import tiny_policy
@@ -134,3 +134,29 @@ def test_micro_batches_hold_every_row_once_within_the_budget(lengths, budget):
     assert sorted(i for p in parts for i in p) == list(range(len(lengths)))
     for p in parts:
         assert len(p) == 1 or len(p) * max(lengths[i] for i in p) <= budget
+
+
+def test_sharing_weighs_copies_of_the_prompt_against_long_rows():
+    # a prompt of 100 tokens, 4 completions of 10; attention is cheap: one row of 140 instead of four of 110
+    assert sharing(100, [10] * 4, 8, 10**6) == 4
+    # a row costs n (1 + n / 50): 1 × 140 × 3.8 = 532, 2 × 120 × 3.4 = 816, 4 × 110 × 3.2 = 1408
+    assert sharing(100, [10] * 4, 8, 50) == 4
+    # a prompt of 2, completions of 100: 4 × 102 × 3.04 = 1240, 2 × 202 × 5.04 = 2036, 1 × 402 × 9.04 = 3634
+    assert sharing(2, [100] * 4, 8, 50) == 1
+    assert sharing(100, [10] * 4, 2, 10**6) == 2  # never more than asked for
+    assert sharing(100, [10], 8, 50) == 1
+
+
+def test_sharing_changes_no_number(rollouts):
+    policy, objective = tiny_policy(), Objective(beta=0.1)
+    _, whole = gradient(policy, rollouts, objective)
+    for long_row in (1, 20, 10**6):
+        batches = prepare(
+            rollouts, advantages(rollouts), objective, micro_tokens=10_000, share_prompt=3,
+            device="cpu", long_row=long_row,
+        )  # fmt: skip
+        assert sorted(i for b in batches for i in b.rows) == list(range(6))
+        update(policy, tiny_policy(seed=1), batches, objective)
+        part = torch.cat([p.grad.flatten() for p in policy.parameters()])
+        torch.testing.assert_close(part, whole, atol=1e-6, rtol=1e-4)
+    assert max(len(b.tokens.ids) for b in batches) == 2  # cheap attention: one row for each group

@@ -54,6 +54,16 @@ def test_chunks_change_neither_value_nor_gradient(model):
         torch.testing.assert_close(part[2], whole[2], atol=1e-5, rtol=1e-4)
 
 
+def test_entropy_may_be_left_out(model):
+    both, entropy = completion_logprobs(model, pad(PROMPTS, COMPLETIONS), 0.7)
+    for logits_at_once in (2**26, 64 * 2):
+        alone, nothing = completion_logprobs(
+            model, pad(PROMPTS, COMPLETIONS), 0.7, logits_at_once, entropy=False
+        )
+        torch.testing.assert_close(alone, both)
+        assert nothing is None and entropy is not None
+
+
 @pytest.mark.parametrize("pad_id", [0, 1, 2, 63])
 def test_pad_may_be_any_token_also_eos(model, pad_id):
     """Masks come from lengths: a pad that equals eos hides no eos, and eos keeps its loss."""

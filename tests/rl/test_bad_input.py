@@ -1,0 +1,118 @@
+"""Bad input that reaches the loop: each case has a defined outcome, an error that names it or a number that counts it.
+
+Reward functions that raise, NaN, wrong lengths, step rewards: test_explore, test_loss_forms. A reward model of another
+vocabulary, a killed sampler: test_loss_forms. Groups of size 1: test_advantages, test_loop.
+"""
+
+import json
+import math
+
+import pytest
+import torch
+
+from dsmath_lib.lm.sampler import Completions, HFSampler
+from dsmath_lib.params.base import ParamsError
+from dsmath_lib.rl import loop
+from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.loop import Players, train_policy
+from dsmath_lib.rl.methods import METHODS
+from dsmath_lib.stage import Stage
+from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
+
+NAMES = [n for n in METHODS if METHODS[n].data != "set"]
+
+
+class Fixed:
+    """A sampler whose every completion is chosen beforehand; ``make``: number of the row -> ids and how it ended."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def sample(self, prompts, *, n, **_):
+        ids, finish = zip(*[self.make(i) for i in range(len(prompts) * n)], strict=True)
+        logprobs = [[-1.0] * len(c) for c in ids]
+        return Completions(list(ids), logprobs, list(finish), [""] * len(ids))
+
+
+def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
+    cfg = grpo_params(steps=1, eval_every=0, checkpoint_every=0, **changes)
+    stage = Stage(cfg, "05_grpo")
+    policy = tiny_policy()
+    critic = Critic(policy) if METHODS[name].needs_critic else None
+    players = Players(policy, tiny_policy(), tokenizer, critic)
+    if sampler is not None:
+        monkeypatch.setattr(loop, "HFSampler", lambda *a, **k: sampler)
+        monkeypatch.setattr("dsmath_lib.rl.data.HFSampler", lambda *a, **k: sampler)
+    train_policy(
+        cfg, METHODS[name], stage, "run", players, questions, rewards(reward), seed=0
+    )  # fmt: skip
+    (row,) = stage.read_log("run")
+    text = (stage.dir / "log.jsonl").read_text()
+    assert not {"NaN", "Infinity", "-Infinity"} & set(text.replace(",", " ").split()), "no JSON"
+    json.loads(text.splitlines()[0])
+    assert all(math.isfinite(v) for v in row.values() if isinstance(v, float))
+    return row, stage.read_log("run.alarm"), policy
+
+
+def share_of_odd(rollouts, golds):
+    return {"odd": [sum(t % 2 for t in c) / max(len(c), 1) for c in rollouts.completions]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_groups_without_signal(monkeypatch, tokenizer, questions, name):
+    """Nothing differs in any group: an alarm, and a policy that moves only where something else moves it."""
+
+    def same(i):
+        return [20, 21, 1], "eos"
+
+    row, alarms, policy = train(
+        monkeypatch, tokenizer, questions, name, Fixed(same), share_of_odd, weight_decay=0.0
+    )
+    assert row["zero_variance"] == 1
+    m = METHODS[name]
+    if m.coefficient in ("group", "pair") and m.kl != "reward":  # others do not compare in a group
+        assert "nothing to learn from" in alarms[0]["message"]
+        pairs = zip(policy.parameters(), tiny_policy().parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in pairs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_empty_completions(monkeypatch, tokenizer, questions, name):
+    row, alarms, policy = train(
+        monkeypatch, tokenizer, questions, name, Fixed(lambda i: ([], "stop")), share_of_odd
+    )
+    assert row["empty"] == 1 and row["length"] == 0 and row["loss"] == 0
+    assert alarms
+    pairs = zip(policy.parameters(), tiny_policy().parameters(), strict=True)
+    assert all(torch.equal(p, q) for p, q in pairs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_and_truncated_ones_are_counted(monkeypatch, tokenizer, questions, name):
+    """An empty one is in its group's baseline and teaches nothing; a truncated one is learnt from as it is."""
+
+    def mixed(i):
+        return [([20, 21, 1], "eos"), ([], "stop"), ([23, 25, 26], "length"), ([22, 1], "eos")][
+            i % 4
+        ]
+
+    row, _, policy = train(monkeypatch, tokenizer, questions, name, Fixed(mixed), share_of_odd)
+    assert row["empty"] == row["truncated"] == 0.25
+    assert row["zero_variance"] == 0
+    pairs = zip(policy.parameters(), tiny_policy().parameters(), strict=True)
+    assert any(not torch.equal(p, q) for p, q in pairs)
+
+
+def test_a_budget_of_no_tokens(tokenizer):
+    with pytest.raises(ParamsError, match="max_new_tokens"):
+        grpo_params(max_new_tokens=0)
+    sampler = HFSampler(tiny_policy(), tokenizer)
+    with pytest.raises(ValueError, match="max_new_tokens=0"):
+        sampler.sample([[5]], n=2, temperature=1.0, max_new_tokens=0, seed=0)
+
+
+def test_steps_of_an_empty_completion_are_none():
+    from tests.rl.test_methods import rollouts
+
+    ends, named = odd_steps(rollouts(), [])
+    assert ends[2] == named["steps"][2] == []
