@@ -1,11 +1,13 @@
-"""GRPO step side by side with TRL's GRPOTrainer: step time, peak memory, and cost per token as G grows.
+"""GRPO step side by side with TRL's GRPOTrainer, cost per token as G grows, and memory of PPO beside GRPO.
 
     pip install -c constraints.txt "trl==1.16.*"                                into an environment of its own
     python bench/rl.py --trl-python TRL_ENV/bin/python --out rl.json
 
 Both train the same small model on the same prompts with the same G, lengths, reward and loss (TRL's options for the
-paper's objective). Each side runs in processes of its own, in turns, so that both see the same machine. Without
-``--trl-python`` only this project's side runs.
+paper's objective). Two workloads: ``toy``, whose completions end as those of the toy's SFT model do, after some 20 of
+at most 96 tokens; and ``full``, where hardly any completion ends before the limit of 64, so that nothing can be saved
+by leaving out padding. Each side runs in processes of its own, in turns. Seconds are CPU seconds of the process with
+one thread, so that other work on the machine does not count. Without ``--trl-python`` only this project's side runs.
 """
 
 import argparse
@@ -17,8 +19,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
-PROMPTS = [f"What is {i} plus {j}?" for i in range(8) for j in range(8)]
+VOCAB = 512
+# limit of a completion, and how many ids of the vocabulary end one: a new model draws them all about equally often
+WORKLOADS = {"toy": (96, 23), "full": (64, 0)}
+KEYS = {"step": "seconds", "rollout": "rollout", "learn": "learn"}
 
 
 def reward_of(ids: list[int]) -> float:
@@ -26,20 +32,30 @@ def reward_of(ids: list[int]) -> float:
     return sum(i % 2 for i in ids) / max(len(ids), 1)
 
 
-def make_model(folder: Path, hidden: int, layers: int) -> None:
-    """A new model and tokenizer, saved in the library's form, so that both sides read the same files."""
+def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
+    """A new model, its tokenizer and the prompts, saved in the library's form, so that both sides read the same files.
+
+    Args:
+        ends: number of ids that end a completion; 0: none does.
+    """
     from dsmath_lib.lm.model import build_model
     from dsmath_lib.lm.tokenizer import train_tokenizer
+    from dsmath_lib.prompts import chat_prompt
+    from dsmath_lib.world.problems import cot, sample_problems
 
-    tokenizer = train_tokenizer([p + " 0123456789 \\boxed{15}" for p in PROMPTS] * 4, 512)
-    model = build_model(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, len(tokenizer), 256)
+    problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
+    tokenizer = train_tokenizer([p.question + cot(p) for p in problems] * 4, VOCAB)
+    v = len(tokenizer)
+    model = build_model(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, v, 512)
+    model.generation_config.eos_token_id = [1, *range(v - ends, v)] if ends else [v + 1]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    prompts = [chat_prompt("toy-cot", p.question, p.lang) for p in problems]
+    (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
 
 
-def run_ours(a: argparse.Namespace) -> list[dict[str, float]]:
-    """Seconds and completion tokens of each step of this project's loop."""
-    os.environ["DSMATH_REPORTS"] = a.folder + "/reports"
+def run_ours(a: argparse.Namespace) -> dict:
+    """Seconds and completion tokens of each step of this project's loop, and its memory before the first."""
     from dsmath_lib.lm.model import load_model
     from dsmath_lib.lm.tokenizer import load_tokenizer
     from dsmath_lib.params.base import PARAMS_DIR, read_yaml
@@ -50,9 +66,8 @@ def run_ours(a: argparse.Namespace) -> list[dict[str, float]]:
     from dsmath_lib.rl.questions import Questions
     from dsmath_lib.stage import Stage
 
-    values = read_yaml(PARAMS_DIR / "toy" / "common.yaml") | read_yaml(
-        PARAMS_DIR / "toy" / "05_grpo.yaml"
-    )
+    toy = PARAMS_DIR / "toy"
+    values = read_yaml(toy / "common.yaml") | read_yaml(toy / "05_grpo.yaml")
     changes = {
         "device": "cpu",
         "questions_per_step": a.questions,
@@ -68,42 +83,51 @@ def run_ours(a: argparse.Namespace) -> list[dict[str, float]]:
     }
     cfg = GRPOParams.check(values | changes, "bench")
     tokenizer = load_tokenizer(a.folder)
+    prompts = json.loads((Path(a.folder) / "prompts.json").read_text(encoding="utf-8"))
     questions = Questions(
-        [Problem(str(i), p, "0") for i, p in enumerate(PROMPTS)],
-        [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS],
+        [Problem(str(i), p, "0") for i, p in enumerate(prompts)],
+        [tokenizer.encode(p, add_special_tokens=False) for p in prompts],
     )
     reference = load_model(a.folder).requires_grad_(False).eval()
     players = Players(load_model(a.folder), reference, tokenizer)
     rewards = Rewards(lambda r, golds: {"odd": [reward_of(c) for c in r.completions]}, {"odd": 1.0})
     stage = Stage(cfg, "05_grpo")
-    train_policy(cfg, METHODS["grpo-os"], stage, "bench", players, questions, rewards, seed=0)
+    before = peak_mb()
+    with mock.patch("time.perf_counter", time.process_time):  # the loop's clock counts CPU seconds
+        train_policy(cfg, METHODS["grpo-os"], stage, "bench", players, questions, rewards, seed=0)
     lengths = [r["length"] for r in stage.read_log("bench")]
-    return [
-        {"seconds": t["rollout_seconds"] + t["learn_seconds"], "tokens": n * a.questions * a.group}
+    steps = [
+        {
+            "seconds": t["rollout_seconds"] + t["learn_seconds"],
+            "rollout": t["rollout_seconds"],
+            "learn": t["learn_seconds"],
+            "tokens": n * a.questions * a.group,
+        }
         for t, n in zip(stage.read_log("bench.timing"), lengths, strict=True)
     ]
+    return {"steps": steps, "before_mb": before}
 
 
-def run_trl(a: argparse.Namespace) -> list[dict[str, float]]:
+def run_trl(a: argparse.Namespace) -> dict:
     """The same of TRL's trainer, with the options that give the paper's objective."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    class Clock(TrainerCallback):
-        def __init__(self):
-            self.steps: list[float] = []
+    steps: list[dict[str, float]] = []
+    seen: dict[str, float] = {}
 
+    class Clock(TrainerCallback):
         def on_step_begin(self, *args, **kwargs):
-            self.begun = time.perf_counter()
+            seen["begun"] = time.process_time()
 
         def on_step_end(self, *args, **kwargs):
-            self.steps.append(time.perf_counter() - self.begun)
-
-    tokens: list[int] = []
+            seconds = time.process_time() - seen["begun"]
+            row = {"seconds": seconds, "rollout": seen["rollout"], "tokens": seen["tokens"]}
+            steps.append(row | {"learn": seconds - seen["rollout"]})
 
     def reward(completion_ids, **kwargs):
-        tokens.append(sum(map(len, completion_ids)))
+        seen["tokens"] = sum(map(len, completion_ids))
         return [reward_of(c) for c in completion_ids]
 
     args = GRPOConfig(
@@ -129,51 +153,95 @@ def run_trl(a: argparse.Namespace) -> list[dict[str, float]]:
         use_bias_correction_kl=False,
         logging_strategy="no",
     )
-    clock = Clock()
+    prompts = json.loads((Path(a.folder) / "prompts.json").read_text(encoding="utf-8"))
     trainer = GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(a.folder),
         reward_funcs=reward,
         args=args,
-        train_dataset=Dataset.from_list([{"prompt": p} for p in PROMPTS]),
+        train_dataset=Dataset.from_list([{"prompt": p} for p in prompts]),
         processing_class=AutoTokenizer.from_pretrained(a.folder),
-        callbacks=[clock],
+        callbacks=[Clock()],
     )
+    generate = trainer._generate
+
+    def timed(*args, **kwargs):
+        begun = time.process_time()
+        out = generate(*args, **kwargs)
+        seen["rollout"] = time.process_time() - begun
+        return out
+
+    trainer._generate = timed
+    before = peak_mb()
     trainer.train()
-    return [{"seconds": s, "tokens": n} for s, n in zip(clock.steps, tokens, strict=False)]
+    return {"steps": steps, "before_mb": before}
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def child(a: argparse.Namespace) -> None:
-    """One side in this process: its steps and its peak memory as the last line."""
-    import resource
-
+    """One side in this process: its steps and its memory as the last line."""
     import torch
 
-    torch.set_num_threads(a.threads)
-    steps = (run_trl if a.side == "trl" else run_ours)(a)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"steps": steps, "peak_mb": peak}))
+    torch.set_num_threads(1)
+    out = (run_trl if a.side == "trl" else run_ours)(a)
+    print(json.dumps(out | {"peak_mb": peak_mb()}))
 
 
 def measure(a: argparse.Namespace, python: str, side: str, folder: str, q: int, g: int) -> dict:
     """Run one side once. Raises RuntimeError with its last line if it fails."""
-    command = [python, __file__, "--side", side, "--folder", folder]
-    for name, value in (("questions", q), ("group", g), ("length", a.length), ("steps", a.steps),
-                        ("threads", a.threads)):  # fmt: skip
+    command = [python, __file__, "--side", side, "--folder", folder, "--length", str(a.length)]
+    for name, value in (("questions", q), ("group", g), ("steps", a.steps)):
         command += [f"--{name}", str(value)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    env = os.environ | {"OMP_NUM_THREADS": "1", "DSMATH_REPORTS": f"{folder}/reports-{q}-{g}"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         raise RuntimeError(f"{side}: {(done.stderr.splitlines() or ['?'])[-1]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def summary(runs: list[dict]) -> dict[str, float]:
-    """Median step (the first of each run, a warm-up, left out), its cost per token, and the largest peak."""
+    """Medians over the steps (the first of each run, a warm-up, left out), and the largest memory.
+
+    ``grown_mb``: what the training itself added to the process, libraries and models being there before.
+    """
     steps = [s for r in runs for s in r["steps"][1:]]
     return {
-        "step_seconds": statistics.median(s["seconds"] for s in steps),
+        **{f"{k}_seconds": statistics.median(s[v] for s in steps) for k, v in KEYS.items()},
         "us_per_token": 1e6 * statistics.median(s["seconds"] / s["tokens"] for s in steps),
+        "tokens_per_completion": statistics.mean(s["tokens"] for s in steps) / runs[0]["rows"],
         "peak_mb": max(r["peak_mb"] for r in runs),
+        "grown_mb": max(r["peak_mb"] - r["before_mb"] for r in runs),
     }
+
+
+def compare(a: argparse.Namespace, sides: dict[str, str], folder: str) -> dict:
+    """Both sides on one workload, in turns, and TRL's numbers as multiples of ours."""
+    runs: dict[str, list[dict]] = {s: [] for s in sides}
+    for _ in range(a.repeats):
+        for side, python in sides.items():
+            done = measure(a, python, side, folder, a.questions, a.group)
+            runs[side].append(done | {"rows": a.questions * a.group})
+    out: dict = {s: summary(r) for s, r in runs.items()}
+    if "trl" in out:
+        keys = (*(f"{k}_seconds" for k in KEYS), "peak_mb", "grown_mb")
+        out["ours_over_trl"] = {k: out["ours"][k] / out["trl"][k] for k in keys}
+    return out
+
+
+def by_group(a: argparse.Namespace, folder: str) -> dict[str, float]:
+    """CPU microseconds of our step per completion token, with as many rows in groups of different size."""
+    rows = a.questions * a.group
+    out = {}
+    for g in a.groups:
+        q = max(1, rows // g)
+        done = measure(a, sys.executable, "ours", folder, q, g)
+        out[f"{g}"] = summary([done | {"rows": q * g}])["us_per_token"]
+    return out
 
 
 def main() -> None:
@@ -182,43 +250,40 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--questions", type=int, default=8)
-    parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--group", type=int, default=16)
     parser.add_argument("--groups", type=int, nargs="*", default=[4, 16, 64])
-    parser.add_argument("--length", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--side", choices=("ours", "trl"))
-    parser.add_argument("--folder", default="")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--out", default="")
+    # of a process that runs one side
+    parser.add_argument("--side", choices=("ours", "trl"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--length", type=int, default=0, help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.side:
         child(a)
         return
+    from dsmath_lib.rl.memory import compare_memory
+
     sides = {"ours": sys.executable} | ({"trl": a.trl_python} if a.trl_python else {})
+    hidden = ("trl_python", "out", "side", "folder", "length")
     result: dict = {
         "bench": "rl",
-        "settings": {k: v for k, v in vars(a).items() if "python" not in k},
+        "clock": "CPU seconds of the process, one thread",
+        "settings": {k: v for k, v in vars(a).items() if k not in hidden},
+        "workloads": {},
     }
     with tempfile.TemporaryDirectory() as folder:
-        make_model(Path(folder), a.hidden, a.layers)
-        runs: dict[str, list[dict]] = {s: [] for s in sides}
-        for _ in range(a.repeats):
-            for side, python in sides.items():
-                runs[side].append(measure(a, python, side, folder, a.questions, a.group))
-        result["sides"] = {s: summary(r) for s, r in runs.items()}
-        rows = a.questions * a.group
-        result["by_group"] = {
-            f"{g}": {
-                s: summary([measure(a, p, s, folder, max(1, rows // g), g)])["us_per_token"]
-                for s, p in sides.items()
-            }
-            for g in a.groups
-        }
-    if "trl" in sides:
-        ours, trl = result["sides"]["ours"], result["sides"]["trl"]
-        result["step_ratio"] = ours["step_seconds"] / trl["step_seconds"]
-        result["memory_ratio"] = ours["peak_mb"] / trl["peak_mb"]
+        for name, (a.length, ends) in WORKLOADS.items():
+            make_workload(Path(folder) / name, a.hidden, a.layers, ends)
+            result["workloads"][name] = compare(a, sides, f"{folder}/{name}")
+        a.length = WORKLOADS["toy"][0]
+        result["us_per_token_by_group"] = by_group(a, f"{folder}/toy")
+    memory = compare_memory(384, 8, "cpu")
+    result["memory"] = memory | {
+        f"ppo_over_grpo_{k}": memory["ppo"][f"{k}_mb"] / memory["grpo-os"][f"{k}_mb"]
+        for k in ("peak", "planned")
+    }
     print(json.dumps({k: v for k, v in result.items() if k != "settings"}, indent=1))
     if a.out:
         from dsmath_lib.stage import environment

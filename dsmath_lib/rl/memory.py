@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 
+import psutil
 import torch
 
 from dsmath_lib.lm.model import build_model, n_parameters
@@ -29,7 +30,7 @@ def planned_mb(name: str, parameters: int) -> float:
 
 
 def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
-    """Run two updates of a method on random rollouts; peak memory in MB above what was there before the models."""
+    """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
     from dsmath_lib.rl.critic import Critic
     from dsmath_lib.rl.learn import Objective, assign, measure, prepare, update
     from dsmath_lib.rl.methods import METHODS
@@ -39,7 +40,9 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
     warm = build_model(16, 1, 2, 2, 32, VOCAB, 64)  # libraries load their parts on first use
     warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
     torch.optim.AdamW(warm.parameters(), fused=True).step()
-    before = peak_memory_mb()[kind]
+    # what is in use now, not its peak: loading libraries takes more for a moment than they hold
+    before = psutil.Process().memory_info().rss / 1e6 if kind == "resident" else 0.0
+    peak_before = peak_memory_mb()[kind]
     policy = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
     reference = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
     policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
@@ -68,9 +71,10 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
         update(policy, reference, batches, objective, critic=critic)
         optimizer.step()
     n = n_parameters(policy)
+    peak = peak_memory_mb()[kind]
     return {
         "parameters": n,
-        "peak_mb": round(peak_memory_mb()[kind] - before, 1),
+        "peak_mb": round(peak - before, 1) if peak > peak_before else 0.0,
         "planned_mb": round(planned_mb(name, n), 1),
     }
 

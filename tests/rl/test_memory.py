@@ -1,0 +1,17 @@
+"""Memory of a step: the plan by hand, and a measurement that the plan must explain."""
+
+import pytest
+
+from dsmath_lib.rl.memory import compare_memory, planned_mb
+
+
+def test_plan_by_hand():
+    """A million parameters: weight, gradient, two averages and a reference of 4 bytes; PPO trains two networks."""
+    assert planned_mb("grpo-os", 10**6) == 20.0
+    assert planned_mb("ppo", 10**6) == 36.0
+
+
+def test_measured_memory_is_the_plan_and_some_activations():
+    row = compare_memory(320, 6, "cpu", names=("grpo-os",))["grpo-os"]
+    assert row["planned_mb"] == pytest.approx(planned_mb("grpo-os", row["parameters"]), abs=0.1)
+    assert 0.95 < row["peak_mb"] / row["planned_mb"] < 1.5
