@@ -19,7 +19,7 @@ from dsmath_lib.rewards.models import (
     solution_score,
 )
 
-VOTE, CEILING = "majority", "one of K is right"
+VOTE, STEPS, CEILING = "majority", "most steps", "one of K is right"
 KS = (
     1,
     2,
@@ -142,7 +142,8 @@ class BestOf:
 
 
 def best_of(scores: Scores, solutions: Sequence[Solution], largest: int) -> BestOf:
-    """Best-of-K by each score for K = 1, 2, … (``KS``), beside a majority vote and the ceiling (one of K is right).
+    """Best-of-K by each score for K = 1, 2, … (``KS``), beside three rivals that need no model: a majority vote, the
+    solution with the most steps, and the ceiling (one of K is right).
 
     Questions with fewer than two solutions of known label are left out; K ends at ``largest`` or where the question
     with the fewest solutions does.
@@ -160,6 +161,8 @@ def best_of(scores: Scores, solutions: Sequence[Solution], largest: int) -> Best
         name: judge.best_of_curve(correct, [[values[i] for i in r] for r in rows], ks)
         for name, values in scores.solutions.items()
     }
+    steps = [[float(len(solutions[i].ends)) for i in r] for r in rows]
+    curves[STEPS] = judge.best_of_curve(correct, steps, ks)
     curves[VOTE] = judge.majority_curve(correct, classes, ks)
     curves[CEILING] = [
         metrics.clustered([metrics.pass_at_k(len(c), sum(c), k) for c in correct]) for k in ks
@@ -206,6 +209,7 @@ def as_metrics(
         out |= {f"{k}.{name}": v for name, g in gained.items() for k, v in g.items()}
         out |= {"largest_k": found.ks[-1], "one": found.curves[VOTE][0]}
         out |= {"majority": found.curves[VOTE][-1], "ceiling": found.curves[CEILING][-1]}
+        out |= {"most_steps": found.curves[STEPS][-1]}
     return out
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from dsmath_lib.reporting.plots import axes, bars, curves, lines_with_band
+from dsmath_lib.rewards.assess import STEPS
 from dsmath_lib.rewards.labels import Solution, hard
 from dsmath_lib.rewards.losses import pairwise_loss, pointwise_loss
 
@@ -85,7 +86,8 @@ def reliability_plot(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
 def best_of_plot(ks: Sequence[int], series: Mapping[str, Sequence[Any]]) -> Figure:
     """Best-of-N over N with intervals: models beside majority and ceiling, and ways to join the scores of steps."""
     joined = {k: v for k, v in series.items() if k.endswith((".min", ".mean"))}
-    left_ones = {k: v for k, v in series.items() if not k.endswith(".mean")}
+    # six lines can be told apart; the number of steps is in the table
+    left_ones = {k: v for k, v in series.items() if not k.endswith(".mean") and k != STEPS}
     parts = {"Choosing one of N solutions": left_ones}
     if joined:
         parts["Process models: minimum or mean"] = joined | {"majority": series["majority"]}
