@@ -46,12 +46,16 @@ Rule = Callable[[Estimate], str]
 
 @dataclass(frozen=True)
 class Part:
-    """One measurable part of a claim: what is measured, how, and the rule. ``unit`` as in ``as_text``."""
+    """One measurable part of a claim: what is measured, how, and the rule. ``unit`` as in ``as_text``.
+
+    ``cell``: id of the notebook cell that shows the number; empty: the section "Paper and ours".
+    """
 
     what: str
     measure: Measure
     rule: Rule
     unit: str = "%"
+    cell: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,14 @@ def with_interval(rule: Rule) -> Rule:
 
 
 # -- measures: results become an estimate -------------------------------------------------------------
-def metric(stage: str, name: str) -> Measure:
-    """The metric ``name`` of a stage; None when the stage or the metric is missing or not a number."""
+def metric(stage: str, name: str, among: str = "metrics") -> Measure:
+    """The metric ``name`` of a stage; None when the stage or the metric is missing or not a number.
+
+    ``among``: "timings" for what depends on the machine (seconds, memory).
+    """
 
     def measure(results: Results) -> Estimate | None:
-        found = results.get(stage, {}).get("metrics", {}).get(name)
+        found = results.get(stage, {}).get(among, {}).get(name)
         found = found if isinstance(found, Mapping) else {"value": found}
         value = found.get("value")
         if not isinstance(value, int | float) or not math.isfinite(value):
@@ -151,6 +158,19 @@ def difference(a: Measure, b: Measure) -> Measure:
         )
         n = None if x.n is None or y.n is None else min(x.n, y.n)
         return Estimate(d["value"], d["low"], d["high"], n, min(x.seeds, y.seeds))
+
+    return measure
+
+
+def quotient(a: Measure, b: Measure) -> Measure:
+    """``a / b`` of two exact numbers; None where one is missing or ``b`` is 0."""
+
+    def measure(results: Results) -> Estimate | None:
+        x, y = a(results), b(results)
+        if x is None or y is None or not y.value:
+            return None
+        value = x.value / y.value
+        return Estimate(value, value, value)
 
     return measure
 
@@ -230,11 +250,13 @@ def as_text(e: Estimate | None, unit: str = "%") -> str:
     return text + ("" if e.seeds == 1 else f", {e.seeds} seeds")
 
 
-def page_link(stage: str) -> str:
+def page_link(stage: str, cell: str = "") -> str:
     """Where a stage's measurement is shown, relative to a page of the same report.
 
-    Points at the section "Paper and ours" of the stage's page when its notebook has one.
+    Points at the cell of this id, else at the section "Paper and ours" of the stage's page when its notebook has one.
     """
+    if cell:
+        return f"../{stage}/{stage}.html#cell-id={cell}"
     path = ROOT / "notebooks" / f"{stage}.ipynb"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     heading = re.search(r'"#+ (Paper and ours[^"\\]*)', text)
@@ -294,8 +316,9 @@ def _ours(row: Row) -> list[str]:
 
 def _html_cells(row: Row) -> str:
     claim, ours = row.claim, "<br>".join(html.escape(line) for line in _ours(row)) or "–"
-    if row.verdict != NOT_TESTED:
-        ours += f'<br><a href="{html.escape(page_link(claim.stage))}">{claim.stage}</a>'
+    measured = zip(claim.parts, row.verdicts, strict=True)
+    for cell in dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED):
+        ours += f'<br><a href="{html.escape(page_link(claim.stage, cell))}">{claim.stage}</a>'
     verdict = f"<b>{SYMBOL[row.verdict]}</b> {row.verdict}"
     texts = [claim.id, *(html.escape(t) for t in (claim.claim, claim.paper))]
     cells = [*texts, ours, verdict, html.escape(claim.caution)]

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dsmath_lib.evaluation.metrics import clustered, paired_difference
+from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.lm.train import autocast, train_once
+from dsmath_lib.lm.train import train_once
 from dsmath_lib.params.methods import MethodsParams
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.loop import Players, Rewards, train_policy
 from dsmath_lib.rl.methods import METHODS, TITLES
 from dsmath_lib.rl.questions import Questions
-from dsmath_lib.rl.run import answer, frozen, settings_of
+from dsmath_lib.rl.run import answer, both_ways, frozen, settings_of
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage
 
@@ -44,15 +44,12 @@ def sampled_answers(
     validation: Questions,
 ) -> dict[str, Any]:
     """Sampled and greedy accuracy on the validation questions; the same random numbers for every model."""
-    sampler = HFSampler(model, tokenizer, max_rows=cfg.sampler_rows)
-    kw = {"max_new_tokens": cfg.max_new_tokens, "seed": seed_for(cfg.seed, "methods")}
-    with autocast(model.device, cfg.dtype):
-        a = answer(sampler, validation, n=cfg.eval_samples, temperature=cfg.eval_temperature, **kw)
-        greedy = answer(sampler, validation, n=1, temperature=0.0, **kw)
-    lengths = [n for row in a.lengths for n in row]
+    found = both_ways(cfg, model, tokenizer, validation, "methods")
+    lengths = [n for row in found["sampled"].lengths for n in row]
+    greedy = found["greedy"].shares
     return {
-        "shares": a.shares,
-        "greedy": sum(greedy.shares) / len(greedy.shares),
+        "shares": found["sampled"].shares,
+        "greedy": sum(greedy) / len(greedy),
         "length": sum(lengths) / len(lengths),
     }
 
@@ -174,17 +171,25 @@ PAIRS = (("online-rft", "rft"), ("grpo-os", "online-rft"), ("grpo-ps", "grpo-os"
 
 
 def differences(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
-    """The steps of Figure 5, as paired differences on the same questions: those of whose methods both have run."""
-    paper = ("+2.4 / +1.3", "+0.8 / +0.4", "+1.7 / +0.3")
+    """The steps of Figure 5 beside the paper's: those of whose methods both have run."""
+    paper = dict(zip(PAIRS, ("+2.4 / +1.3", "+0.8 / +0.4", "+1.7 / +0.3"), strict=True))
     return [
         {
             "difference": f"{TITLES[a]} − {TITLES[b]}",
-            "paper, points on GSM8K / MATH": p,
-            "ours": paired_difference(outcomes[a].per_question, outcomes[b].per_question),
+            "paper, points on GSM8K / MATH": paper[a, b],
+            "ours": d,
         }
-        for (a, b), p in zip(PAIRS, paper, strict=True)
-        if a in outcomes and b in outcomes
+        for (a, b), d in paired(outcomes).items()
     ]
+
+
+def paired(outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], Estimate]:
+    """(a, b) of ``PAIRS`` -> a minus b in sampled accuracy, paired by question; seeds are averaged first."""
+    return {
+        (a, b): paired_difference(outcomes[a].per_question, outcomes[b].per_question)
+        for a, b in PAIRS
+        if a in outcomes and b in outcomes
+    }
 
 
 def learning_curves(stage: Stage, methods: Sequence[str], seeds: Sequence[int]) -> list[dict]:

@@ -1,17 +1,23 @@
 """The forms of GRPO in 05: outcome and process supervision side by side, and rounds with a renewed reward model."""
 
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dsmath_lib.evaluation.metrics import Estimate, paired_difference
+from dsmath_lib.evaluation.store import digest_of
+from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, autocast, train_once
 from dsmath_lib.params.grpo import GRPOParams
 from dsmath_lib.rewards.labels import (
+    NoSignal,
     Solution,
     mix_replay,
     read_solutions,
@@ -24,10 +30,18 @@ from dsmath_lib.rewards.training import fit, training_rows
 from dsmath_lib.rl.explore import draw, questions_of_step
 from dsmath_lib.rl.loop import Rewards
 from dsmath_lib.rl.questions import Questions
-from dsmath_lib.rl.run import make_policy, reward_model_path, rewards_from, settings_of
+from dsmath_lib.rl.run import (
+    answer,
+    make_policy,
+    reward_model_path,
+    rewards_from,
+    settings_of,
+    weights_digest,
+)
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage, file_digest
 
+Renew = Callable[[int, PreTrainedModel, Rewards], Rewards]
 FORMS = {
     "outcome": {"supervision": "outcome", "iterations": 1},
     "process": {"supervision": "process", "iterations": 1},
@@ -47,8 +61,12 @@ def compare_forms(
     *,
     made_of: Mapping[str, str],
     device: torch.device | str,
+    renew: Renew | None = None,
 ) -> dict[str, dict[str, float]]:
     """Outcome supervision, process supervision and two rounds, each with ``compare_steps`` steps from one start.
+
+    Args:
+        renew: ``renewal`` with a ``run`` of its own, for the second of the two rounds.
 
     Returns:
         per form the last validation; {} if ``compare_steps`` is 0. The log has the rows of each form under its name.
@@ -69,8 +87,44 @@ def compare_forms(
             device=device,
             run=f"form-{name}",
             log=name,
+            renew=renew,
         )
     return out
+
+
+def round_gains(
+    cfg: GRPOParams,
+    stage: Stage,
+    start: Path | str,
+    tokenizer: PreTrainedTokenizerBase,
+    validation: Questions,
+    device: torch.device | str,
+) -> dict[str, Estimate]:
+    """What rounds bring (Figure 6), after ``compare_forms``: differences of greedy accuracy, paired by question.
+
+    Returns:
+        ``rounds_minus_one``: two rounds minus one of as many steps. ``first_minus_second_round``: the gain of the first
+        round minus that of the second, −2 to 2 per question. {} if ``compare_steps`` is 0.
+    """
+    if not cfg.compare_steps:
+        return {}
+    folders = {"start": start} | {n: stage.artifacts / f"form-{n}" for n in ("outcome", "rounds")}
+    folders["first"] = stage.artifacts / "form-rounds-round1"
+    right = {}
+    for name, folder in folders.items():
+        revision = cfg.sft_revision if str(folder) == cfg.sft_model else ""
+        model = load_model(folder, revision=revision, device=device)
+        sampler = HFSampler(model, tokenizer, cfg.sampler_rows)
+        with autocast(model.device, cfg.dtype):
+            how = {"temperature": 0.0, "max_new_tokens": cfg.max_new_tokens, "seed": 0}
+            right[name] = answer(sampler, validation, n=1, **how).shares
+    middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]
+    half = paired_difference(right["first"], middle)  # (f − s) − (r − f) = 2 (f − (s + r) / 2)
+    bounds = {k: 2 * half[k] for k in ("value", "low", "high")}
+    return {
+        "rounds_minus_one": paired_difference(right["rounds"], right["outcome"]),
+        "first_minus_second_round": half | bounds,
+    }
 
 
 def renewal(
@@ -79,11 +133,15 @@ def renewal(
     tokenizer: PreTrainedTokenizerBase,
     questions: Questions,
     device: torch.device | str,
-) -> Callable[[int, PreTrainedModel, Rewards], Rewards] | None:
+    run: str = "",
+) -> Renew | None:
     """What happens to the reward models between two rounds (Algorithm 1), or None if there is no reward model.
 
     The policy answers ``renew_questions`` questions, a rule labels the answers (and completions label the steps of a
-    process model's data), old data joins with ``replay_share``, and each model goes on training.
+    process model's data), old data joins with ``replay_share``, and each model goes on training. A model whose new data
+    has nothing to tell apart (all answers wrong, say) stays as it is, with a warning.
+
+    ``run`` goes before the names of what is kept, where more than one policy of a stage is trained in rounds.
     """
     names = {"reward_model": cfg.reward_model, "process_model": cfg.process_model}
     names = {k: v for k, v in names.items() if v}
@@ -93,12 +151,17 @@ def renewal(
     old = _old_data(names, stage)
 
     def renew(i: int, policy: PreTrainedModel, rewards: Rewards) -> Rewards:
-        new = _new_data(cfg, stage, i, policy, tokenizer, questions, bool(cfg.process_model))
+        new = _new_data(cfg, stage, i, policy, tokenizer, questions, bool(cfg.process_model), run)
         mixed = mix_replay(new, old, cfg.replay_share, seed_for(cfg.seed, "replay", i))
         models = {}
         for key in names:
-            models[key] = _train_on(cfg, stage, i, key, paths[key], tokenizer, mixed, device)
-            paths[key] = stage.artifacts / f"{key}-round{i}"
+            name = f"{run}{key}-round{i}"
+            try:
+                models[key] = _train_on(cfg, stage, name, paths[key], tokenizer, mixed, device)
+                paths[key] = stage.artifacts / name
+            except NoSignal as err:
+                warnings.warn(f"round {i} keeps its {key} as it is: {err}", stacklevel=2)
+                models[key] = load_reward_model(paths[key], device=device)
         old.extend(new)
         return rewards_from(cfg, tokenizer, models.get("reward_model"), models.get("process_model"))
 
@@ -113,10 +176,12 @@ def _old_data(names: Mapping[str, str], stage: Stage) -> list[Solution]:
 
 
 def _new_data(
-    cfg: GRPOParams, stage: Stage, i: int, policy, tokenizer, questions: Questions, steps: bool
-) -> list[Solution]:
-    """Labelled answers of the policy after round ``i``; kept, so that a resumed run does not draw them again."""
-    path = stage.artifacts / f"renewal-data-round{i}.jsonl.gz"
+    cfg: GRPOParams, stage: Stage, i: int, policy, tokenizer, questions: Questions, steps: bool,
+    run: str,
+) -> list[Solution]:  # fmt: skip
+    """Labelled answers of the policy after round ``i``; kept, so that a resumed run does not draw again."""
+    name = f"{run}renewal-data-round{i}-{weights_digest(policy)[:12]}.jsonl.gz"
+    path = stage.artifacts / name
     if path.exists():
         return read_solutions(path)
     sampler = HFSampler(policy, tokenizer, cfg.sampler_rows)
@@ -150,10 +215,9 @@ def _new_data(
 
 
 def _train_on(
-    cfg: GRPOParams, stage: Stage, i: int, key: str, start: Path, tokenizer, mixed, device
+    cfg: GRPOParams, stage: Stage, run: str, start: Path, tokenizer, mixed, device
 ) -> PreTrainedModel:
     """A reward model trained further on the mix; the finished one of the same run is loaded."""
-    run = f"{key}-round{i}"
 
     def make() -> tuple[PreTrainedModel, dict[str, Any]]:
         model = load_reward_model(start, device=device)
@@ -175,7 +239,7 @@ def _train_on(
         numbers = {k: numbers[k] for k in ("loss",)}
         return model.eval(), numbers
 
-    made_of = {"start": file_digest(Path(start)), "round": i}
+    made_of = {"start": file_digest(Path(start)), "data": digest_of([asdict(s) for s in mixed])}
     done = train_once(
         stage, run, settings_of(cfg) | made_of, tokenizer, make, device, load=load_reward_model
     )

@@ -9,6 +9,7 @@ token GOOD makes the answer right, BAD makes it wrong, BOX is the format. Every 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 
@@ -188,7 +189,7 @@ def sample(
     return ids, first + 1
 
 
-def ends(rows: list[dict[str, float]], key: str, share: float = 0.1) -> tuple[float, float]:
+def ends(rows: Sequence[Mapping[str, float]], key: str, share: float = 0.1) -> tuple[float, float]:
     """Mean of a diagnostic over the first and over the last tenth of a run."""
     values = [r[key] for r in rows if r[key] == r[key]]
     n = max(1, int(len(values) * share))
@@ -230,6 +231,19 @@ def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
             | _of_answers(ids, lengths, named, reward, group)
         )
     return [{k: float(v) for k, v in r.items()} for r in rows]
+
+
+@cache
+def trained(s: Setting) -> tuple[dict[str, float], ...]:
+    """``train`` with seed 0, once per setting: pictures and numbers come from the same run."""
+    return tuple(train(s))
+
+
+def growth(name: str) -> float:
+    """How much more a failure's diagnostic grows from the start to the end of its run than in the healthy one."""
+    f = FAILURES[name]
+    (a, b), (c, d) = (ends(trained(s), f.shows) for s in (f.broken, f.healthy))
+    return (b - a) - (d - c)
 
 
 def _diagnostics(everywhere, logp, ref, sampled, mask) -> dict[str, torch.Tensor]:

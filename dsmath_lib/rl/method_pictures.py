@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from dsmath_lib.reporting.plots import axes, bars, curves
-from dsmath_lib.rl.gallery import FAILURES, train
+from dsmath_lib.rl.gallery import FAILURES, trained
 from dsmath_lib.rl.kl import ESTIMATORS
 from dsmath_lib.rl.methods import TITLES
 
@@ -99,7 +99,7 @@ def failure_plot(names: Sequence[str]) -> Figure:
     fig, panels = axes(-(-len(names) // 4), 4, width=13, height=2.6 * -(-len(names) // 4))
     for ax, name in zip(panels, names, strict=False):
         f = FAILURES[name]
-        pair = {"healthy": train(f.healthy), "broken": train(f.broken)}
+        pair = {"healthy": trained(f.healthy), "broken": trained(f.broken)}
         rows = [
             {"step": a["step"], "healthy": a[f.shows], "broken": b[f.shows]}
             for a, b in zip(pair["healthy"], pair["broken"], strict=False)

@@ -216,10 +216,11 @@ def both_ways(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     questions: Questions,
+    stream: str = "before and after",
 ) -> dict[str, Answers]:
-    """Greedy and sampled answers of a model; the same random numbers for every model."""
+    """Greedy and sampled answers of a model; the same random numbers (of this ``stream``) for every model."""
     sampler = HFSampler(model, tokenizer, max_rows=cfg.sampler_rows)
-    seed = seed_for(cfg.seed, "before and after")
+    seed = seed_for(cfg.seed, stream)
     out = {}
     with autocast(model.device, cfg.dtype):
         for name, n, temperature in (

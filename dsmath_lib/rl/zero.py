@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dsmath_lib.evaluation.behaviour import behaviour
+from dsmath_lib.evaluation.behaviour import behaviour, reflections
 from dsmath_lib.evaluation.metrics import accuracy, clustered, paired_difference
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
@@ -72,6 +72,7 @@ class Look:
     sampled: list[list[bool]]
     texts: list[str]  # the greedy ones
     behaviour: dict[str, float | None]  # of the sampled ones
+    reflecting: list[list[bool]]  # has a sampled one a reflection word?
 
     @property
     def shares(self) -> list[float]:
@@ -125,7 +126,10 @@ def look(
         )
     flat = [c for row in sampled for c in row]
     how = behaviour(done.texts, flat, done.finish, [len(i) for i in done.ids])
-    return Look([row[0] for row in greedy], sampled, first.texts, how)
+    n = cfg.eval_samples
+    words = [reflections(t) > 0 for t in done.texts]
+    words = [words[i : i + n] for i in range(0, len(words), n)]
+    return Look([row[0] for row in greedy], sampled, first.texts, how, words)
 
 
 def validation_of(cfg: SimpleRLParams, questions: Questions, rule: str) -> Callable:

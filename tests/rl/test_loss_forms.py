@@ -1,5 +1,7 @@
 """Rounds: the reference is reset, the reward model renewed; reward functions of models; bad reward models."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -87,6 +89,59 @@ def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch)
     rows = stage.read_log("grpo")
     assert {"reward.model", "reward.accuracy"} <= set(rows[0])
     assert renewal(grpo_params(), stage, tokenizer, questions, "cpu") is None
+
+
+def test_a_reward_model_without_new_signal_stays(tokenizer, questions, folders):
+    """A policy that answers everything wrong: all labels are equal, and the old model goes on scoring."""
+    cfg = grpo_params(
+        iterations=2, reward_model=str(folders / "outcome"), reward_names=["model"],
+        renew_questions=2, renew_steps=2, **SMALL,
+    )  # fmt: skip
+    stage = Stage(cfg, "05_grpo")
+    start = load_reward_model(folders / "outcome")
+    renew = renewal(cfg, stage, tokenizer, questions, "cpu")
+    with pytest.warns(UserWarning, match="round 1 keeps its reward_model.*all labels are 0"):
+        rewards = renew(1, tiny_policy(len(tokenizer)), rewards_from(cfg, tokenizer, start, None))
+    assert not (stage.artifacts / "reward_model-round1").exists()
+    ids = [[5, 6], [7]]
+    old, new = (
+        explored(Sampler(ids), f).rewards["model"]
+        for f in (model_reward(start, tokenizer), rewards.outcome)
+    )
+    assert torch.equal(old, new)
+
+
+def test_two_policies_keep_their_own_renewals(tokenizer, questions, folders):
+    """Data is kept by the policy that wrote it: another policy, or the same one later, draws its own."""
+    cfg = grpo_params(reward_model=str(folders / "outcome"), renew_questions=2, renew_steps=1)
+    stage = Stage(cfg, "05_grpo")
+    rewards = rewards_from(cfg, tokenizer, load_reward_model(folders / "outcome"), None)
+    with pytest.warns(UserWarning):
+        for run, seed in (("", 0), ("form-", 0), ("", 3), ("", 3)):
+            renewal(cfg, stage, tokenizer, questions, "cpu", run=run)(
+                1, tiny_policy(len(tokenizer), seed=seed), rewards
+            )
+    names = sorted(p.name.split("renewal")[0] for p in stage.artifacts.glob("*renewal-data*"))
+    assert names == ["", "", "form-"]
+
+
+def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
+    """Start 0, first round 1, second round 1, one long round 0 of 1: +1 for rounds, and 1 − 0 for the first."""
+    from dsmath_lib.rl import forms
+
+    cfg = grpo_params(compare_steps=2, **SMALL)
+    stage = Stage(cfg, "05_grpo")
+    for name in ("form-outcome", "form-rounds", "form-rounds-round1"):
+        tiny_policy(len(tokenizer)).save_pretrained(stage.artifacts / name)
+    order = iter([0.0, 0.0, 1.0, 1.0])  # start, outcome, rounds, first
+    monkeypatch.setattr(
+        forms, "answer", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
+    )
+    got = forms.round_gains(cfg, stage, folders / "policy", tokenizer, questions, "cpu")
+    assert got["rounds_minus_one"]["value"] == 1.0
+    assert got["first_minus_second_round"]["value"] == 1.0
+    off = grpo_params(compare_steps=0)
+    assert forms.round_gains(off, stage, folders / "policy", tokenizer, questions, "cpu") == {}
 
 
 def test_forms_share_a_start(tokenizer, questions, folders):
