@@ -18,10 +18,10 @@ def test_takes_its_own_names_from_a_namespace():
 
 
 def test_a_misspelt_papermill_parameter_is_an_error():
-    cells = ["", "import os", "size = 8\n# Parameters", "# Parameters\nsize = 8\nsise = 4\n"]
-    given = GOOD | {"sise": 4, "result": 1}
+    cells = ["", "import os", "size = 8\n# Parameters", "# Parameters\nsize = 8\nsizee = 4\n"]
+    given = GOOD | {"sizee": 4, "result": 1}
     assert SizeParams.take(given | {"In": cells[:3]}).size == 8
-    with pytest.raises(ParamsError, match="unknown parameter 'sise'"):
+    with pytest.raises(ParamsError, match="unknown parameter 'sizee'"):
         SizeParams.take(given | {"In": cells})
 
 
