@@ -28,7 +28,8 @@ def wilson(right: float, n: int) -> tuple[float, float]:
     p, z2 = right / n, Z * Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return centre - half, centre + half
+    # exact at the ends, where rounding would leave 4e-19
+    return (0.0 if right == 0 else centre - half), (1.0 if right == n else centre + half)
 
 
 def standard_error(values: Sequence[float]) -> float:

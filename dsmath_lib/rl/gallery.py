@@ -90,6 +90,11 @@ class Failure:
     def broken(self) -> Setting:
         return replace(self.healthy, **self.change)
 
+    @property
+    def change_text(self) -> str:
+        """``field = value`` of every changed field; a function by its name."""
+        return ", ".join(f"{k} = {getattr(v, '__name__', v)}" for k, v in self.change.items())
+
 
 FAILURES: dict[str, Failure] = {
     "learning rate": Failure(

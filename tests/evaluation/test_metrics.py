@@ -83,6 +83,7 @@ def test_classes_join_equal_answers():
 def test_wilson_and_normal():
     low, high = m.wilson(1, 10)  # Newcombe 1998 gives 0.0179 to 0.4042 for 1 of 10
     assert (low, high) == pytest.approx((0.0179, 0.4042), abs=1e-4)
+    assert m.wilson(0, 500)[0] == 0 and m.wilson(500, 500)[1] == 1
     assert m.wilson(0, 30)[0] == pytest.approx(0) and m.wilson(0, 30)[1] == pytest.approx(
         0.1135, abs=1e-4
     )

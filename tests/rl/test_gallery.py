@@ -18,6 +18,10 @@ def test_the_diagnostic_gives_it_away(name):
         assert ends(healthy, "accuracy")[1] > ends(broken, "accuracy")[1] + 0.1
 
 
+def test_changes_as_text_name_functions():
+    assert FAILURES["format reward"].change_text.startswith("reward = right_or_boxed, start = (")
+
+
 def test_it_replays():
     short = replace(FAILURES["sampler mismatch"].broken, steps=3)
     assert train(short) == train(short)
