@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from dsmath_lib.evaluation.reflection import KEYWORDS
-from dsmath_lib.rewards.extract import boxes
+from dsmath_lib.rewards.boxes import boxes
 
 # how the toy world's authors look back, at the start of a line; "等等" is "wait"
 TOY_REFLECTION = ("\ncheck:", "\n检验", "等等")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dsmath_lib.rewards.extract import boxes
+from dsmath_lib.rewards.boxes import boxes
 from dsmath_lib.rewards.grade import gold_answers
 
 Row = Mapping[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.extract import RULES
+from dsmath_lib.rewards.extract import MAX_CHARS, RULES
 from dsmath_lib.rewards.grade import Verdict, grade
 
 Finder = Callable[[str], str | None]
@@ -72,7 +72,7 @@ READINGS: dict[str, Reading] = {
 
 # -- finders: the text of an answer, or None ------------------------------------------------------------------------
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
-_FINAL = re.compile(r"[Ff]inal answer is:?\s*(.*?)\s*\.?\s*I hope it is correct", re.DOTALL)
+_FINAL = re.compile(r"[Ff]inal answer is:?\s*(.{0,400}?)\s*\.?\s*I hope it is correct", re.DOTALL)
 _LETTER = re.compile(r"(?:final answer is|answer is):?\s*\$?\(?([A-D])\b\)?", re.IGNORECASE)
 _ZH = re.compile(r"答案是\s*[:：]?\s*([^\n]*)")
 _OUTPUT = re.compile(r"```output[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -228,7 +228,7 @@ def judge(
         verdict = grade(gold, text, rule, question, timeout=timeout)
     elif rule in READINGS:
         row = READINGS[rule]
-        text = before(text, row.stop)
+        text = before(text, row.stop)[-MAX_CHARS:]
         if row.find in RULES:
             verdict = grade(gold, text, row.find, question, timeout=timeout)
         else:

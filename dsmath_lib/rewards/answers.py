@@ -9,7 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from dsmath_lib.rewards.words import SCALES, chinese_number, english_number, unit_of
+from dsmath_lib.rewards.units import unit_of
+from dsmath_lib.rewards.words import SCALES, chinese_number, english_number, ordinal
 
 
 class Number(NamedTuple):
@@ -35,13 +36,14 @@ _SYMBOLS = {
     "°": r"^\circ", "⁄": "/", "。": ".", "、": ",", "√": r"\sqrt ", "∈": r"\in ", "≈": r"\approx ", "∠": r"\angle ",
     "⩽": r"\le ", "⩾": r"\ge ", "≦": r"\le ", "≧": r"\ge ", "∣": r"\mid ", "⋅": r"\cdot ", "∙": r"\cdot ",
     "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "θ": r"\theta ", "λ": r"\lambda ", "μ": r"\mu ", "ω": r"\omega ",
-    "“": '"', "”": '"', "’": "'", "‘": "'", "ⅈ": "i", "又": " ", "【": "[", "】": "]", "《": "", "》": "",
+    "“": '"', "”": '"', "’": "'", "‘": "'", "ⅈ": "i", "∶": ":", "【": "[", "】": "]", "《": "", "》": "",
 }  # fmt: skip
 _SYMBOL = re.compile("[" + "".join(_SYMBOLS) + "]")
 _DROP = re.compile(
-    r"\\(?:left|right|middle|displaystyle|textstyle|scriptstyle|limits|bigg?[lr]?|Bigg?[lr]?|boldmath|rm|bf|it)"
+    r"\\(?:left|right|middle|displaystyle|textstyle|scriptstyle|limits|bigg?[lr]?|Bigg?[lr]?|boldmath|rm|bf|it"
+    r"|tiny|small|normalsize|large|Large|LARGE|huge|Huge|(?:text)?color ?\{\w{1,20}\})"
     r"(?![A-Za-z])[.]?"
-    r"|\\[!,;:>]|\\[()\[\]](?![\d])|\\\$|\$|`|\\phantom\{[^{}]*\}|[​-‏‪-‮⁠-⁯﻿]"
+    r"|\\[!,;:>]|\\[()\[\]]|\\\$|\$|`|\\phantom\{[^{}]*\}|[​-‏‪-‮⁠-⁯﻿]"
 )
 _BOLD = re.compile(r"(?<![\w)}\]])\*\*|\*\*(?![\w({\\])")
 _SPACES = re.compile(
@@ -68,7 +70,15 @@ _OPENING = re.compile(
     r"|\\implies|\\therefore)\s*)+",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(r"^(?:about|approximately|approx\.?|roughly|around|约|大约|共)\s*(?=[-\d\\])")
+_ABOUT = re.compile(
+    r"^(?:(?:it is|there (?:is|are)|is|about|approximately|approx\.?|roughly|around|exactly|only|just) (?=[-$\d\\])"
+    r"|(?:大?约|一?共?有|一?共|是|为|(?:US|USD|HK|HKD|RMB|CNY) ?\$?)\s*(?=[-\d\\]))+",
+    re.IGNORECASE,
+)
+_OUTWARD = re.compile(r"([(\[\]])([^()\[\]]{1,80}[,;][^()\[\]]{1,80})([)\[\]])")
+_ASIDE = re.compile(
+    r"(?<=[\d})]) ?\(([A-Za-z. ]{2,20}|[^\W\d_a-zA-Z]{1,6})\)$"
+)  # 42 (dollars), 42（元）
 _QUALIFIED = re.compile(  # k\pi, k \in \mathbb{Z}
     r"(?<=\S),? ?(?:\(|where |for (?:any |all )?|(?<=, )|(?<=,))[a-zA-Z] ?(?:\\in ?(?:\\mathbb ?\{? ?[ZN] ?\}?|[ZN])"
     r"(?: ?\^ ?\{?[+*]\}?|_\+)?|is an? (?:integer|natural number))\)?$"
@@ -82,6 +92,8 @@ def normalise(text: str) -> str:
     ``"\\left( 3,\\,\\dfrac12 \\right)"`` becomes ``"( 3, \\frac12 )"``.
     """
     text = text.strip().strip("*").strip()
+    if text[:2] == text[-2:] == "__":
+        text = text[2:-2]
     if not text.isascii():
         text = _ascii(text)
     text = text.replace("{,}", ",").replace(r",\!", ",")
@@ -98,19 +110,26 @@ def normalise(text: str) -> str:
         text = text.replace(r"\%", "%").replace("{:}", ":").replace(r"\colon", ":")
         text = text.replace(r"\lbrace", r"\{").replace(r"\rbrace", r"\}").replace(r"\_", "_")
         text = re.sub(r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|", text)
-        text = re.sub(r"\\dot\s*\{?(\d)\}?$", r"\\overline{\1}", text)
+        text = re.sub(
+            r"\\dot *\{?(\d)\}?(?:(\d{0,20})\\dot *\{?(\d)\}?)?$", r"\\overline{\1\2\3}", text
+        )
         text = re.sub(r"\{ ?([^{}]{1,60}?) ?\\over ?([^{}]{1,60}?) ?\}", r"\\frac{\1}{\2}", text)
+        text = re.sub(r"\{ ?([^{}]{1,60}?) ?\\choose ?([^{}]{1,60}?) ?\}", r"\\binom{\1}{\2}", text)
         if "\x00" not in text:
             text = _SINGLE_ROW.sub("", text)
     text = _DEGREE.sub(" degrees ", text)
+    text = re.sub(r"(?<=\d) ?¢", " cents", re.sub(r"^(?:negative|minus) (?=[\d\\])", "-", text))
     text = _SPACES.sub(" ", _BOLD.sub("", _DROP.sub("", text)))
     text = re.sub(r"(\d)\s*(?:percent|per cent|pct)\b", r"\1%", text).strip()
-    text = _OPENING.sub("", re.sub(r"^(-?)[£€¥]\s*", r"\1", text))
+    text = _OPENING.sub("", re.sub(r"^(-?)[£€¥₹]\s*", r"\1", text))
     if m := _QUOTED.fullmatch(text):
         text = (m[1] or m[2] or "").strip()
     text = re.sub(r"(?<=\.\d)(\d*) ?(?:\.\.\.|\\l?dots|\\cdots)$", r"\1…", text)
-    text = text.rstrip(" .,;:*\\").replace("\x00", "\\\\")
-    return _ABOUT.sub("", _QUALIFIED.sub("", text))
+    text = text.rstrip(" .,;:*\\\x00").replace("\x00", "\\\\")
+    if text[:1] in ("(", "[", "]") and (m := _OUTWARD.fullmatch(text)):  # ]2,5[ is (2,5)
+        left, right = ("(" if m[1] in "(]" else "["), (")" if m[3] in ")[" else "]")
+        text = left + m[2] + right
+    return _ASIDE.sub(r" \1", _ABOUT.sub("", _QUALIFIED.sub("", text)))
 
 
 def _ascii(text: str) -> str:
@@ -119,6 +138,7 @@ def _ascii(text: str) -> str:
             text = text.replace(c, t)
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "^{" + m[0].translate(_SUPER) + "}", text)
     text = re.sub("[₀-₉]+", lambda m: "_{" + m[0].translate(_SUB) + "}", text)
+    text = re.sub(r"(?<=\d) ?又 ?(?=[\d\\])", " ", text)  # 2又1/2
     text = re.sub(r"√\s*([\d.]+|[A-Za-z])", r"\\sqrt{\1}", text)
     text = _SYMBOL.sub(lambda m: _SYMBOLS[m[0]], text)
     text = unicodedata.normalize("NFKC", text)
@@ -144,14 +164,19 @@ _REPEAT = re.compile(
     r"(\d{0,40})\.(\d{0,40})(?:\\overline\s*\{(\d{1,40})\}|\((\d{1,40})\)|\\overline\s*(\d))"
 )
 _SCALED = re.compile(
-    r"(-?[\d.,]{1,40}) ?(hundred|thousand|million|billion|trillion|万|亿|千)\b ?(.*)", re.IGNORECASE
+    r"(-?[\d.,]{1,40}) ?(hundred|thousand|million|billion|trillion|万|亿|千(?![米克瓦]))(?![a-z]) ?(.*)",
+    re.IGNORECASE,
+)
+_SUM = re.compile(
+    r"(\d{1,9}) ?([A-Za-z]{1,10}|小时|时|天|米|千克|元|角)\.?(?:,? and|,)? ?"
+    r"(\d{1,9}(?:\.\d{1,9})?) ?([A-Za-z]{1,10}|分钟?|秒|小时|厘米|克|角|分)\.?"
 )
 _UNIT = re.compile(
     r"[^\W\d_][^\W\d_ /.^'{}\\-]*(?:[ /.^'{}-]{1,3}(?:[^\W\d_]+|[23](?!\d)))*\}?\.?|degrees?"
 )
-_SHORT = frozenset("hz kw ev nm um kb mb gb pa kv mv ma gm pt pc bp rs st nd rd th am pm".split())
+_SHORT = frozenset("hz kw ev nm um kb mb gb pa kv mv ma gm pt pc bp rs st nd rd th".split())
 _CONSTANTS = frozenset(
-    "pi in sin cos tan log ln or and mod choose cup sqrt x y plus minus times to".split()
+    "pi in sin cos tan log ln or and mod choose sqrt x y plus minus times to".split()
 )
 
 
@@ -198,8 +223,12 @@ def as_number(text: str) -> Number | None:
     text = strip_braces(text)
     if not text or len(text) > 600:
         return None
+    if (place := ordinal(text)) is not None:
+        return Number(place, False, False, "")
     if not re.search(r"\d", text):
         return _in_words(text)
+    if (m := _SUM.fullmatch(text)) and (total := _sum_of_units(m)):
+        return total
     if m := _SCALED.fullmatch(text):
         number = as_number(m[1])
         rest = m[3].strip()
@@ -216,20 +245,31 @@ def as_number(text: str) -> Number | None:
     text = text.strip()
     percent = text.endswith("%")
     text = text[:-1].rstrip() if percent else text
-    if text[:1] == "(" and text[-1:] == ")" and "(" not in text[1:]:
+    if text[:1] == "(" and text[-1:] == ")" and not re.search("[(,]", text[1:]):
         text = text[1:-1].strip()
     negative = False
     if sign := re.match(r"([+-]) ?", text):
         negative, text = sign[1] == "-", text[sign.end() :]
     text = strip_braces(text)
-    value, decimal = _unsigned(re.sub(r"^[£€¥] ?", "", text))
+    value, decimal = _unsigned(re.sub(r"^[£€¥₹] ?", "", text))
     if value is None:
         return None
     return Number(-value if negative else value, decimal and value.denominator > 1, percent, unit)
 
 
+def _sum_of_units(m: re.Match[str]) -> Number | None:
+    """``1 hour 30 minutes`` in its smaller unit, 90 minutes."""
+    large, small = unit_of(m[2]), unit_of(m[4])
+    if not large or not small or large[0] != small[0] or large[1] <= small[1]:
+        return None
+    return Number(_dec(m[1]) * large[1] / small[1] + _dec(m[3]), "." in m[3], False, m[4])
+
+
 def _in_words(text: str) -> Number | None:
     """A number written out, alone or before a Chinese measure word."""
+    if percent := re.fullmatch(r"([a-z -]+?)[ -]?per ?cent", text, re.IGNORECASE):
+        value = english_number(percent[1])
+        return None if value is None else Number(value, False, True, "")
     value = english_number(text)
     if value is not None:
         return Number(value, False, False, "")

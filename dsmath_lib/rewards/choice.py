@@ -7,6 +7,7 @@ from dsmath_lib.rewards.answers import normalise
 from dsmath_lib.rewards.equality import answers_equal
 
 LETTERS = "ABCDEFGHIJ"
+MAX_CHARS = 1_000  # a longer text is a solution, not a choice
 _MARKUP = re.compile(
     r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J])\}?(?![A-Za-z])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
 )
@@ -21,7 +22,8 @@ _STATED = re.compile(
     # "the answer is (B)", "Answer D", "option: C", "故选 B", "正确答案为 ACD"
     rf"(?:\b(?:answer|ans|option|choice|options|choices)\b(?:\s+(?:is|are|should be|would be|will be"
     rf"|to choose is|must be))?"
-    rf"(?:\s+(?:therefore|thus|option|choice|indeed|clearly))?|(?:答案|选项|选择|[故应可]?选|【答案】)\s*(?:应该|应|就|该)?(?:[是为选]|等于)*(?:选项?)?){_L}(?-i:{_MULTI})"
+    rf"(?:\s+(?:therefore|thus|option|choice|indeed|clearly))?"
+    rf"|(?:答案|选项|选择|[故应可]?选|【答案】)\s*(?:应该|应|就|该)?(?:[是为选]|等于){{0,3}}(?:选项?)?){_L}(?-i:{_MULTI})"
     # "D is the correct choice", "(A) is correct"
     rf"|(?-i:(?<![A-Za-z\\])[(（]?([A-J])[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+"
     rf"|thus\s+)?(?:best\s+)?(?:correct|right|true|answer)|(?-i:[(（]([A-J])[)）])\s*must be true"
@@ -39,6 +41,8 @@ def _bare(answer: str) -> str:
 
 def choice_letter(answer: str) -> str | None:
     r"""The option letter of an extracted answer: ``B``, ``(B)``, ``\text{(B) } 12``, ``B. 12``; else None."""
+    if len(answer) > MAX_CHARS:
+        return None
     plain = _bare(answer)
     offered = set(_PAREN.findall(plain))
     if len(offered) == 1:
@@ -51,6 +55,8 @@ def choice_letter(answer: str) -> str | None:
 
 def choice_letters(answer: str) -> str | None:
     """All letters of an answer that names several, sorted: ``A, C and D`` is ``ACD``; one letter is itself."""
+    if len(answer) > MAX_CHARS:
+        return None
     plain = _bare(answer).strip(" .。()（）[]$\\*")
     if _SEVERAL.fullmatch(plain):
         found = re.findall("[A-J]", plain)
@@ -60,7 +66,11 @@ def choice_letters(answer: str) -> str | None:
 
 def gold_letters(gold: str) -> str | None:
     """The letters of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
-    plain = _bare(gold).strip(" .。$*")
+    if len(gold) > MAX_CHARS:
+        return None
+    plain = re.sub(
+        r"^(?:option|choice|answer) ", "", _bare(gold).strip(" .。$*"), flags=re.IGNORECASE
+    )
     several = _SEVERAL.fullmatch(plain)
     m = re.fullmatch(r"[(（\[]?([A-J])[)）\]]?\.?(?:[.)）:：、]\s*\S.*)?", plain, re.DOTALL)
     if m and not several and not re.match(r"[A-J]\(", plain):

@@ -10,15 +10,16 @@ import time
 from fractions import Fraction
 
 from dsmath_lib.rewards.answers import Number, as_number, normalise, strip_braces
+from dsmath_lib.rewards.equations import same_relation
 from dsmath_lib.rewards.expression import Tree, parse, variables
-from dsmath_lib.rewards.forms import Group, Matrix, as_group, as_matrix
+from dsmath_lib.rewards.forms import Group, Matrix, as_column, as_group, as_matrix
 from dsmath_lib.rewards.names import assignment, has_variables, value_of
 from dsmath_lib.rewards.numbers import REL_TOL, close_numbers, numbers_equal
-from dsmath_lib.rewards.relations import as_region, same_region, same_relation
+from dsmath_lib.rewards.relations import as_region, same_region
 from dsmath_lib.rewards.special import special_values
 from dsmath_lib.rewards.symbolic import TIMEOUT, symbolic_equal
+from dsmath_lib.rewards.units import unit_of
 from dsmath_lib.rewards.values import Undecided, evaluate, same_function
-from dsmath_lib.rewards.words import unit_of
 
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
@@ -34,7 +35,10 @@ def answers_equal(gold: str, pred: str, timeout: float = 0.5) -> Verdict:
     """
     if len(gold) > MAX_ANSWER or len(pred) > MAX_ANSWER:
         return gold == pred, "too long to compare"
-    return _equal(normalise(gold), normalise(pred), time.monotonic() + timeout, 0)
+    g, p = normalise(gold), normalise(pred)
+    if max(len(g), len(p)) > MAX_ANSWER:  # one sign can stand for many
+        return g == p, "too long to compare"
+    return _equal(g, p, time.monotonic() + timeout, 0)
 
 
 _SPACE = re.compile(r"\s+(?!\d)|(?<!\d)\s+")  # 1 1/2 is not 11/2
@@ -53,15 +57,15 @@ def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
     verdict = special_values(g, p) or _matrices(g, p, deadline, depth) or _relations(g, p)
     if verdict is not None:
         return verdict
-    g, p = value_of(g, p), value_of(p, g)
+    g, p = _alike(value_of(g, p), value_of(p, g))
     if depth < MAX_DEPTH and (verdict := _groups(g, p, deadline, depth + 1)) is not None:
         return verdict
-    x, y = parse(_plain(g)), parse(_plain(p))
-    if x and y:
-        return _expressions(x, y, a or as_number(g), b or as_number(p))
     a, b = as_number(g), as_number(p)
     if a and b:
         return numbers_equal(a, b), "numbers"
+    x, y = _tree(g, p, a), _tree(p, g, b)
+    if x and y:
+        return _expressions(x, y, a, b)
     if _words(g) == _words(p) != "":
         return True, "words"
     if ("=" in g) != ("=" in p):
@@ -76,6 +80,7 @@ def _matrices(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
     a, b = as_matrix(value_of(g, p)), as_matrix(value_of(p, g))
     if not (a or b):
         return None
+    a, b = a or as_column(g), b or as_column(p)
     if not (a and b):
         other = as_group(value_of(p, g) if a else value_of(g, p))
         vector = _vector(a or b)
@@ -117,7 +122,7 @@ def _match(xs, ys, deadline: float, depth: int) -> bool:
 # -- equations and sets of reals ---------------------------------------------------------------------------------------
 _SETLIKE = re.compile(
     r"\\(?:cup|cap|setminus|in|mathbb|le|ge|lt|gt|ne|mid|leq|geq|neq|leqslant|geqslant)(?![A-Za-z])|[<>]"
-    r"|!=|ℝ| or |real numbers|实数"
+    r"|!=|ℝ| or |real numbers|实数|^R$|\\\{ ?[a-z] ?(?:\||:)"
 )
 
 
@@ -226,29 +231,46 @@ def _distinct(group: Group, deadline: float, depth: int) -> Group:
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------
-_TAIL_UNIT = re.compile(
-    r"(?<=[\d})\]]) ?([A-Za-z一-鿿][A-Za-z一-鿿^23{} /.]*)$|(?<=[a-z]) (degrees|units?)$"
+_UNIT_BEHIND = re.compile(
+    r" ?(?:square |cubic |sq\.? )?([A-Za-z一-鿿]{2,}(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?)$"
 )
-
-
 _TRIG = re.compile(r"cis|sin|cos|tan|cot|sec|csc")
 
 
 def _plain(text: str) -> str:
     """An expression without the unit behind it: ``6\\pi cm^2``."""
     text = strip_braces(text)
-    if (
-        m := re.search(
-            r" ?(?:square |cubic |sq\.? )?([A-Za-z一-鿿]{2,}(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?)$",
-            text,
-        )
-    ) and m.start():
+    m = _UNIT_BEHIND.search(text, max(0, len(text) - 80))
+    if m and m.start():
         unit = m[0].strip()
         if unit == "degrees" and _TRIG.search(text):
             return text
         if unit_of(unit) or unit.rstrip(".") in ("units", "unit", "square units", "cubic units"):
             return text[: m.start()].strip()
     return text
+
+
+_CONSTANT = re.compile(r"(?:[xt]|\(?[xt]\)).{0,60}\+ ?[Cc]$")  # of an integral
+
+
+def _alike(g: str, p: str) -> tuple[str, str]:
+    """Names that differ by custom only: the imaginary j for i, a constant c for C."""
+    if _CONSTANT.search(g) and _CONSTANT.search(p):
+        p = p[:-1] + g[-1]
+    letters = [set(re.findall(r"(?<![A-Za-z\\])[ij](?![A-Za-z])", t)) for t in (g, p)]
+    if sorted(map(sorted, letters)) == [["i"], ["j"]]:
+        g, p = (re.sub(r"(?<![A-Za-z\\])j(?![A-Za-z])", "i", t) for t in (g, p))
+    return g, p
+
+
+def _tree(text: str, other: str, number: Number | None) -> Tree | None:
+    """The expression of a text; a number is its value (``1e-3`` is no product), 45° beside a multiple of π radians."""
+    if number and not number.percent:
+        if number.unit.startswith("degree"):
+            turn = r"\pi" in other or other.startswith((r"\arc", "arc"))
+            return ("degrees", ("num", number.value)) if turn else ("num", number.value)
+        return ("num", number.value)
+    return parse(_plain(text))
 
 
 def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Verdict:
@@ -277,7 +299,7 @@ def _has_decimal(tree: Tree) -> bool:
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
-_STOP = re.compile(r"^(?:the|a|an) |[\s.\"'-]+")
+_STOP = re.compile(r"^(?:(?:on|in|at|to) )?(?:(?:the|a|an) )?|[\s.\"'-]+")
 
 
 def _words(text: str) -> str:

@@ -177,9 +177,11 @@ class _Parser:
             sub = self.subscript()
             if not sub and token in _CONSTANTS:
                 return _CONSTANTS[token]
+            name = token + sub
             if token in "CAP" and sub[1:].isdigit() and (chosen := self.chosen(token, sub)):
                 return chosen
-            name = token + sub
+            if name in ("C", "P") and self.peek() == "(" and (chosen := self.counted(token)):
+                return chosen
             if self.peek() == "(" and (token in "fgFG" or token.isupper() or token == "h"):
                 start = self.at
                 argument = self.atom()
@@ -196,6 +198,17 @@ class _Parser:
             return None
         self.take("^")
         n, k = ("num", Fraction(sub[1:])), self.exponent()
+        return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
+
+    def counted(self, token: str) -> Tree | None:
+        """``C(10, 2)`` and ``P(5, 2)``; None if no two whole numbers follow."""
+        rest = self.tokens[self.at : self.at + 5]
+        if len(rest) < 5 or not (
+            rest[1].isdigit() and rest[3].isdigit() and rest[2::2] == [",", ")"]
+        ):
+            return None
+        self.at += 5
+        n, k = (("num", Fraction(t)) for t in rest[1:4:2])
         return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
 
     def inside(self, close: str) -> Tree:
@@ -230,7 +243,8 @@ class _Parser:
         if name in ("vec", "hat", "bar", "mathbf", "boldsymbol", "bold", "overrightarrow"):
             start = self.at
             self.group()
-            return ("var", name + " ".join(self.tokens[start : self.at]))
+            inside = "".join(t for t in self.tokens[start : self.at] if t not in "{}")
+            return ("var", name.replace("overrightarrow", "vec") + " " + inside)
         if name in FUNCTIONS:
             return self.function(name)
         if name in _GREEK:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from dsmath_lib.rewards.boxes import boxes, unbox
+
 MAX_CHARS = (
     50_000  # an answer stands at the end; a longer completion is read from its last characters
 )
@@ -47,6 +49,8 @@ def extract(completion: str, rule: str = "paper") -> Extraction:
     if "<" in text:
         text = _END.sub("", text)
     texts = [text]
+    if "</think>" in text and (said := text.rpartition("</think>")[2]).strip():
+        text, texts = said, [said, text]  # what was only thought is not the answer
     m = _NEXT.search(text)
     if m and text[: m.start()].strip():  # a base model goes on with a question of its own
         texts.insert(0, text[: m.start()])
@@ -64,61 +68,6 @@ _NEXT = re.compile(
     r"|Question|Problem)"
     r"|问题?[:：]|题目[:：])"
 )
-
-
-# -- boxes -----------------------------------------------------------------------------------------------------------
-_BOX = re.compile(r"\\f?boxed\s*|\\fbox\s*")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_BARE = re.compile(r"[^\s{}$\\]+")
-
-
-def brace_pairs(text: str, start: int = 0) -> dict[int, int]:
-    r"""Place of each ``{`` from ``start`` on -> place of its ``}``.
-
-    Escaped braces ``\{`` do not count; unmatched ones are left out.
-    """
-    pairs, open_at = {}, []
-    for m in _BRACE.finditer(text, start):
-        if m[0] == "{":
-            open_at.append(m.start())
-        elif m[0] == "}" and open_at:
-            pairs[open_at.pop()] = m.start()
-    return pairs
-
-
-def boxes(text: str) -> list[tuple[int, str]]:
-    r"""All ``\boxed{…}`` (also ``\fbox{…}``, ``\boxed 7``) as ``(start, content)``, in order, outermost only.
-
-    A box that is never closed (a truncated completion) and an empty box (the prompt's ``\boxed{}``) are left out.
-    """
-    out: list[tuple[int, str]] = []
-    marks = list(_BOX.finditer(text)) if "box" in text else []
-    pairs = brace_pairs(text, marks[0].start()) if marks else {}
-    done = -1
-    for m in marks:
-        at = m.end()
-        if m.start() < done:
-            continue
-        if text[at : at + 1] == "{":
-            if at not in pairs:
-                continue
-            content, done = text[at + 1 : pairs[at]], pairs[at]
-        else:
-            bare = _BARE.match(text, at)
-            content = bare[0].rstrip(".,;。，") if bare else ""
-        if content.strip():
-            out.append((m.start(), content.strip()))
-    return out
-
-
-def unbox(text: str) -> str:
-    r"""``\boxed{\boxed{7}}`` and ``x = \boxed{7}`` become ``7``: the content of the last, innermost box."""
-    for _ in range(4 if "box" in text else 0):
-        inner = boxes(text)
-        if not inner:
-            break
-        text = inner[-1][1]
-    return text
 
 
 # -- phrases ---------------------------------------------------------------------------------------------------------
@@ -223,9 +172,40 @@ def statement(text: str) -> str | None:
     return text
 
 
+_SENTENCE = re.compile(r"(?:[A-Za-z]{2,}\W+){2}|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
+_HEDGED = re.compile(
+    r"\b(?:not|no|less|more|least|most|than|between|under|over|below|above|almost|nearly|never|or|about)\b"
+    r"|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
+    re.IGNORECASE,
+)
+
+
+def only_number(text: str) -> str | None:
+    """The number of a short sentence that holds one and does not hedge: "Tom has 42 apples."; else None."""
+    if (
+        len(text) > 300
+        or not _SENTENCE.search(text)
+        or _HEDGED.search(text)
+        or _HAS_MATH.search(text)
+    ):
+        return None
+    found = list(_NUMBER.finditer(text))
+    if len(found) != 1:
+        return None
+    unit = re.match(r" ?[A-Za-z]+", text[found[0].end() :])
+    return found[0][0] + (unit[0] if unit else "")
+
+
+def sentence_numbers(text: str) -> list[str]:
+    """All numbers of the last sentence that holds one."""
+    parts = [p for p in re.split(r"(?<=[.。!！?？])\s|\n", text[-600:]) if re.search(r"\d", p)]
+    return _NUMBER.findall(parts[-1].rstrip(".")) if parts else []
+
+
 def _find_minerva(text: str) -> tuple[int, str] | None:
     m = _last(_MINERVA, text) if "I hope" in text else None
-    return (m.start(), m[1].strip().strip("$").strip()) if m else None
+    answer = m[1].strip().strip("$").strip() if m else ""
+    return (m.start(), answer) if m and answer else None
 
 
 def _find_box(text: str) -> tuple[int, str] | None:
@@ -274,9 +254,25 @@ def _find_json(text: str) -> tuple[int, str] | None:
 _AFTER_TAIL = re.compile(r"[\s.。,，;；!)）*]*(?:[A-Za-z一-鿿]{0,15}[\s.。]*){0,4}")
 
 
+_BARE_TEX = re.compile(
+    r"(?:(?:[-+*/^_\d.,(){}\[\]|!=]|\\[A-Za-z]{1,12}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))[ ]?){1,100}$"
+)
+
+
+def _bare_formula(tail: str) -> str | None:
+    r"""A LaTeX formula without dollar signs that ends the last line: ``the probability is \frac{1}{2}.``"""
+    line = tail.rstrip().rpartition("\n")[2][-200:].rstrip(" .")
+    m = _BARE_TEX.search(line) if "\\" in line else None
+    answer = m[0].strip() if m else ""
+    whole = "\\" in answer and "box" not in answer and answer.count("{") == answer.count("}")
+    return answer if whole and re.match(r"[-+\\\d(\[]|[A-Za-z] ?=", answer) else None
+
+
 def _find_tail(text: str) -> tuple[int, str] | None:
     """A formula that the text ends on, up to a few words; of a chain of equations the last member."""
     tail = text[-600:]
+    if bare := _bare_formula(tail):
+        return text.rfind(bare), bare
     m = _last(_MATH, tail) if "$" in tail or "\\" in tail else None
     inner = _inside(m) if m else None
     if not m or not inner or not _AFTER_TAIL.fullmatch(tail, m.end()):

@@ -64,6 +64,8 @@ def as_group(text: str) -> Group | None:
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\}" not in text[2:-2]:
         inner = text[2:-2].strip()
         return Group("{}", tuple(split_top(inner)) if inner else ())
+    if text[:1] == "{" and text[-1:] == "}" and "," in text and "}" not in text[1:-1]:
+        return Group("{}", tuple(split_top(text[1:-1])))
     if text.startswith(r"\langle") and text.endswith(r"\rangle"):
         return Group("()", tuple(split_top(text[7:-7])))
     if text[:1] in _PAIR and text[-1:] in (")", "]") and closes_at_end(text):
@@ -125,12 +127,24 @@ def as_matrix(text: str) -> Matrix | None:
     return None
 
 
+_COLUMN = re.compile(r"\\[dt]?binom ?\{([^{}]*)\} ?\{([^{}]*)\}")
+
+
+def as_column(text: str) -> Matrix | None:
+    r"""``\binom{1}{2}`` beside a vector: a column, not a coefficient."""
+    m = _COLUMN.fullmatch(text)
+    return Matrix("matrix", ((m[1],), (m[2],))) if m else None
+
+
 def _rows(body: str) -> tuple[tuple[str, ...], ...]:
     rows = [r.strip() for r in re.sub(r"\\hline", "", body).split("\\\\")]
     return tuple(tuple(c.strip(" ,") for c in r.split("&")) for r in rows if r)
 
 
-_BASED = re.compile(r"\(?([0-9A-Za-z]{1,60})\)? ?_ ?(?:\{ ?(\d{1,2}|[a-z]{3,8}) ?\}|(\d{1,2}))")
+_BASED = re.compile(
+    r"\(?([0-9A-Za-z]{1,60})\)? ?(?:_ ?(?:\{ ?\(?(\d{1,2}|[a-z]{3,8})\)? ?\}|(\d{1,2}|[a-z]{3,8}))"
+    r"|,? ?\(?(?:in )?base ?(\d{1,2}|[a-z]{3,8})\)?)"
+)
 _BASES = {
     "two": 2,
     "three": 3,
@@ -149,7 +163,7 @@ def as_based(text: str) -> tuple[str, int] | None:
     m = _BASED.fullmatch(text)
     if not m or (not m[1][0].isdigit() and not m[1].isupper()):
         return None
-    word = m[2] or m[3]
+    word = m[2] or m[3] or m[4]
     base = int(word) if word.isdigit() else _BASES.get(word, 0)
     if not 2 <= base <= 36 or any(int(c, 36) >= base for c in m[1]):
         return None

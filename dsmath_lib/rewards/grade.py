@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsmath_lib.rewards.answers import normalise
+from dsmath_lib.rewards.answers import as_number, normalise
+from dsmath_lib.rewards.boxes import alternatives, boxes, unbox
 from dsmath_lib.rewards.choice import (
     LETTERS,
     choice_letters,
@@ -14,10 +15,17 @@ from dsmath_lib.rewards.choice import (
     stated_letters,
 )
 from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.extract import MAX_CHARS, RULES, boxes, extract, stated, unbox
+from dsmath_lib.rewards.extract import (
+    MAX_CHARS,
+    RULES,
+    extract,
+    only_number,
+    sentence_numbers,
+    stated,
+)
 from dsmath_lib.rewards.forms import as_group
 
-VERSION = "2"  # raised whenever a verdict can change; printed next to every score
+VERSION = "3"  # raised whenever a verdict can change; printed next to every score
 RULE = "lenient"  # the rule where none is named: it agrees best with human labels
 
 
@@ -79,6 +87,8 @@ def grade_answer(
         if not verdict.correct and len(re.findall(r"[A-Za-z]{2,}", text)) > 4 and "$" in text:
             said = _grade(golds, text, RULE, choices, timeout)  # a sentence around a formula
             return said if said.correct else verdict
+        if not verdict.correct and (number := only_number(text)) and as_number(normalise(golds[0])):
+            return _compare(golds, number, "sentence", choices, timeout)
         return verdict
     except (Exception, RecursionError) as err:
         return Verdict(False, None, f"the grader failed: {type(err).__name__}")
@@ -99,7 +109,7 @@ def gold_answers(gold: object, question: str = "") -> list[str]:
     """
     if isinstance(gold, list | tuple):
         gold = ", ".join(map(str, gold))
-    text = str(gold).strip()
+    text = str(gold)[-MAX_CHARS:].strip()
     if text.isdecimal():
         return [text]
     found = list(dict.fromkeys(unbox(b) for _, b in boxes(text)))
@@ -139,6 +149,12 @@ def _grade(
     verdict = _compare(golds, found.text, found.how, choices, timeout)
     if found.how == "tail" and not verdict.correct and "=" in found.text:
         return _compare(golds, found.text.rpartition("=")[2].strip(), "tail", choices, timeout)
+    if verdict.correct and found.how in ("box", "last"):
+        other = [b for b in alternatives(completion[-MAX_CHARS:]) if b != found.text]
+        if other and not all(_compare(golds, b, "box", choices, timeout).correct for b in other):
+            return Verdict(False, ", ".join([*other, found.text]), f"{found.how}: alternatives")
+    if found.how == "number" and not verdict.correct:
+        return _last_numbers(golds, completion, timeout) or verdict
     if verdict.correct or found.how not in ("box", "last"):
         return verdict
     for gold in golds:
@@ -187,6 +203,17 @@ def _grade_letters(
     if said is None:
         return Verdict(False, found.text, "no choice letter" if found.text else "no answer found")
     return Verdict(said == gold, said, f"{how}: choice")
+
+
+def _last_numbers(golds: list[str], completion: str, timeout: float) -> Verdict | None:
+    """``The roots are 2 and 3.`` for a list of two numbers: all numbers of the last sentence, or None."""
+    for gold in golds:
+        group = as_group(normalise(gold))
+        if group and group.brackets in ("", "{}") and len(group.items) > 1:
+            said = sentence_numbers(completion)
+            if len(said) == len(group.items) and answers_equal(gold, ", ".join(said), timeout)[0]:
+                return Verdict(True, ", ".join(said), "numbers of the last sentence")
+    return None
 
 
 def _last_boxes(gold: str, completion: str) -> str | None:

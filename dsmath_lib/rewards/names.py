@@ -12,7 +12,7 @@ def has_variables(text: str) -> bool:
 
 
 _NAME = re.compile(
-    r"(\\?[A-Za-z]+'?(?: ?_ ?(?:\{[^{}]{1,30}\}|\w))?'?(?: ?\( ?[^()=<>]{1,12} ?\))?|\\(?:angle"
+    r"(\\?[A-Za-z]+'?(?: ?\^ ?\{? ?-1 ?\}?)?(?: ?_ ?(?:\{[^{}]{1,30}\}|\w))?'?(?: ?\( ?[^()=<>]{1,12} ?\))?|\\(?:angle"
     r"|triangle) ?[A-Z]+|\|?[A-Z]{1,3}\|?"
     r"|\( ?[a-z](?: ?, ?[a-z])+ ?\)|[A-Za-z一-鿿][A-Za-z一-鿿 ]{2,40}"
     r"|\\frac ?\{ ?d? ?[a-z] ?\} ?\{ ?d? ?[a-z] ?\}) ?(?:=|\\approx|\\equiv) ?(.+)"
@@ -31,6 +31,8 @@ def value_of(text: str, other: str) -> str:
     """The right side where only ``text`` is an equation: of a name, or of arithmetic such as ``12 + 3 = 15``."""
     if re.fullmatch(r"[A-Za-z] ?= ?[A-Za-z]", text):  # B = C is no value of B
         return text
+    if re.match(r"[A-Z]'? ?\([^()]*,", text) and other[:1] == "(":  # P(3, 4) is the point (3, 4)
+        return text[text.index("(") :]
     if "=" not in text and r"\approx" not in text:
         m = re.match(r"[A-Za-z] ?\\in(?![a-z]) ?", text)
         return text[m.end() :] if m else text

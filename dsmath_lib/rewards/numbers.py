@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from dsmath_lib.rewards.answers import Number
-from dsmath_lib.rewards.words import unit_of
+from dsmath_lib.rewards.units import unit_of
 
 REL_TOL = Fraction(
     1, 10_000
@@ -18,6 +18,13 @@ def numbers_equal(gold: Number, pred: Number) -> bool:
         if u[0] != v[0]:
             return False
         gold, pred = (n._replace(value=n.value * w[1]) for n, w in ((gold, u), (pred, v)))
+    if (gold.percent and v) or (pred.percent and u):
+        return False  # 5% of something, and 5 dollars
+    if gold.unit.startswith("dozen") != pred.unit.startswith("dozen"):
+        first, second = (gold, pred) if gold.unit.startswith("dozen") else (pred, gold)
+        return close_numbers(first, second) or close_numbers(
+            first._replace(value=12 * first.value), second
+        )
     if gold.percent and not pred.percent:
         hundredth = gold._replace(value=gold.value / 100, decimal=True)
         return close_numbers(gold, pred) or close_numbers(hundredth, pred)

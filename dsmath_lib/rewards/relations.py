@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dsmath_lib.rewards.expression import Tree, parse, variables
 from dsmath_lib.rewards.forms import as_group, closes_at_end, split_top
-from dsmath_lib.rewards.values import Undecided, Value, close, evaluate, points
+from dsmath_lib.rewards.values import Undecided, Value, close, evaluate
 
 MAX_PIECES = 12
 MAX_MARKS = 40
@@ -25,7 +25,7 @@ _CANON = {
     r"\leqslant": "<=", r"\leqq": "<=", r"\leq": "<=", r"\le": "<=", r"\geqslant": ">=", r"\geqq": ">=",
     r"\geq": ">=", r"\ge": ">=", r"\lt": "<", r"\gt": ">", r"\neq": "!=", r"\ne": "!=",
 }  # fmt: skip
-_FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 INFINITY = float("inf")
 
 
@@ -48,10 +48,15 @@ def relation(text: str) -> tuple[list[str], list[str]] | None:
     return sides, [_CANON.get(m[0], m[0]) for m in found]
 
 
+_INFINITY = re.compile(
+    r"([+-]|正|负|negative|minus|) ?(?:\\infty|oo|inf|infinity|infinite|无穷大?)", re.IGNORECASE
+)
+
+
 def infinity(text: str) -> int:
     r"""1 for ``\infty``, -1 for ``-\infty``, else 0."""
-    m = re.fullmatch(r"([+-]?) ?(?:\\infty|oo|inf|infinity|无穷大?)", text.strip(), re.IGNORECASE)
-    return 0 if m is None else -1 if m[1] == "-" else 1
+    m = _INFINITY.fullmatch(text.strip())
+    return 0 if m is None else 1 if m[1] in ("", "+", "正") else -1
 
 
 def constant(text: str) -> Value | None:
@@ -68,18 +73,18 @@ def constant(text: str) -> Value | None:
     return value if isinstance(value, Fraction) or abs(value.imag) < 1e-12 else None
 
 
-def _order(x: Value) -> float:
+def order(x: Value) -> float:
     return float(x) if isinstance(x, Fraction) else x.real
 
 
 def _compare(x: Value, op: str, y: Value) -> bool:
-    infinite = INFINITY in (abs(_order(x)), abs(_order(y)))
+    infinite = INFINITY in (abs(order(x)), abs(order(y)))
     same = x == y or (not infinite and close(x, y))
     if op in ("=", "!="):
         return same == (op == "=")
     if same:
         return op in ("<=", ">=")
-    return (_order(x) < _order(y)) == (op[0] == "<")
+    return (order(x) < order(y)) == (op[0] == "<")
 
 
 def _interval(text: str) -> Region | None:
@@ -94,7 +99,7 @@ def _interval(text: str) -> Region | None:
     def holds(x: Value) -> bool:
         return _compare(x, ops[0], low) and _compare(x, ops[1], high)
 
-    return Region("", holds, tuple(v for v in (low, high) if abs(_order(v)) != INFINITY))
+    return Region("", holds, tuple(v for v in (low, high) if abs(order(v)) != INFINITY))
 
 
 def _finite(text: str) -> Region | None:
@@ -124,7 +129,7 @@ def _roots(f: Callable[[Value], Value]) -> tuple[Value, ...] | None:
     if abs(a) <= 1e-9 * scale:
         return () if abs(b) <= 1e-9 * scale else (-c / b,)
     inside = b * b - 4 * a * c
-    if _order(inside) < 0:
+    if order(inside) < 0:
         return ()
     root = evaluate(("root", ("num", inside), ("num", Fraction(2))))
     a, b = (v if isinstance(root, Fraction) else complex(v) for v in (a, b))
@@ -237,11 +242,20 @@ def as_region(text: str) -> Region | None:
         return _chain(text)
     if text[0] in "([" and closes_at_end(text):
         return _interval(text)
+    if r"\infty" in text and len(parts := split_top(text)) > 1:  # intervals in a row
+        regions = [as_region(p) for p in parts]
+        return _join(regions, any) if None not in regions else None
     return _finite(text)
 
 
 def _listed(parts: list[str]) -> Region | None:
-    """``x = 1, x = 2`` lists points; ``x > 1, x < 3`` are conditions that hold together; ``x < 1, x > 3`` cannot."""
+    r"""``x = 1, x = 2`` lists points; ``x > 1, x < 3`` are conditions that hold together; ``x < 1, x > 3`` cannot.
+
+    ``x \ne 1, 2`` says it of both.
+    """
+    head = relation(parts[0])
+    if head and head[1] == ["!="]:
+        parts = [p if relation(p) else f"{head[0][0]} != {p}" for p in parts]
     regions = [as_region(p) for p in parts]
     if None in regions:
         return None
@@ -255,15 +269,17 @@ def _listed(parts: list[str]) -> Region | None:
 
 def _places(marks: tuple[Value, ...]) -> list[Value]:
     """The marks, a point between each two, and points outside."""
-    order = sorted(marks, key=_order)
-    out: list[Value] = [Fraction(-1013, 10), Fraction(1013, 10), *order]
-    out += [(complex(a) + complex(b)) / 2 for a, b in itertools.pairwise(order) if not close(a, b)]
-    if order:
+    ordered = sorted(marks, key=order)
+    out: list[Value] = [Fraction(-1013, 10), Fraction(1013, 10), *ordered]
+    out += [
+        (complex(a) + complex(b)) / 2 for a, b in itertools.pairwise(ordered) if not close(a, b)
+    ]
+    if ordered:
         out += [
-            complex(order[0]) - 1,
-            complex(order[-1]) + 1,
-            complex(order[0]) - 1e6,
-            complex(order[-1]) + 1e6,
+            complex(ordered[0]) - 1,
+            complex(ordered[-1]) + 1,
+            complex(ordered[0]) - 1e6,
+            complex(ordered[-1]) + 1e6,
         ]
     return out
 
@@ -278,45 +294,3 @@ def same_region(a: Region, b: Region) -> bool | None:
     if not (a.solved and b.solved):
         places += [Fraction(k, 7) for k in range(-90, 91, 4)]
     return all(a.holds(x) == b.holds(x) for x in places)
-
-
-def same_relation(g: str, p: str) -> bool | None:
-    """Whether two equations, or two inequalities in several variables, say the same; None if they cannot be read."""
-    left, right = (_difference(t) for t in (g, p))
-    if left is None or right is None:
-        return None
-    (a, op_a), (b, op_b) = left, right
-    if op_a not in (op_b, _FLIP[op_b]):
-        return False
-    names = variables(a) | variables(b)
-    if not names:
-        return None
-    ratios = []
-    for at in points(names):
-        try:
-            x, y = evaluate(a, at), evaluate(b, at)
-        except Undecided:
-            continue
-        if x == 0 and y == 0:
-            continue
-        if x == 0 or y == 0:
-            return False
-        ratios.append(
-            x / y
-            if isinstance(x, Fraction) and isinstance(y, Fraction)
-            else complex(x) / complex(y)
-        )
-    if len(ratios) < 2:
-        return None
-    if not all(close(r, ratios[0]) for r in ratios):
-        return False
-    sign = _order(ratios[0]) > 0
-    return op_a in ("=", "!=") or (op_a == op_b if sign else op_a == _FLIP[op_b])
-
-
-def _difference(text: str) -> tuple[Tree, str] | None:
-    found = relation(text)
-    if found is None or len(found[0]) != 2:
-        return None
-    a, b = (parse(s) for s in found[0])
-    return None if a is None or b is None else (("-", a, b), found[1][0])

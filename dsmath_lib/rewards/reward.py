@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dsmath_lib.rewards.extract import boxes
+from dsmath_lib.rewards.boxes import boxes
 from dsmath_lib.rewards.grade import grade
 from dsmath_lib.rewards.program_tests import Check, passed
 

@@ -3,14 +3,18 @@
 import re
 
 from dsmath_lib.rewards.answers import as_number
+from dsmath_lib.rewards.clock import clock_time, date, same_time
 from dsmath_lib.rewards.forms import as_based, as_ratio
 from dsmath_lib.rewards.relations import infinity
-from dsmath_lib.rewards.words import clock_time, date, same_time
 
 _NOTHING = re.compile(
     r"no (?:real )?(?:solutions?|answers?|values?|roots?)(?: exists?)?|none|\\emptyset|\\varnothing"
     r"|\\\{ ?\\\}|empty set|无解|空集"
     r"|there (?:is|are) no solutions?|no such .{1,30} exists?",
+    re.IGNORECASE,
+)
+_MANY = re.compile(
+    r"infinitely many(?: \w+){0,2}|infinite(?: number of)?(?: \w+){0,2}|无数[个组]?解?|无穷多[个组]?解?",
     re.IGNORECASE,
 )
 _UNDEFINED = re.compile(
@@ -24,6 +28,7 @@ _TRUTH = {
     )
     for w in ws.split()
 }
+_FIRST = re.compile(r"(?<=^yes)[,.;].*|(?<=^no)[,.;].*", re.IGNORECASE | re.DOTALL)  # yes, it is
 _NAMED = re.compile(r"^(?:\(?[A-Za-z]\)?) ?= ?(?=\d{1,2} ?:)")
 
 
@@ -38,13 +43,13 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
             if as_number(g) or as_number(p)
             else None
         )
-    for pattern in (_NOTHING, _UNDEFINED):
+    for pattern in (_NOTHING, _UNDEFINED, _MANY):
         found = [bool(pattern.fullmatch(t)) for t in (g, p)]
         if all(found):
-            return True, "no value"
+            return True, "words"
         if any(found) and (as_number(g) or as_number(p)):
-            return False, "no value"
-    truth = [_TRUTH.get(t.casefold()) for t in (g, p)]
+            return False, "words"
+    truth = [_TRUTH.get(_FIRST.sub("", t).casefold()) for t in (g, p)]
     if None not in truth:
         return truth[0] == truth[1], "yes or no"
     for read, same in (
@@ -56,6 +61,10 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
         a, b = read(_NAMED.sub("", g)), read(_NAMED.sub("", p))
         if a is not None and b is not None:
             return same(a, b), read.__name__.replace("_", " ")
+        if read is clock_time and (a or b) and (n := as_number(p if a else g)):
+            hour, *rest, _ = a or b
+            if not n.unit and ":" not in (g if a else p):  # 3 p.m. answers with the number 3
+                return n.value == hour and not any(rest), "clock time"
         if read is as_ratio and (a or b) and (n := as_number(p if a else g)):
             parts = a or b
             return len(parts) == 2 and parts[1] * n.value == 1, "ratio"

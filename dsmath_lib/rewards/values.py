@@ -262,11 +262,29 @@ def points(names: frozenset[str]) -> list[dict[str, Fraction]]:
     return out
 
 
+_WHOLE = (
+    (7, 3, 2),
+    (5, 4, 1),
+    (9, 2, 4),
+    (6, 5, 3),
+)  # factorials are defined at whole numbers only
+
+
+def _places(names: frozenset[str], *trees: Tree) -> list[dict[str, Value]]:
+    if not names:
+        return [{}]
+    if not _has(("!", "binom"), *trees):
+        return points(names)
+    order = sorted(names)
+    return [{n: Fraction(row[i % 3] + i // 3) for i, n in enumerate(order)} for row in _WHOLE]
+
+
 def same_function(a: Tree, b: Tree) -> bool | None:
     """Whether two expressions agree as functions of their variables; None if that cannot be computed."""
     names = variables(a) | variables(b)
     verdicts = [
-        _agree(a, b, names, log10) for log10 in ((False, True) if _has_log(a, b) else (False,))
+        _agree(a, b, names, log10)
+        for log10 in ((False, True) if _has(("log",), a, b) else (False,))
     ]
     return True if True in verdicts else None if None in verdicts else False
 
@@ -274,7 +292,7 @@ def same_function(a: Tree, b: Tree) -> bool | None:
 def _agree(a: Tree, b: Tree, names: frozenset[str], log10: bool) -> bool | None:
     for real in (True, False) if names else (False,):
         seen = 0
-        for at in points(names) if names else [{}]:
+        for at in _places(names, a, b):
             try:
                 x = evaluate(a, at, log10=log10, real=real)
                 y = evaluate(b, at, log10=log10, real=real)
@@ -288,7 +306,8 @@ def _agree(a: Tree, b: Tree, names: frozenset[str], log10: bool) -> bool | None:
     return True if not names and seen else None
 
 
-def _has_log(*trees: Tree) -> bool:
+def _has(operators: tuple[str, ...], *trees: Tree) -> bool:
     return any(
-        t[0] == "log" or _has_log(*(c for c in t[1:] if isinstance(c, tuple))) for t in trees
+        t[0] in operators or _has(operators, *(c for c in t[1:] if isinstance(c, tuple)))
+        for t in trees
     )

@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.rewards.boxes import boxes, brace_pairs, unbox
 from dsmath_lib.rewards.choice import choice_letter, choice_letters, gold_letters, stated_letters
-from dsmath_lib.rewards.extract import (
-    MAX_CHARS,
-    RULES,
-    boxes,
-    brace_pairs,
-    extract,
-    unbox,
-)
+from dsmath_lib.rewards.extract import MAX_CHARS, RULES, extract
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [
