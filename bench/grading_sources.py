@@ -85,14 +85,20 @@ def tinyllama(name: str, data: str) -> Iterator[Case]:
         yield Case(r["gt"], r["code"][0], bool(r["score"][0]), r["question"])
 
 
+_NEXT = re.compile(
+    r"\n#{0,3} ?(?:Question|Problem) ?:|\nThe correct reasoning"
+)  # the model goes on by itself
 _JSON = re.compile(r'"answer"\s*:\s*("(?:[^"\\]|\\.)*"|[-\d.,]+)')
 
 
 def zeroeval(name: str, data: str) -> Iterator[Case]:
-    """Answers as JSON, six models; labelled where the JSON field and the gold are both plain numbers."""
+    """Answers as JSON, six models; labelled where the JSON field and the gold are both plain numbers.
+
+    The field is the last one before the model goes on with a question of its own.
+    """
     for r in read_rows(f"model_outputs/zeroeval_{name}.jsonl", data_dir=data):
         output = r["output"][0] if isinstance(r["output"], list) else r["output"]
-        fields = _JSON.findall(output)
+        fields = _JSON.findall(_NEXT.split(output)[0])
         same = _same_number(r["gold"].lstrip("# "), fields[-1].strip('"')) if fields else None
         if same is not None:
             yield Case(r["gold"], output, same, r["question"])

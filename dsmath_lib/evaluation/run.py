@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dsmath_lib.evaluation import benchmarks, contamination
+from dsmath_lib.evaluation.best_of import Judge, ranked
 from dsmath_lib.evaluation.contamination import Overlap, Training
 from dsmath_lib.evaluation.evaluate import Settings, evaluate
 from dsmath_lib.evaluation.store import SUFFIX, write_completions
@@ -56,6 +57,11 @@ class Job:
     def rule(self) -> str:
         """Extraction rule of the main score."""
         return benchmarks.rule_of(self.benchmark, self.kind, self.few_shot)
+
+    @property
+    def ranked(self) -> bool:
+        """Can a reward model score it? It was trained on chat prompts and chains of thought."""
+        return self.kind == "cot" and not self.few_shot
 
     @property
     def prompt(self) -> str:
@@ -181,13 +187,16 @@ def run(
     problems: Mapping[str, Sequence[Problem]],
     refused: Collection[str] = (),
 ) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
-    """Yield each job with its rows of completions, as it finishes; one model is in memory at a time.
+    """Yield each job with its rows of completions, as it finishes; one policy is in memory at a time.
+
+    With a ``reward_model``, the samples of ``ranked`` jobs carry its scores.
 
     A benchmark that cannot be scored here (miniF2F) gets its prompts written and yields no rows.
     """
     tool(cfg)  # say at once that it cannot run
     folder = stage.artifacts / "completions"
     todo = jobs(cfg, refused)
+    judge = Judge(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
     for name in cfg.models:
         who = subject(name, stage)
         mine = [j for j in todo if j.model == who.label]
@@ -202,6 +211,8 @@ def run(
                 continue
             start, before = time.monotonic(), _written(path)
             rows = _run_job(cfg, job, sampler, tokenizer, problems[job.benchmark], path, who.digest)
+            if job.ranked:
+                rows = ranked(rows, path, judge, tokenizer)
             if _written(path) != before:  # kept files tell nothing about speed
                 seconds = round(time.monotonic() - start, 2)
                 stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)

@@ -16,6 +16,7 @@ from dsmath_lib.evaluation.metrics import (
     Estimate,
     accuracy,
     answer_classes,
+    best_of_k,
     maj_at_k,
     mean_best_of_k,
     mean_maj_at_k,
@@ -64,11 +65,11 @@ def score(rows: Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, 
     if n:
         right, classes = _right(graded), classes_of(graded)
         out["sampled"] = sample_mean(right)
-        rewards = [[s["reward"] for s in r["samples"] if "reward" in s] for r in rows]
+        rewards = rewards_of(rows)
         for k in (k for k in ks if k <= n):
             out[f"maj@{k}"] = mean_maj_at_k(classes, right, k)
             out[f"pass@{k}"] = mean_pass_at_k(right, k)
-            if all(len(r) == n for r in rewards):
+            if rewards:
                 out[f"rm@{k}"] = mean_best_of_k(right, rewards, k)
     return out
 
@@ -114,8 +115,16 @@ def kept_scores(
     }
 
 
-def per_question(graded: Sequence[Graded], how: str) -> list[float]:
-    """One number per question, for paired comparison: ``greedy``, ``sampled``, ``maj@K`` or ``pass@K``."""
+def rewards_of(rows: Rows) -> list[list[float]]:
+    """The rewards of the samples of each question; [] where a sample has none."""
+    found = [[s.get("reward") for s in r["samples"]] for r in rows]
+    return [] if any(None in r or not r for r in found) else found
+
+
+def per_question(
+    graded: Sequence[Graded], how: str, rewards: Sequence[Sequence[float]] = ()
+) -> list[float]:
+    """One number per question, for paired comparison: ``greedy``, ``sampled``, ``maj@K``, ``pass@K`` or ``rm@K``."""
     if how == "greedy":
         return [float(g.greedy.correct) for g in graded]
     right = _right(graded)
@@ -127,7 +136,9 @@ def per_question(graded: Sequence[Graded], how: str) -> list[float]:
     if kind == "maj":
         vote = partial(maj_at_k, k=int(k))
         return [vote(c, r) for c, r in zip(classes_of(graded), right, strict=True)]
-    raise ValueError(f"unknown score '{how}' (known: greedy, sampled, maj@K, pass@K)")
+    if kind == "rm" and rewards:
+        return [best_of_k(r, s, int(k)) for r, s in zip(right, rewards, strict=True)]
+    raise ValueError(f"unknown score '{how}' (known: greedy, sampled, maj@K, pass@K, rm@K)")
 
 
 def compare(
@@ -187,6 +198,18 @@ class Results:
             if job.kind == "tir" and plain:
                 name = job.name.rpartition(".")[0]
                 out[f"diff.tir-cot.{name}.greedy"] = compare(graded, plain, ["greedy"])["greedy"]
+        return out
+
+    def reward_gains(self) -> dict[str, Estimate]:
+        """Best of K by reward minus majority of K, paired, at the largest K: ``diff.rm-maj.<job>.@K``."""
+        out = {}
+        for job, graded in self.graded.items():
+            rewards = rewards_of(self.rows[job])
+            k = max((k for k in self.ks if rewards and k <= len(rewards[0])), default=1)
+            if k > 1:
+                best = per_question(graded, f"rm@{k}", rewards)
+                vote = per_question(graded, f"maj@{k}")
+                out[f"diff.rm-maj.{job.name}.@{k}"] = paired_difference(best, vote)
         return out
 
     def _kinds_of_score(self, job: Job) -> list[str]:

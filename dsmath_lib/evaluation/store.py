@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,3 @@ def read_scores(path: Path) -> Row:
         return json.loads(scores_path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def with_rewards(rows: Sequence[Row], score: Callable[[str, str], float]) -> list[Row]:
-    """Rows whose samples carry ``reward = score(question, text)``: best-of-K is then reported with the other scores."""
-    return [
-        {**r, "samples": [{**s, "reward": score(r["question"], s["text"])} for s in r["samples"]]}
-        for r in rows
-    ]

@@ -36,6 +36,8 @@ class EvaluationParams(Params):
     tool_seconds: float = par("seconds a program may compute", 10, gt=0)
     # can the grader be trusted?
     labelled: list[str] = par("rows of evaluation/labelled.py to grade again; empty: skip")
+    # best of K
+    reward_model: str = par("model of stage 04, or a folder, for RM@K; empty: none")
     # machine
     max_rows: int = par("completions decoded at once; changes memory, not results", ge=1)
     dtype: Literal["float32", "bfloat16"] = par("arithmetic of the models")

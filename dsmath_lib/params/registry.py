@@ -32,7 +32,8 @@ STAGES: dict[str, Spec] = {
         "dsmath_lib.params.simplerl:SimpleRLParams", ("01_corpus_mining", "02_pretraining")
     ),
     "08_evaluation": Spec(
-        "dsmath_lib.params.evaluation:EvaluationParams", ("02_pretraining", "03_sft", "05_grpo")
+        "dsmath_lib.params.evaluation:EvaluationParams",
+        ("02_pretraining", "03_sft", "04_reward_model", "05_grpo"),
     ),
     "09_paper_vs_ours": Spec(
         "dsmath_lib.params.claims:ClaimsParams",

@@ -25,7 +25,7 @@ RULES: dict[str, tuple[str, ...]] = {
     # the same with DeepSeek-R1's tag <answer>
     "tag": ("tag",),
     # whatever was stated last, in any of the known forms
-    "lenient": ("last", "bold", "output", "tail", "number"),
+    "lenient": ("last", "bold", "output", "tail", "said number"),
 }
 
 
@@ -75,6 +75,10 @@ _MINERVA = re.compile(
     r"[Ff]inal [Aa]nswer is:?\s*(.{1,400}?)\.?\s*I hope (?:it is|this is) correct", re.DOTALL
 )
 _ANSWER = re.compile("answers?", re.IGNORECASE)
+_NOT_STATED = re.compile(  # "we check our answer: …" states nothing
+    r"[A-Za-z]$|\b(?:check|verif\w+|confirm\w*|test)\s(?:that\s)?(?:(?:our|the|this|my|your)\s)?(?:final\s)?$",
+    re.IGNORECASE,
+)
 _AFTER_ANSWER = re.compile(
     r"(?:\s+to\s+[^.\n]{1,80}?|\s+for\s+[^.\n]{1,60}?)?\s*(?:(?:is|are|will be|would be|should be|becomes"
     r"|equals)\b|=|[:：])"
@@ -218,7 +222,7 @@ def _phrases(text: str) -> list[tuple[int, int]]:
     out = []
     for m in list(_ANSWER.finditer(text))[-20:]:
         after = _AFTER_ANSWER.match(text, m.end())
-        if after and not text[max(0, m.start() - 1) : m.start()].isalpha():
+        if after and not _NOT_STATED.search(text, max(0, m.start() - 30), m.start()):
             out.append((m.start(), after.end()))
     if not text.isascii():
         out += [m.span() for m in list(_CHINESE.finditer(text))[-20:]]
@@ -255,7 +259,8 @@ _AFTER_TAIL = re.compile(r"[\s.。,，;；!)）*]*(?:[A-Za-z一-鿿]{0,15}[\s.�
 
 
 _BARE_TEX = re.compile(
-    r"(?:(?:[-+*/^_\d.,(){}\[\]|!=]|\\[A-Za-z]{1,12}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))[ ]?){1,100}$"
+    r"(?:(?<=[\s=])|^)-?(?:\d{1,9}(?:\.\d{1,9})? ?)?(?:\\[dt]?frac ?(?:\{[^{}]{1,40}\} ?\{[^{}]{1,40}\}|\d\d)"
+    r"|\\sqrt ?(?:\[\d\])?\{[^{}]{1,40}\}|\\pi) ?$"
 )
 
 
@@ -263,14 +268,14 @@ def _bare_formula(tail: str) -> str | None:
     r"""A LaTeX formula without dollar signs that ends the last line: ``the probability is \frac{1}{2}.``"""
     line = tail.rstrip().rpartition("\n")[2][-200:].rstrip(" .")
     m = _BARE_TEX.search(line) if "\\" in line else None
-    answer = m[0].strip() if m else ""
-    whole = "\\" in answer and "box" not in answer and answer.count("{") == answer.count("}")
-    return answer if whole and re.match(r"[-+\\\d(\[]|[A-Za-z] ?=", answer) else None
+    return m[0].strip() if m else None
 
 
 def _find_tail(text: str) -> tuple[int, str] | None:
     """A formula that the text ends on, up to a few words; of a chain of equations the last member."""
     tail = text[-600:]
+    if len(re.findall(r"(?<!\\)\$", tail)) % 2 and len(text) > 600:  # cut inside a formula
+        tail = tail[tail.index("$") + 1 :]
     if bare := _bare_formula(tail):
         return text.rfind(bare), bare
     m = _last(_MATH, tail) if "$" in tail or "\\" in tail else None
@@ -303,6 +308,14 @@ def _find_number(text: str) -> tuple[int, str] | None:
     return (m.start(), m[0]) if m else None
 
 
+_STEP = re.compile(r"\b[Ss]tep \d+(?=[:.)])")
+
+
+def _find_said_number(text: str) -> tuple[int, str] | None:
+    """The last number that does not count the steps: the 5 of ``Step 5: so it is done`` is no answer."""
+    return _find_number(_STEP.sub(lambda m: " " * len(m[0]), text) if "tep" in text else text)
+
+
 def _find_last(text: str) -> tuple[int, str] | None:
     """The statement that stands last, whatever its form. Words alone do not overrule an earlier formal answer."""
     formal = ("box", "tag", "hash", "json", "minerva")
@@ -333,5 +346,6 @@ _FINDERS: dict[str, Callable[[str], tuple[int, str] | None]] = {
     "output": _find_output,
     "tail": _find_tail,
     "number": _find_number,
+    "said number": _find_said_number,
     "last": _find_last,
 }

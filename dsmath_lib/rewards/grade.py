@@ -95,7 +95,7 @@ def grade_answer(
 
 
 _ASKS_SEVERAL = re.compile(
-    r"separated by|multiple|all (?:\w+ ){0,4}(?:values?|solutions|roots|numbers|\$)|\b(?:list|angles of)\b",
+    r"separated by|multiple (?:answers|values|solutions)|all (?:\w+ ){0,4}(?:values?|solutions|roots|numbers|\$)|\b(?:list|angles of)\b",
     re.I,
 )
 _ASKS_ONE_OF = re.compile(r"only one|not both|any one of")
@@ -129,11 +129,12 @@ def gold_answers(gold: object, question: str = "") -> list[str]:
         return [part for part in _OTHERWISE.split(text) if part]
     numbered = _NUMBERED.split(text)
     if len(numbered) > 2 and not numbered[0].strip():
-        return [", ".join(part.strip(" ;,.$、；") for part in numbered[1:])]
+        return [", ".join(_EDGES.sub("", part) for part in numbered[1:])]
     return [stated(text) or text]
 
 
 _OTHERWISE = re.compile(r"(?<=\S)\s*\\?#\s*\\?#\s*(?=\S)")  # Gaokao papers: one spelling ## another
+_EDGES = re.compile(r"^(?:[\s;,.$、；]|\\q?quad\b)+|(?:[\s;,.$、；]|\\q?quad\b)+$")
 _NUMBERED = re.compile(r"\(\d\)\s*[.．、:：]\s*|[①②③④]\s*")  # (1). … (2). …
 
 
@@ -153,7 +154,7 @@ def _grade(
         other = [b for b in alternatives(completion[-MAX_CHARS:]) if b != found.text]
         if other and not all(_compare(golds, b, "box", choices, timeout).correct for b in other):
             return Verdict(False, ", ".join([*other, found.text]), f"{found.how}: alternatives")
-    if found.how == "number" and not verdict.correct:
+    if found.how.endswith("number") and not verdict.correct:
         return _last_numbers(golds, completion, timeout) or verdict
     if verdict.correct or found.how not in ("box", "last"):
         return verdict
@@ -193,7 +194,9 @@ def _grade_letters(
 ) -> Verdict | None:
     """A choice: only a letter that is stated counts, not any stray capital."""
     said = (
-        choice_letters(found.text) if found.text and found.how not in ("number", "tail") else None
+        choice_letters(found.text)
+        if found.text and not found.how.endswith(("number", "tail"))
+        else None
     )
     how = found.how
     if said is None and rule == "lenient":

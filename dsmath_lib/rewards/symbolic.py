@@ -5,6 +5,7 @@ pair takes too long the child is killed and forked again (a few ms), so a hostil
 """
 
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -67,7 +68,8 @@ class _Client:
     def kill(self) -> None:
         self.proc.kill()
         self.proc.wait()
-        self.proc.stdin.close()
+        with contextlib.suppress(OSError):  # what was never written cannot be flushed
+            self.proc.stdin.close()
         self.proc.stdout.close()
 
 
