@@ -195,7 +195,7 @@ def hostile(rng: random.Random) -> str:
 
 
 def soak(n: int, threads: int = 1, seed: int = 0) -> dict[str, Any]:
-    """n hostile pairs, shared by some threads: the longest times, memory as it goes, and what was raised (nothing may be)."""
+    """n hostile pairs in some threads: the longest times, memory as it goes, what was raised (nothing may be)."""
     answers_equal(*WARM, 60.0)  # the worker is up
     found: list[dict[str, Any]] = [{} for _ in range(threads)]
     memory = [resident_mb()]
@@ -219,7 +219,7 @@ def soak(n: int, threads: int = 1, seed: int = 0) -> dict[str, Any]:
         "wall ms": quantiles(wall),
         "processor ms of the calling thread": quantiles(own),
         "raised": [r for f in found for r in f["raised"]][:5],
-        "slow": sum((f["slow"] for f in found), [])[:10],
+        "slow": [r for f in found for r in f["slow"]][:10],
         "memory MB": [round(m, 1) for m in [*memory[::every], memory[-1]]],
         "peak memory MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

@@ -16,7 +16,7 @@ _LETTER = re.compile(
 )
 _PAREN = re.compile(r"[(（\[]([A-J])[)）\]]")
 _SEVERAL = re.compile(r"[A-J](?:\s*(?:[,、，;；和及]|and|\\text ?\{ ?and ?\})?\s*[A-J])+")
-_L = r"[\s*_$:：.–(（\[{【\"'“`\\-]{0,8}(?:mathrm|text|textbf|mathbf|boxed|rm)?[\s{(（]{0,3}"
+_L = r"[\s*_$:：=.–(（\[{【\"'“`\\-]{0,8}(?:mathrm|text|textbf|mathbf|boxed|rm)?[\s{(（]{0,3}"
 _MULTI = r"([A-J](?:\s*[,、，和及&]?\s*[A-J])*)(?![A-Za-z(（+\-^_])"
 _STATED = re.compile(
     # "the answer is (B)", "Answer D", "option: C", "故选 B", "正确答案为 ACD"

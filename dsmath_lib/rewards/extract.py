@@ -76,7 +76,7 @@ _MINERVA = re.compile(
 )
 _ANSWER = re.compile("answers?", re.IGNORECASE)
 _NOT_STATED = re.compile(  # "we check our answer: …" states nothing
-    r"[A-Za-z]$|\b(?:check|verif\w+|confirm\w*|test)\s(?:that\s)?(?:(?:our|the|this|my|your)\s)?(?:final\s)?$",
+    r"[A-Za-z]\Z|\b(?:check|verif\w+|confirm\w*|test)\s(?:that\s)?(?:(?:our|the|this|my|your)\s)?(?:final\s)?\Z",
     re.IGNORECASE,
 )
 _AFTER_ANSWER = re.compile(

@@ -95,7 +95,8 @@ def grade_answer(
 
 
 _ASKS_SEVERAL = re.compile(
-    r"separated by|multiple (?:answers|values|solutions)|all (?:\w+ ){0,4}(?:values?|solutions|roots|numbers|\$)|\b(?:list|angles of)\b",
+    r"separated by|multiple (?:answers|values|solutions)|all (?:\w+ ){0,4}(?:values?|solutions|roots|numbers|\$)"
+    r"|\b(?:list|angles of)\b",
     re.I,
 )
 _ASKS_ONE_OF = re.compile(r"only one|not both|any one of")

@@ -13,7 +13,7 @@ from dsmath_lib.evaluation.formats import Demonstration, few_shot_prompt
 from dsmath_lib.evaluation.labelled import SYSTEMS, agreement, rules_differ
 from dsmath_lib.evaluation.run import Job, sampled_tokens
 from dsmath_lib.evaluation.scores import Results, score, summary
-from dsmath_lib.evaluation.store import read_completions, read_scores, with_rewards
+from dsmath_lib.evaluation.store import read_completions, read_scores
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
@@ -257,16 +257,6 @@ def test_scores_of_a_run(tmp_path):
     assert (line["rule"], line["n"], line["samples"]) == ("paper", 2, 2)
     kept = read_scores(tmp_path / "sft" / "toy-gsm-cot.jsonl.gz")
     assert kept["right"] == "10" and kept["scores"]["greedy"]["value"] == 0.5
-
-
-def test_best_of_k_is_reported_where_samples_carry_rewards():
-    rows = [row(i, "\\boxed{4}", ["\\boxed{4}", "\\boxed{5}"]) for i in range(3)]
-    rows = with_rewards(rows, lambda question, text: float("5" in text))  # a misled reward model
-    results = Results(ks=[1, 2])
-    results.add(Job("sft", "toy-gsm", "cot"), rows)
-    scores = results.metrics()
-    assert scores["sft.toy-gsm.cot.rm@1"]["value"] == 0.5
-    assert scores["sft.toy-gsm.cot.rm@2"]["value"] == 0.0
 
 
 def test_the_last_tool_output_is_a_score_of_its_own():
