@@ -13,6 +13,7 @@ import typer
 
 from dsmath_lib.corpus import cli as corpus
 from dsmath_lib.params.base import ROOT, ParamsError
+from dsmath_lib.rewards.extract import RULES
 
 NOTEBOOKS = ROOT / "notebooks"
 app = typer.Typer(
@@ -75,7 +76,7 @@ def grade(
         Path, typer.Argument(metavar="IN.jsonl", help="rows {gold, completion} or {gold, pred}")
     ],
     out: Annotated[Path, typer.Option("-o", metavar="OUT.jsonl", help="the rows with verdicts")],
-    rule: Annotated[str, typer.Option(help="paper, simplerl, strict or lenient")] = "lenient",
+    rule: Annotated[str, typer.Option(help=", ".join(RULES))] = "lenient",
     compare: Annotated[str, typer.Option(help="add this grader's verdicts: math-verify")] = "",
     html: Annotated[
         Path | None, typer.Option(help="page of disagreements; default: OUT.html")

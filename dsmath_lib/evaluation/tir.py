@@ -122,12 +122,6 @@ def waits_for_output(text: str) -> bool:
     return start > body.rfind(OUTPUT) and inside.find("```") == len(inside) - 3 > 0
 
 
-def program_output(text: str) -> str | None:
-    """The last tool output of a text: the answer of the program, which the paper's code scores apart (facts §9.3)."""
-    _, fence, rest = text.rpartition(OUTPUT)
-    return rest.partition("```")[0].strip() if fence else None
-
-
 # -- the loop --------------------------------------------------------------------------------------------------------
 @dataclass
 class _Row:

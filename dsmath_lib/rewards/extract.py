@@ -50,7 +50,8 @@ def extract(completion: str, rule: str = "paper") -> Extraction:
         text = _END.sub("", text)
     texts = [text]
     if "</think>" in text and (said := text.rpartition("</think>")[2]).strip():
-        text, texts = said, [said, text]  # what was only thought is not the answer
+        # what was only thought is no answer, least of all under a rule that asks for one form
+        text, texts = said, [said, text] if len(RULES[rule]) > 1 else [said]
     m = _NEXT.search(text)
     if m and text[: m.start()].strip():  # a base model goes on with a question of its own
         texts.insert(0, text[: m.start()])

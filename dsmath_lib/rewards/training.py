@@ -126,17 +126,6 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     return float(total)
 
 
-@torch.no_grad()
-def mean_loss(model: PreTrainedModel, rows: Sequence, batch_size: int, dtype: str) -> float:
-    """Mean loss per label or pair over all rows."""
-    losses = []
-    for at in range(0, len(rows), batch_size):
-        batch = {k: v.to(model.device) for k, v in batch_of(rows[at : at + batch_size]).items()}
-        with autocast(model.device, dtype):
-            losses.append(batch_losses(model, batch))
-    return float(torch.cat(losses).mean())
-
-
 def fit(
     model: PreTrainedModel,
     rows: Sequence,

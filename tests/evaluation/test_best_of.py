@@ -1,4 +1,4 @@
-"""RM@K: samples get the scores of a reward model, kept in the file; nothing is scored twice, and nothing by a stranger."""
+"""RM@K: samples get the scores of a reward model, kept in the file; nothing is scored twice."""
 
 import pytest
 import torch

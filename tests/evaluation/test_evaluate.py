@@ -78,7 +78,7 @@ def test_rounds_are_limited_and_the_last_program_is_run_too(tokenizer):
     assert len(sampler.calls) == 2 and g.finish == "stop"
     assert g.text.count("```output\n42\n") == 2 and g.tool_runs == 2
     _, (one,) = generate(tokenizer, [PROGRAM], protocol=replace(COURSE, rounds=1))
-    assert one.text.endswith("```output\n42\n```\n") and tir.program_output(one.text) == "42"
+    assert one.text.endswith("```output\n42\n```\n")
 
 
 def test_errors_are_shown_and_counted(tokenizer):

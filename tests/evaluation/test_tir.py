@@ -197,11 +197,6 @@ def test_where_an_output_belongs():
         assert not tir.waits_for_output(text), text
 
 
-def test_the_last_output_is_the_programs_answer():
-    assert tir.program_output("no program") is None
-    assert tir.program_output("```output\n3\n```\nthen ```output\n 4 \n```\nso 5") == "4"
-
-
 def test_prints_of_earlier_programs_are_dropped():
     first = "x = 1\nprint(x)  # show\nprint(\n    x,\n)\nif x:\n    print('inner')\ny = 2; print(y)\nprint('''a\nb''')"
     joined = join_programs([first, "print(x)"])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards.boxes import boxes, brace_pairs, unbox
+from dsmath_lib.rewards.boxes import alternatives, boxes, brace_pairs, unbox
 from dsmath_lib.rewards.choice import choice_letter, choice_letters, gold_letters, stated_letters
-from dsmath_lib.rewards.extract import MAX_CHARS, RULES, extract
+from dsmath_lib.rewards.extract import MAX_CHARS, RULES, extract, only_number, sentence_numbers
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [
@@ -45,6 +45,11 @@ CASES = [
     ("x5 is -5", "-5", None, "-5", "-5"),
     ("from 3-5 it is", "5", None, "5", "5"),
     ("共有1,234元", "1,234", None, "1,234", "1,234"),
+    ("<think>17, \\boxed{17}?</think>\nIt is 18", "18", None, "18", "18"),
+    ("The chance is \\frac{1}{2}.", "2", None, r"\frac{1}{2}", "2"),
+    (r"so \boxed{44}. We check our answer: $17 \cdot 44 = 748$.", "44", "44", "44", "44"),
+    ("Step 1: a = 7\nStep 2: print it", "2", None, "7", "2"),
+    ("Answer = 12, as wanted", "12", None, "12", "12"),
     ("no digits at all", None, None, None, None),
     ("", None, None, None, None),
 ]  # fmt: skip
@@ -149,3 +154,18 @@ def test_long_hostile_text_takes_little_time(text):
 
 def test_long_text_is_read_from_its_end():
     assert extract("\\boxed{1}" + "x" * MAX_CHARS + "\\boxed{2}", "strict").text == "2"
+
+
+def test_boxes_joined_by_or():
+    assert alternatives(r"\boxed{2} or \boxed{3}") == ["2"]
+    assert alternatives(r"$x = \boxed{1}$, or $x=\boxed{2}$ or $x=\boxed{3}$") == ["2"]
+    assert alternatives(r"\boxed{2}, no, \boxed{3}") == alternatives(r"\boxed{3}") == []
+
+
+def test_numbers_of_sentences():
+    assert (
+        only_number("Tom has 42 apples.") == "42 apples" and only_number("小明有42个苹果") == "42"
+    )
+    for text in ("42", "He has 41 or 42 apples", "It is not 42 but more", "at least 42 of them"):
+        assert only_number(text) is None, text
+    assert sentence_numbers("It is 7. The roots are 2 and 3.") == ["2", "3"]

@@ -25,6 +25,8 @@ def test_verdict_says_what_was_compared():
         ("\\boxed{1} and \\boxed{2}", "", ["1, 2"]),
         ("\\boxed{1} and \\boxed{2}", "Find all values, separated by commas.", ["1, 2"]),
         ("first \\boxed{1}, so \\boxed{2}", "How many eggs?", ["2"]),
+        ("\\boxed{1}, so \\boxed{2}", "How many multiples of 7 are there?", ["2"]),
+        ("(1). $5 ; \\quad$ (2). $7$.", "", ["5, 7"]),
         ("\\boxed{1} or \\boxed{2}", "Enter only one of them, not both.", ["1", "2"]),
     ],
 )
@@ -66,6 +68,24 @@ def test_the_text_of_an_option_chooses_it():
     assert grade("12", "The answer is (B).", choices=choices).correct
     assert grade_answer("B", "b").correct and grade_answer("ACD", "A, C, D").correct
     assert not grade("ACD", "故选：AC").correct
+
+
+def test_two_answers_joined_by_or_are_not_one():
+    assert not grade("3", "\\boxed{2} or \\boxed{3}").correct
+    assert grade("2, 3", "\\boxed{2} or \\boxed{3}").correct
+    assert grade("1/2", "\\boxed{0.5} or \\boxed{\\frac12}").correct  # two spellings
+
+
+def test_a_list_may_be_said_in_a_sentence():
+    assert grade("2,3", "The roots are 2 and 3.").correct
+    assert not grade("2,3", "The roots are 2, 3 and 4.").correct
+    assert not grade("3", "There is 1 root: not 3 but 4").correct
+
+
+def test_a_sentence_around_a_bare_answer():
+    assert grade_answer("42", "Tom has 42 apples").correct
+    assert not grade_answer("42", "Tom has less than 42 apples").correct
+    assert not grade_answer("42 hours", "It takes 42 minutes in all").correct
 
 
 def test_a_bare_answer_may_say_where_its_answer_is():

@@ -1,0 +1,89 @@
+"""No text of a model may cost more than its length: work grows about linearly, also on runs of one kind of sign.
+
+A quadratic pattern takes 16 times as long on a text 4 times as long; what is measured is that factor, not the time.
+"""
+
+import itertools
+import time
+
+import pytest
+
+from dsmath_lib.evaluation.reading import judge, known
+from dsmath_lib.rewards.equality import MAX_ANSWER, answers_equal
+from dsmath_lib.rewards.extract import MAX_CHARS
+from dsmath_lib.rewards.grade import grade, grade_answer
+
+UNITS = (
+    "a", "1", " ", "\n", "{", "}", "(", "$", "\\", "\\text{", "**", "<", "|", ",", "1, ", "A, ", "选", "故选", "答案",
+    "又", "∞", "ﬃ", "1:", "5 h ", "x = 1, ", "\\boxed{1} or ", "The answer is 1. ", "Final answer is ", "```output\n",
+    "<answer>", "</think>", '"answer": "', "\\frac{1}{2}", "\\dot{1}", "{1 \\over ", "\\cup ", "[1,2]", "first ",
+)  # fmt: skip
+FLOOR = 0.02  # processor seconds; below it nothing is slow
+
+
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch):
+    monkeypatch.setattr(
+        "dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off")
+    )
+
+
+def seconds(run, text: str) -> float:
+    best = float("inf")
+    for _ in range(2):
+        start = time.thread_time()
+        run(text)
+        best = min(best, time.thread_time() - start)
+    return best
+
+
+def grows_too_fast(run, make) -> bool:
+    """Four times the text, more than ten times the work (and more than the floor)?"""
+    long = seconds(run, make(4))
+    return long > FLOOR and long > 10 * max(seconds(run, make(1)), FLOOR / 16)
+
+
+def compared(text: str) -> None:
+    for gold in ("7", "x<3", "(1,2)", "y=x^2"):
+        answers_equal(gold, text)
+
+
+def graded(text: str) -> None:
+    for gold in ("7", "B", "1, 2"):
+        grade(gold, text)
+
+
+@pytest.mark.parametrize("end", ["", "x", "7", "}"], ids=lambda e: f"ends in {e!r}")
+def test_comparison(end):
+    size = MAX_ANSWER // 4 - 1
+    slow = [
+        u for u in UNITS if grows_too_fast(compared, lambda k, u=u: (u * size)[: k * size] + end)
+    ]
+    assert slow == []
+
+
+@pytest.mark.parametrize("end", ["", "7"], ids=lambda e: f"ends in {e!r}")
+def test_completions(end):
+    size = MAX_CHARS // 40
+    slow = [u for u in UNITS if grows_too_fast(graded, lambda k, u=u: (u * size)[: k * size] + end)]
+    assert slow == []
+
+
+@pytest.mark.parametrize("unit", ["final answer is ", " ", "答案是"])
+def test_a_megabyte_is_read_from_its_end(unit):
+    """Only the last characters are looked at, by every rule: 20 times the text is no more than a few times the work."""
+    runs = [lambda t, r=r: judge(r, "B", t) for r in known()]
+    runs += [lambda t: grade_answer("B", t), lambda t: grade_answer("7", t)]
+    text = unit * (1_000_000 // len(unit))
+    start = time.thread_time()
+    for run in runs:
+        run(text[-MAX_CHARS:])
+    short, start = time.thread_time() - start, time.thread_time()
+    for run in runs:
+        run(text)
+    assert time.thread_time() - start < 20 * max(short, FLOOR)
+
+
+def test_what_is_too_long_is_not_compared():
+    for a, b in itertools.permutations(("7", "7" * (MAX_ANSWER + 1), "ﬃ" * MAX_ANSWER), 2):
+        assert answers_equal(a, b) == (False, "too long to compare")
