@@ -85,7 +85,7 @@ _QUALIFIED = re.compile(  # k\pi, k \in \mathbb{Z}
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def normalise(text: str) -> str:
     r"""One spelling of an answer: full-width forms, LaTeX layout, text markup, degree and currency signs.
 
@@ -213,7 +213,7 @@ def _unsigned(text: str) -> tuple[Fraction | None, bool]:
     return None, False
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def as_number(text: str) -> Number | None:
     r"""The exact value of a normalised number with an optional sign, percent sign and unit; else None.
 

@@ -314,7 +314,7 @@ _NOT_ATOM = frozenset(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Tree | None:
     """The tree of a normalised text, or None if any part of it is outside the grammar."""
     if not text or len(text) > MAX_CHARS:
@@ -327,7 +327,7 @@ def parse(text: str) -> Tree | None:
     return tree if parser.at == len(parser.tokens) else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def variables(tree: Tree) -> frozenset[str]:
     """Names of the variables in a tree."""
     if tree[0] == "var":

@@ -58,7 +58,7 @@ _AND = re.compile(r",? (?:and|or) |[,;]? ?(?:和|或者?|及|与) ?|\\text ?\{ ?
 _PAIR = {"(": ")", "[": "]"}
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def as_group(text: str) -> Group | None:
     r"""``(1,2)``, ``[0,\infty)``, ``\{1,2\}``, ``1, 2 and 3``, ``3 \pm \sqrt2``; None if it is not several things."""
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\}" not in text[2:-2]:

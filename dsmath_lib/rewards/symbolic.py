@@ -13,6 +13,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 MAX_CHARS = 400  # per side; longer answers are not expressions
@@ -25,14 +26,12 @@ TIMEOUT = "symbolic comparison: timeout"  # as the worker says it
 GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
 
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
-_lock = threading.Lock()
 
 
 class _Client:
-    """One supervisor process and the pipe to it; ``pid`` tells whether a fork inherited it."""
+    """One supervisor process and the pipe to it."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.proc = subprocess.Popen(
             [sys.executable, "-I", str(_WORKER)],
             stdin=subprocess.PIPE,
@@ -73,35 +72,58 @@ class _Client:
         self.proc.stdout.close()
 
 
-_client: _Client | None = None
+MAX_CLIENTS = max(
+    2, min(4, os.cpu_count() or 2)
+)  # workers; a thread never waits long for another's question
+_idle: list[_Client] = []
+_slots = threading.BoundedSemaphore(MAX_CLIENTS)
+
+
+def _after_fork() -> None:
+    """A forked process must not talk through its parent's pipes, nor wait for a thread that is not there."""
+    global _slots
+    _idle.clear()
+    _slots = threading.BoundedSemaphore(MAX_CLIENTS)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def ask(request: dict, timeout: float) -> dict:
-    """The reply of the worker; a supervisor that died (the system may kill it) is replaced, and asked once more."""
-    global _client
-    with _lock:
+    """The reply of a worker within ``timeout``, waiting for a free one included.
+
+    A supervisor that died (the system may kill it) is replaced, and asked once more.
+    """
+    start = time.monotonic()
+    if not _slots.acquire(timeout=timeout):
+        return {"equal": False, "reason": TIMEOUT}
+    try:
+        left = max(0.0, timeout - (time.monotonic() - start))
         for _ in range(2):
-            if _client is None or _client.pid != os.getpid():
-                _client = _Client()
-            reply = _client.ask(request, timeout)
+            try:
+                client = _idle.pop()
+            except IndexError:
+                client = _Client()
+            reply = client.ask(request | {"timeout": left}, left)
             if reply is not None:
+                _idle.append(client)
                 return reply
-            _client.kill()
-            _client = None
+            client.kill()
+    finally:
+        _slots.release()
     raise OSError("the symbolic worker died twice")
 
 
 @atexit.register
 def close() -> None:
-    """End the worker process; the next comparison starts a new one."""
-    global _client
-    if _client is not None and _client.pid == os.getpid():
-        _client.kill()
-    _client = None
+    """End the worker processes; the next comparison starts a new one."""
+    while _idle:
+        _idle.pop().kill()
 
 
 _known: dict[tuple[str, str], tuple[bool, str]] = {}
-_KNOWN_SIZE = 50_000
+_KNOWN_SIZE = 5_000
 
 
 def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:

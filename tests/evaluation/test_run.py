@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dsmath_lib.evaluation import run
-from dsmath_lib.evaluation.contamination import refused
+from dsmath_lib.evaluation.contamination import SIMPLERL, refused
 from dsmath_lib.evaluation.store import read_file
 from dsmath_lib.params.base import PARAMS_DIR, ParamsError, read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
@@ -66,6 +66,22 @@ def test_a_leaked_benchmark_is_refused(reports, tmp_path):
     assert why == {"toy-gsm": "4 of 12 questions are in the training data"}
     assert "toy-gsm" not in {j.benchmark for j in run.jobs(cfg, why)}
     assert run.overlaps(params(trained_on=[]), Stage(cfg, "08_evaluation"), toy) == []
+
+
+def test_after_training_on_simplerls_8k_the_math_test_gets_no_score(data_dir):
+    """From parameters to jobs: 2,936 of 5,000 are known (two more inside longer texts), so only MATH-500 is asked."""
+    cfg = params(
+        benchmarks=["math", "math-500"],
+        n_items=[0, 0],
+        trained_on=[SIMPLERL],
+        data_dir=str(data_dir),
+    )
+    problems = run.questions(cfg)
+    found = run.overlaps(cfg, Stage(cfg, "08_evaluation"), problems)
+    assert [(o.items, o.same, len(o.leaked)) for o in found] == [(5000, 2936, 2938), (500, 0, 0)]
+    why = refused(found, cfg.max_leak)
+    assert why == {"math": "2,938 of 5,000 questions are in the training data"}
+    assert {j.benchmark for j in run.jobs(cfg, why)} == {"math-500"}
 
 
 def test_minif2f_prompts_are_written_and_nothing_is_scored(tmp_path, data_dir):
