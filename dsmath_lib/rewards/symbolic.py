@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import json
 import os
+import queue
 import re
 import select
 import subprocess
@@ -74,16 +75,53 @@ class _Client:
 
 MAX_CLIENTS = max(
     2, min(4, os.cpu_count() or 2)
-)  # workers; a thread never waits long for another's question
-_idle: list[_Client] = []
-_slots = threading.BoundedSemaphore(MAX_CLIENTS)
+)  # workers, so that threads do not wait for each other
+
+
+class _Workers:
+    """The clients of this process. The first is started by who asks first; more of them in the background."""
+
+    def __init__(self) -> None:
+        self.idle: queue.LifoQueue[_Client] = queue.LifoQueue()
+        self.lock = threading.Lock()
+        self.count = 0  # clients that live, or are being started
+
+    def take(self, timeout: float) -> _Client | None:
+        """A free client, or None when all are busy for ``timeout`` seconds."""
+        with self.lock:
+            if self.count == 0:
+                self.start()
+            elif self.idle.empty() and self.count < MAX_CLIENTS:
+                self.count += 1
+                threading.Thread(target=self._start_more, daemon=True).start()
+        try:
+            return self.idle.get(timeout=timeout) if timeout > 0 else self.idle.get_nowait()
+        except queue.Empty:
+            return None
+
+    def start(self) -> None:
+        self.idle.put(_Client())
+        self.count += 1
+
+    def _start_more(self) -> None:
+        try:
+            self.idle.put(_Client())
+        except OSError:
+            self.lost()
+
+    def lost(self) -> None:
+        """A client died."""
+        with self.lock:
+            self.count -= 1
+
+
+_workers = _Workers()
 
 
 def _after_fork() -> None:
     """A forked process must not talk through its parent's pipes, nor wait for a thread that is not there."""
-    global _slots
-    _idle.clear()
-    _slots = threading.BoundedSemaphore(MAX_CLIENTS)
+    global _workers
+    _workers = _Workers()
 
 
 if hasattr(os, "register_at_fork"):
@@ -91,35 +129,34 @@ if hasattr(os, "register_at_fork"):
 
 
 def ask(request: dict, timeout: float) -> dict:
-    """The reply of a worker within ``timeout``, waiting for a free one included.
+    """The reply of a worker within ``timeout``, waiting for a free one included; the first start is not counted.
 
     A supervisor that died (the system may kill it) is replaced, and asked once more.
     """
-    start = time.monotonic()
-    if not _slots.acquire(timeout=timeout):
-        return {"equal": False, "reason": TIMEOUT}
-    try:
-        left = max(0.0, timeout - (time.monotonic() - start))
-        for _ in range(2):
-            try:
-                client = _idle.pop()
-            except IndexError:
-                client = _Client()
-            reply = client.ask(request | {"timeout": left}, left)
-            if reply is not None:
-                _idle.append(client)
-                return reply
-            client.kill()
-    finally:
-        _slots.release()
+    workers = _workers
+    for _ in range(2):
+        start = time.monotonic() if workers.count else None
+        client = workers.take(timeout)
+        if client is None:
+            return {"equal": False, "reason": TIMEOUT}
+        waited = 0.0 if start is None else time.monotonic() - start
+        left = max(0.0, timeout - waited)
+        reply = client.ask(request | {"timeout": left}, left)
+        if reply is not None:
+            workers.idle.put(client)
+            return reply
+        client.kill()
+        workers.lost()
     raise OSError("the symbolic worker died twice")
 
 
 @atexit.register
 def close() -> None:
-    """End the worker processes; the next comparison starts a new one."""
-    while _idle:
-        _idle.pop().kill()
+    """End the idle worker processes; the next comparison starts a new one."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            _workers.idle.get_nowait().kill()
+            _workers.lost()
 
 
 _known: dict[tuple[str, str], tuple[bool, str]] = {}
