@@ -160,6 +160,24 @@ def train(
         path.unlink(missing_ok=True)
 
 
+def compact(model: Any) -> Any:
+    """The same classifier with one number per row and label in place of ``dim``: faster, and a hundredth of the size.
+
+    fastText is linear up to its softmax: the logits are the mean of the input rows times the output matrix, so the
+    product of both matrices can stand for them. Scores are equal up to float32 rounding. The model given is changed;
+    one that this does not hold for (quantised, hierarchical softmax) stays as it is.
+    """
+    if model.is_quantized() or model.f.getArgs().loss.name in ("hs", "ns"):
+        return model
+    rows, labels = (np.asarray(m) for m in (model.f.getInputMatrix(), model.f.getOutputMatrix()))
+    if len(labels) >= rows.shape[1]:
+        return model
+    logits = rows @ labels.T
+    del rows  # a view of memory that the model gives up
+    model.set_matrices(logits, np.eye(len(labels), dtype=np.float32))
+    return model
+
+
 def score(model: Any, lines: Sequence[str]) -> np.ndarray:
     """P(math) of each line, shape (n,), float64 in [0, 1]. A line without a known word gets 0.5."""
     out = np.full(len(lines), 0.5)

@@ -15,11 +15,8 @@ from itertools import chain
 from dsmath_lib.corpus.gramfilter import GramFilter
 from dsmath_lib.records import Document
 
-_DASHES = dict.fromkeys(map(ord, "\u2212\u2010\u2011\ufe63"), "-")
-_SIGNS = str.maketrans(
-    {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
-)
-_MARKS = _DASHES | _SIGNS
+_MARKS = dict.fromkeys("\u2212\u2010\u2011\ufe63", "-")
+_MARKS |= {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _LATEX = (  # light normalisation: variants of one formula give the same grams
     (r"[dtc]frac", r"\frac"),
@@ -31,7 +28,8 @@ _LATEX = (  # light normalisation: variants of one formula give the same grams
     (r"geq?", " > "),
 )
 _COMMAND = re.compile(r"\\(?:" + "|".join(f"({names})" for names, _ in _LATEX) + ")(?![a-z])")
-_THOUSANDS = re.compile(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))")  # 1,000 and 1{,}000
+_THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")  # 1,000
+_IN_BRACES = re.compile(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))")  # also 1{,}000; slower
 _GRAM = re.compile(
     r"\d+(?:\.\d+)?"
     r"|[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
@@ -42,27 +40,33 @@ _GRAM = re.compile(
 _SEP = "\x1f"  # cannot be inside a gram
 
 
-def normalise(text: str) -> str:
-    """The form in which grams are read: NFKC (full width, ligatures), case folding, light LaTeX normalisation."""
+def fold(text: str) -> str:
+    """One form for each character: NFKC (full width, ligatures), case folding, one minus sign, nothing invisible."""
     if text.isascii():
-        text = text.lower()
-    else:
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-        text = _INVISIBLE.sub("", text.translate(_MARKS))
+        return text.lower()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    for mark, sign in _MARKS.items():  # faster than str.translate
+        text = text.replace(mark, sign)
+    return _INVISIBLE.sub("", text)
+
+
+def layout(text: str) -> str:
+    """Light LaTeX normalisation of a folded text, numbers without thousands separators, no Markdown bold."""
     if "\\" in text:
         text = _COMMAND.sub(lambda m: _LATEX[m.lastindex - 1][1], text)
     if "," in text:
-        text = _THOUSANDS.sub("", text)
-    return text.replace("**", " ")  # Markdown bold
+        pattern = _IN_BRACES if "{," in text or ",}" in text else _THOUSANDS
+        text = pattern.sub("", text)
+    return text.replace("**", " ")
 
 
 def grams(text: str) -> list[str]:
     """The grams of a text, the same for benchmarks and pages.
 
-    Of the normalised text words, numbers, operator signs and single CJK characters stay; punctuation, brackets and
+    Of the folded text words, numbers, operator signs and single CJK characters stay; punctuation, brackets and
     ``$`` go. Lines never join: the grams of two lines are those of each.
     """
-    return _GRAM.findall(normalise(text))
+    return _GRAM.findall(layout(fold(text)))
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Index:
     def filter(self) -> GramFilter:
         """Tells pages without a hit at little cost. Made once: the index must be complete."""
         keys = (k.replace(_SEP, " ") for k in chain(self.long, self.short))
-        return GramFilter(keys, normalise)
+        return GramFilter(keys, fold, layout)
 
 
 def build_index(texts: Iterable[BenchmarkText], *, n: int = 10, min_grams: int = 3) -> Index:

@@ -1,8 +1,9 @@
 """Which texts may hold a gram of the index? Told from arrays of characters, without making a single gram.
 
 Each gram is cut into pieces: runs of letters, runs of digits, CJK characters and the signs ``+ / = < > ^ %``. The
-pieces of a page are those of its grams in a row, so a page that holds a gram holds the gram's pieces in a row. Runs of
-pieces are compared by a 64-bit rolling hash. "No" is certain; after a "yes" the grams themselves must be compared.
+pieces of a page are those of its grams in a row, so a page that holds a gram holds the gram's pieces in a row. A piece
+has the sum of its characters' random values as its hash, and runs of pieces are compared by a polynomial of those.
+"No" is certain; after a "yes" the grams themselves must be compared.
 """
 
 import re
@@ -13,16 +14,14 @@ from itertools import chain
 
 import numpy as np
 
-Runs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
-_START = np.uint64(0xD6E8FEB86659FD93)  # added where a piece starts, so "ab c" is not "a bc"
-_LETTER, _DIGIT, _SINGLE = 1, 2, 3
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_LETTER, _DIGIT, _SINGLE, _SPECIAL = 1, 2, 3, 4
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SIGNS = frozenset("+/=<>^%")
-_THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")
 _HEAD = 3  # short texts are looked for where their first pieces stand
 LONGEST = 10  # pieces that are compared
+_AT_ONCE = 20_000  # keys
+Step = Callable[[str], str]
 
 
 class GramFilter:
@@ -30,11 +29,12 @@ class GramFilter:
 
     Args:
         keys: gram tuples, each joined by spaces.
-        normalise: what was applied to the texts that the grams come from, and is to be applied to those asked about.
+        fold: what is done to the characters of a text, whole.
+        layout: what is done to a folded text after that. ``layout(fold(text))`` made the texts of the keys.
     """
 
-    def __init__(self, keys: Iterable[str], normalise: Callable[[str], str]):
-        self._normalise = normalise
+    def __init__(self, keys: Iterable[str], fold: Step, layout: Step):
+        self._fold, self._layout = fold, layout
         self._all = False  # a key without pieces: every text may hold it
         self._rule: re.Pattern | None = (
             None  # but one of "-" and "*" alone, like a ruled line, is looked for
@@ -42,25 +42,28 @@ class GramFilter:
         hashes: dict[int, list[np.ndarray]] = {}
         heads: list[np.ndarray] = []
         keys = list(keys)
-        for i in range(0, len(keys), 20_000):
-            some = keys[i : i + 20_000]
-            start, stop, inverse, unit = _runs(_units("\n".join(some)), raw=False)
-            ends = np.cumsum([len(k.encode("utf-16-le", "surrogatepass")) // 2 + 1 for k in some])
+        kinds, values = _plain_tables()
+        for i in range(0, len(keys), _AT_ONCE):
+            some = keys[i : i + _AT_ONCE]
+            units = _units("\n".join(some))
+            piece, unit = _pieces(kinds[units], values[units])
+            ends = np.cumsum([len(_units(k)) + 1 for k in some])
             first = np.searchsorted(unit, np.concatenate([[0], ends]))
             count = np.minimum(np.diff(first), LONGEST)
             self._without_pieces([some[i] for i in np.flatnonzero(count == 0)])
             for n in set(count.tolist()) - {0}:
                 at = first[:-1][count == n]
-                hashes.setdefault(n, []).append((stop[at + n - 1] - start[at]) * inverse[at])
+                hashes.setdefault(n, []).append(_run_at(piece, at, n))
                 if _HEAD < n < LONGEST:
-                    heads.append((stop[at + _HEAD - 1] - start[at]) * inverse[at])
+                    heads.append(_run_at(piece, at, _HEAD))
         self._sets = {n: _HashSet(np.concatenate(h)) for n, h in sorted(hashes.items())}
+        self._whole = [n for n in self._sets if n <= _HEAD or n == LONGEST]
         self._heads = _HashSet(np.concatenate(heads)) if heads else None
 
     def _without_pieces(self, keys: list[str]) -> None:
         self._all |= any(k.strip("-* ") for k in keys)
         if keys:
-            signs = "".join(map(re.escape, _unkept(self._normalise)))
+            signs = "".join(map(re.escape, _unkept(self._fold)))
             least = min(len(k.split()) for k in keys)
             self._rule = re.compile(rf"(?:[{signs}](?:[^\w{signs}]|_)*){{{least}}}")
 
@@ -68,31 +71,62 @@ class GramFilter:
         """False: the text holds none of the grams."""
         if self._all or (self._rule and self._rule.search(text)):
             return True
-        start, stop, inverse, _ = self._runs_of(text)
-        m = len(start)
-        at = None
-        for n, known in self._sets.items():
-            if n > m:
-                continue
-            if _HEAD < n < LONGEST:
-                if at is None:
-                    h = (stop[_HEAD - 1 :] - start[: m - _HEAD + 1]) * inverse[: m - _HEAD + 1]
-                    at = np.flatnonzero(self._heads.maybe(h))
-                i = at[at <= m - n]
-                h = (stop[i + n - 1] - start[i]) * inverse[i]
-            else:
-                h = (stop[n - 1 :] - start[: m - n + 1]) * inverse[: m - n + 1]
-            if known.any(h):
+        piece = self._pieces_of(text)
+        runs = _Runs(piece)
+        for n in self._whole:
+            if n <= len(piece) and self._sets[n].any(runs[n]):
+                return True
+        return self._heads is not None and len(piece) > _HEAD and self._short(piece, runs[_HEAD])
+
+    def _short(self, piece: np.ndarray, heads: np.ndarray) -> bool:
+        """Does a run of more than ``_HEAD`` and less than ``LONGEST`` pieces stand here?"""
+        at = self._heads.where(heads)
+        run = heads.take(at)
+        for n in range(_HEAD + 1, LONGEST):
+            at = at[: np.searchsorted(at, len(piece) - n, "right")]
+            run = run[: len(at)] * _BASE + piece.take(at + (n - 1))
+            if not len(at):
+                return False
+            if n in self._sets and self._sets[n].any(run):
                 return True
         return False
 
-    def _runs_of(self, text: str) -> Runs:
-        if "\\" not in text and "{," not in text and ",}" not in text:
-            joined = _THOUSANDS.sub("", text if text.isascii() else text.replace("，", ","))
-            units = _units(joined)
-            if text.isascii() or not _tables(self._normalise)[2][units].any():
-                return _runs(units, True, self._normalise)
-        return _runs(_units(self._normalise(text)), raw=False)
+    def _pieces_of(self, text: str) -> np.ndarray:
+        kinds, values, foreign = _tables(self._fold)
+        simple = text.replace("，", ",") if not text.isascii() else text
+        simple = self._layout(simple.lower() if "\\" in simple else simple)
+        units = _units(simple)
+        kind = kinds.take(units)
+        if text.isascii() or not (
+            (kind == _SPECIAL).any() or ("\\" in text and foreign.take(units).any())
+        ):
+            return _pieces(kind, values.take(units))[0]
+        kinds, values = _plain_tables()
+        units = _units(self._layout(self._fold(text)))
+        return _pieces(kinds[units], values[units])[0]
+
+
+class _Runs(dict):
+    """Hashes of all runs of ``n`` pieces, made of those of shorter runs."""
+
+    def __init__(self, piece: np.ndarray):
+        super().__init__({1: piece})
+
+    def __missing__(self, n: int) -> np.ndarray:
+        tail = 1 << ((n - 1).bit_length() - 1)
+        front, back = self[n - tail], self[tail]
+        out = front[: len(front) - tail] * np.uint64(pow(int(_BASE), tail, 2**64))
+        out += back[n - tail :]
+        self[n] = out
+        return out
+
+
+def _run_at(piece: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
+    """Hashes of the runs of ``n`` pieces that start ``at`` some places."""
+    out = piece[at]
+    for j in range(1, n):
+        out = out * _BASE + piece[at + j]
+    return out
 
 
 class _HashSet:
@@ -103,48 +137,34 @@ class _HashSet:
         bits = min(max(int(np.ceil(np.log2(32 * len(hashes) + 1))), 10), 26)
         self._shift = np.uint64(64 - bits)
         self._table = np.zeros(2**bits, bool)
-        self._table[(hashes >> self._shift).astype(np.int64)] = True
+        self._table[(hashes >> self._shift).view(np.int64)] = True
 
-    def maybe(self, hashes: np.ndarray) -> np.ndarray:
-        return self._table[(hashes >> self._shift).astype(np.int64)]
+    def where(self, hashes: np.ndarray) -> np.ndarray:
+        """Where hashes stand that may be known; few others."""
+        return np.flatnonzero(self._table.take((hashes >> self._shift).view(np.int64)))
 
     def any(self, hashes: np.ndarray) -> bool:
-        return not self._known.isdisjoint(hashes[self.maybe(hashes)].tolist())
+        return not self._known.isdisjoint(hashes[self.where(hashes)].tolist())
 
 
 def _units(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
 
 
-def _runs(units: np.ndarray, raw: bool, normalise: Callable[[str], str] | None = None) -> Runs:
-    """The pieces of a text: hash sums before and behind each, the factor that moves them to 0, where each starts.
-
-    A run of pieces ``i..j`` has the hash ``(behind[j] - before[i]) * factor[i]``, wherever it stands.
-    """
-    kinds, values = _tables(normalise)[:2] if raw else _plain_tables()
-    kind = kinds[units]
-    begins = kind == _SINGLE
-    begins[:1] = True
-    np.logical_or(begins[1:], kind[1:] != kind[:-1], out=begins[1:])
-    keep = np.flatnonzero(kind)
-    value = values[units[keep]]
-    start = np.flatnonzero(begins[keep])
-    value[start] += _START
-    power, inverse = _powers(1 << max(len(keep), 2**12).bit_length())
-    total = np.zeros(len(keep) + 1, np.uint64)
-    np.cumsum(value * power[: len(keep)], out=total[1:])
-    before = total[start]
-    return before, np.append(before[1:], total[-1:]), inverse[start], keep[start]
-
-
-@lru_cache(4)
-def _powers(n: int) -> tuple[np.ndarray, np.ndarray]:
-    out = []
-    for base in (_BASE, pow(_BASE, -1, 2**64)):
-        p = np.full(n, base, np.uint64)
-        p[0] = 1
-        out.append(np.multiply.accumulate(p))
-    return out[0], out[1]
+def _pieces(kind: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The hash of each piece of a text, and the unit where it starts."""
+    begins = np.empty(len(kind) + 1, bool)
+    begins[:1] = begins[-1:] = True
+    np.not_equal(kind[1:], kind[:-1], out=begins[1:-1])
+    begins[:-1] |= kind == _SINGLE
+    cut = np.flatnonzero(begins)
+    behind = np.cumsum(value, dtype=np.uint32).take(cut[1:] - 1)
+    behind[1:] -= behind[:-1].copy()
+    keep = np.flatnonzero(kind.take(cut[:-1]))
+    piece = behind.take(keep).astype(np.uint64)
+    piece *= np.uint64(0xBF58476D1CE4E5B9)
+    piece ^= piece >> np.uint64(29)
+    return piece, cut.take(keep)
 
 
 def _kind(c: str) -> int:
@@ -154,53 +174,66 @@ def _kind(c: str) -> int:
 
 
 @lru_cache(1)
-def _unkept(normalise: Callable[[str], str]) -> list[str]:
+def _unkept(fold: Step) -> list[str]:
     """Characters that become a gram but no piece: ``-`` depends on its neighbours, ``*`` on a second one."""
-    return [c for c in map(chr, range(0xD800)) if normalise(c) in ("-", "*")] + [
-        "－",
-        "﹣",
-        "＊",
-        "﹡",
-    ]
+    return [c for c in map(chr, range(0xD800)) if fold(c) in ("-", "*")] + ["－", "﹣", "＊", "﹡"]
 
 
-def _mix(codes: np.ndarray) -> np.ndarray:
+def _values(codes: np.ndarray) -> np.ndarray:
+    """A random number for each character."""
     x = (codes + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
-    return x ^ (x >> np.uint64(29))
+    x = (x ^ (x >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
+    return (x >> np.uint64(32)).astype(np.uint32)
 
 
 @lru_cache(1)
 def _plain_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Kind and value of each UTF-16 unit of a normalised text."""
+    """Kind and value of each UTF-16 unit of a folded text."""
     kind = np.array([_kind(chr(c)) if not 0xD800 <= c < 0xE000 else 0 for c in range(2**16)])
-    return kind.astype(np.uint8), _mix(np.arange(2**16, dtype=np.uint64))
+    return kind.astype(np.uint8), _values(np.arange(2**16, dtype=np.uint64)) * (kind > 0)
 
 
 @lru_cache(1)
-def _tables(normalise: Callable[[str], str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kind and value that each UTF-16 unit will have after ``normalise``, and which units this cannot tell of.
+def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kind and value that each UTF-16 unit will have after ``fold``; which units become ASCII letters or digits.
 
-    Those are units whose normal form depends on their neighbours or is not one character of the same kind.
+    ``_SPECIAL`` are units whose folded form depends on their neighbours or is not one character of the same kind.
     """
-    kind, _ = (t.copy() for t in _plain_tables())
-    code = np.arange(2**16, dtype=np.uint64)
+    kind = _plain_tables()[0].copy()
+    value = _values(np.arange(2**16, dtype=np.uint64))
+    foreign = np.zeros(2**16, bool)
     special = np.zeros(2**16, bool)
     special[0x1160:0x1200] = True  # Hangul vowels and finals join with the syllable before
     special[0xD800:0xD83D] = special[[0xD83E, 0xD87E]] = True  # letters and digits beyond 2^16
     for c in map(chr, chain(range(0xD800), range(0xE000, 2**16))):
-        n = normalise(c)
+        n = fold(c)
         canonical, *second = unicodedata.decomposition(c).split() or [""]
         if second and canonical[0] != "<":
             special[int(second[-1], 16)] = True  # it may join with the character before
         if n == c and not unicodedata.combining(c):
             continue
-        if (
+        if len(n) > 1 and not _joins(c, n) and len(set(map(_kind, n))) == 1 and _kind(n[0]) < _DIGIT:
+            kind[ord(c)] = _kind(n[0])  # an ellipsis, a ligature
+            foreign[ord(c)] = n.isascii() and n.isalnum()
+            value[ord(c)] = _values(np.array([*map(ord, n)], np.uint64)).sum(dtype=np.uint32)
+        elif (
             len(n) != 1
             or any(map(unicodedata.combining, c + n))
             or (_kind(n) == _DIGIT and not c.isdecimal())
             or (n in "\\{}," and c != "，")
+            or ord(n) > 0xFFFF
         ):
             special[ord(c)] = True
         else:
-            kind[ord(c)], code[ord(c)] = _kind(n), ord(n)
-    return kind, _mix(code), special
+            kind[ord(c)], value[ord(c)] = _kind(n), value[ord(n)]
+            foreign[ord(c)] = n.isascii() and n.isalnum() and not c.isascii()
+    kind[special] = _SPECIAL
+    value[(kind == 0) | special] = 0
+    return kind, value, foreign
+
+
+def _joins(c: str, folded: str) -> bool:
+    """May a part of the folded character join with its neighbours, or be part of LaTeX or of a number?"""
+    if folded[0] == " ":  # an accent on a space
+        return any(x in "\\{}," or not unicodedata.combining(x) for x in folded[1:])
+    return any(x in "\\{}," or unicodedata.combining(x) for x in c + folded)

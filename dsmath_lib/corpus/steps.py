@@ -89,7 +89,7 @@ def tell_language(documents: Iterable[Document], rank: int, world_size: int) -> 
 
 
 def load_model(path: str) -> Any:
-    """A fastText model; a process keeps the one it used last.
+    """A fastText model to score with (``classifier.compact``); a process keeps the one it used last.
 
     Raises:
         ValueError: missing, or not a fastText model; names the file.
@@ -103,7 +103,7 @@ def load_model(path: str) -> Any:
 @lru_cache(maxsize=1)
 def _load_model(path: str, changed: int) -> Any:
     try:
-        return classifier.load_fasttext().load_model(path)
+        return classifier.compact(classifier.load_fasttext().load_model(path))
     except (ValueError, MemoryError) as err:
         raise ValueError(f"{path}: not a fastText model ({err})") from None
 
