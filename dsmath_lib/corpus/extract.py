@@ -31,7 +31,6 @@ from dsmath_lib.records import Document, Page
 
 MAX_DEPTH = 300
 # The main-content search is quadratic in nested <div> and <article>, the tree parser in other blocks.
-_NESTING = re.compile(rb"<(?:div|article)")
 _MANY_TAGS = 5_000
 _DEEP = " > ".join("*" * MAX_DEPTH)  # finds an element that has this many above it, in linear time
 
@@ -67,8 +66,10 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     page = signals.read(html, site.endswith(("stackexchange.com", "mathoverflow.net")))
     patterns = patterns_in(page)
     tree = bool(patterns) or guarded(page)
-    if len(_NESTING.findall(page.low)) > MAX_DEPTH or (tree and page.low.count(b"<") > _MANY_TAGS):
-        if HTMLTree.parse(html).document.query_selector(_DEEP):
+    parsed: tuple[str, HTMLTree] | None = None
+    if page.blocks > MAX_DEPTH or (tree and page.low.count(b"<") > _MANY_TAGS):
+        parsed = html, HTMLTree.parse(html)
+        if parsed[1].document.query_selector(_DEEP):
             raise PageError("nested too deep")
     marks = Marks()
     if (tree or page.text) and b"<template" in page.low:
@@ -86,7 +87,7 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
         marks.formulas and b"<fig" in page.low
     ):  # resiliparse drops figures, captions and algorithms with them
         html = re.sub(r"<(/?)fig(?:ure|caption)\b", r"<\1div", html, flags=re.I)
-    text = _plain(html, main_content=True)
+    text = _plain(parsed[1] if parsed and parsed[0] is html else html, main_content=True)
     kept = len(set(MARK.findall(text)))
     if 2 * kept < len(marks.formulas) or not text.strip():
         text = _plain(html, main_content=False)  # main content missed the article
@@ -133,7 +134,7 @@ def documents(
         yield replace(Document(page.url, got.text), n_formulas=got.kept)
 
 
-def _plain(html: str, main_content: bool) -> str:
+def _plain(html: str | HTMLTree, main_content: bool) -> str:
     return extract_plain_text(
         html, main_content=main_content, alt_texts=False, preserve_formatting=True
     )

@@ -4,6 +4,7 @@ import html as entities
 import re
 from collections.abc import Iterator
 
+import numpy as np
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from dsmath_lib.corpus.delimiters import MAX_FORMULA, Found, Scanner
@@ -58,15 +59,17 @@ class Marks:
 
 def without_ours(html: str) -> str:
     """A page without NUL, lone surrogates and the characters that marks are made of."""
-    html = html.replace("\0", "")
     if html.isascii():
-        return html
-    for mark in (OPEN, CLOSE, *_GUARD.values()):
-        html = html.replace(mark, " ")
+        return html.replace("\0", "") if "\0" in html else html
     try:
-        html.encode()
+        units = np.frombuffer(html.encode("utf-16-le"), np.uint16)
     except UnicodeEncodeError:
-        html = html.encode("utf-8", "ignore").decode()
+        return without_ours(html.encode("utf-8", "ignore").decode())
+    if not units.all():
+        html = html.replace("\0", "")
+    if (units - np.uint16(ord(OPEN)) < 1 + len((CLOSE, *_GUARD))).any():
+        for mark in (OPEN, CLOSE, *_GUARD.values()):
+            html = html.replace(mark, " ")
     return html
 
 

@@ -20,9 +20,9 @@ _SIGNS = (
 _MAX_SIGNS = 20_000
 _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
-_ALT = re.compile(rb"""alt=["']?\s*(?:\$|\\[(\[])""")
-_SCRIPTS = b"</su"
+_BLOCKS = re.compile(rb"<(?:div|article|/su)")
 _CONFIGURED = (b"mathjax", b"katex", b"rendermath")
+_BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
 _TAGS = (b"tex]", b"math]", b"&lt;math")
 _TAG = re.compile("<[A-Za-z/!?]")
 
@@ -33,6 +33,7 @@ class Signals:
 
     ``configured``: it loads or configures MathJax or KaTeX. ``text``: its text may hold formulas between delimiters.
     ``alt``: an image may have a formula between delimiters as its text. ``scripts``: it has ``sup`` or ``sub``.
+    ``blocks``: how many ``<div`` and ``<article``.
     """
 
     low: bytes
@@ -41,6 +42,7 @@ class Signals:
     text: bool
     alt: bool
     scripts: bool
+    blocks: int
 
 
 def read(html: str, dollars: bool) -> Signals:
@@ -57,8 +59,16 @@ def read(html: str, dollars: bool) -> Signals:
         or bool(_ENTITIES.search(low))
         or configured  # it may have delimiters of its own
     )
-    alt = (money or backslash) and bool(_ALT.search(low))
-    return Signals(low, words, configured, text, alt, _SCRIPTS in low)
+    marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
+    alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
+    blocks = _BLOCKS.findall(low)
+    scripts = blocks.count(b"</su")
+    return Signals(low, words, configured, text, alt, scripts > 0, len(blocks) - scripts)
+
+
+def _is_alt(before: bytes) -> bool:
+    """Does the text of an image begin behind this?"""
+    return before[-1:] in _BEFORE and before.rstrip().endswith((b"alt=", b'alt="', b"alt='"))
 
 
 def _words(low: bytes) -> bytes:
@@ -75,10 +85,11 @@ def _words(low: bytes) -> bytes:
 def _looks_delimited(html: str) -> bool:
     """Is there TeX between two dollar signs of the text, on a page that declares no delimiters?"""
     at = 0
+    in_script = _Scripts(html)
     for body, after in pairwise(html.split("$")):
         start, at = at, at + len(body) + 1
         if not body:
-            if start and html[start - 2 : start] == "$$" and not _in_script(html, start):
+            if start and html[start - 2 : start] == "$$" and not in_script(start):
                 return True
         elif not (
             len(body) > MAX_FORMULA
@@ -88,11 +99,21 @@ def _looks_delimited(html: str) -> bool:
             or not start
             or _TAG.search(body)
         ):
-            if looks_like_tex(entities.unescape(body)) and not _in_script(html, start):
+            if not in_script(start) and looks_like_tex(entities.unescape(body)):
                 return True
     return False
 
 
-def _in_script(html: str, at: int) -> bool:
-    lead = html.rfind("<script", 0, at)
-    return lead >= 0 and html.rfind("</script", lead, at) < 0
+class _Scripts:
+    """Does a place of a page stand in a script? Asked from the left to the right."""
+
+    def __init__(self, html: str):
+        self._html, self._start, self._end = html, -1, 0
+
+    def __call__(self, at: int) -> bool:
+        while self._end < at and self._start < len(self._html):  # the next script begins before ``at``, or never
+            start = self._html.find("<script", self._end)
+            self._start = start if start >= 0 else len(self._html)
+            end = self._html.find("</script", self._start)
+            self._end = end if end >= 0 else len(self._html)
+        return self._start < at <= self._end
