@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 
 from dsmath_lib.corpus.gramfilter import GramFilter
 from dsmath_lib.records import Document
@@ -96,7 +96,9 @@ class Index:
     def filter(self) -> GramFilter:
         """Tells pages without a hit at little cost. Made once: the index must be complete."""
         keys = (k.replace(_SEP, " ") for k in chain(self.long, self.short))
-        return GramFilter(keys, fold, layout)
+        return GramFilter(
+            keys, fold, layout, lambda text: bool(find_hits(_GRAM.findall(fold(text)), self))
+        )
 
 
 def build_index(texts: Iterable[BenchmarkText], *, n: int = 10, min_grams: int = 3) -> Index:
@@ -127,14 +129,24 @@ class Hit:
 
 
 def find_hits(page: Sequence[str], index: Index) -> list[Hit]:
-    """All places where a page's grams match the index, in order."""
-    out = []
+    """All places where a page's grams match the index, in order; of one place, the shortest first."""
+    joined = _SEP.join(page)
+    starts = [0, *accumulate(len(g) + 1 for g in page)]  # slices of one text are cheaper than joins
+    found = [
+        (i, i + index.n)
+        for i, (a, b) in enumerate(zip(starts, starts[index.n :], strict=False))
+        if joined[a : b - 1] in index.long
+    ]
     for i, gram in enumerate(page):
-        for length in (*sorted(index.lengths.get(gram, ())), index.n):
-            key = _SEP.join(page[i : i + length])
-            items = (index.long if length == index.n else index.short).get(key)
-            if items and i + length <= len(page):
-                out.append(Hit(i, i + length, key.replace(_SEP, " "), tuple(sorted(items))))
+        for length in index.lengths.get(gram, ()):
+            j = i + length
+            if j <= len(page) and joined[starts[i] : starts[j] - 1] in index.short:
+                found.append((i, j))
+    out = []
+    for i, j in sorted(found):
+        key = joined[starts[i] : starts[j] - 1]
+        items = (index.long if j - i == index.n else index.short)[key]
+        out.append(Hit(i, j, key.replace(_SEP, " "), tuple(sorted(items))))
     return out
 
 

@@ -73,6 +73,8 @@ _DELIMITED = [
 def undelimit(text: str) -> tuple[str, bool | None]:
     """Strip one pair of delimiters round the whole text; the second value is their form, None if there were none."""
     t = text.strip()
+    if t[:1] not in ("\\", "$", "#"):  # most
+        return t, None
     for left, right, display in _DELIMITED:
         if t.startswith(left) and t.endswith(right) and len(t) > len(left) + len(right):
             return t[len(left) : -len(right)].strip(), display

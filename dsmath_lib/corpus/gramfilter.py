@@ -3,7 +3,7 @@
 Each gram is cut into pieces: runs of letters, runs of digits, CJK characters and the signs ``+ / = < > ^ %``. The
 pieces of a page are those of its grams in a row, so a page that holds a gram holds the gram's pieces in a row. A piece
 has the sum of its characters' random values as its hash, and runs of pieces are compared by a polynomial of those.
-"No" is certain; after a "yes" the grams themselves must be compared.
+Where a run's hash is that of a key, the grams round it are compared. "No" is certain; "yes" is not.
 """
 
 import re
@@ -20,6 +20,7 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SIGNS = frozenset("+/=<>^%")
 _HEAD = 3  # short texts are looked for where their first pieces stand
 LONGEST = 10  # pieces that are compared
+_WINDOW = 4 * LONGEST + 2  # pieces that are read again where hashes are equal
 _AT_ONCE = 20_000  # keys
 Step = Callable[[str], str]
 
@@ -31,10 +32,13 @@ class GramFilter:
         keys: gram tuples, each joined by spaces.
         fold: what is done to the characters of a text, whole.
         layout: what is done to a folded text after that. ``layout(fold(text))`` made the texts of the keys.
+        holds: does a piece of text, through ``layout`` already, hold a key? Asked where hashes are equal.
     """
 
-    def __init__(self, keys: Iterable[str], fold: Step, layout: Step):
-        self._fold, self._layout = fold, layout
+    def __init__(
+        self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]
+    ):
+        self._fold, self._layout, self._holds = fold, layout, holds
         self._all = False  # a key without pieces: every text may hold it
         self._rule: re.Pattern | None = (
             None  # but one of "-" and "*" alone, like a ruled line, is looked for
@@ -71,27 +75,40 @@ class GramFilter:
         """False: the text holds none of the grams."""
         if self._all or (self._rule and self._rule.search(text)):
             return True
-        piece = self._pieces_of(text)
-        runs = _Runs(piece)
-        for n in self._whole:
-            if n <= len(piece) and self._sets[n].any(runs[n]):
+        units, piece, unit, simple = self._pieces_of(text)
+        last = 0  # pieces before are looked at
+        for i in self._found(piece):
+            if not simple:
                 return True
-        return self._heads is not None and len(piece) > _HEAD and self._short(piece, runs[_HEAD])
-
-    def _short(self, piece: np.ndarray, heads: np.ndarray) -> bool:
-        """Does a run of more than ``_HEAD`` and less than ``LONGEST`` pieces stand here?"""
-        at = self._heads.where(heads)
-        run = heads.take(at)
-        for n in range(_HEAD + 1, LONGEST):
-            at = at[: np.searchsorted(at, len(piece) - n, "right")]
-            run = run[: len(at)] * _BASE + piece.take(at + (n - 1))
-            if not len(at):
-                return False
-            if n in self._sets and self._sets[n].any(run):
+            if i < last:
+                continue
+            # also signs that are no piece, up to the next piece; a number with a point is two
+            stop = min(i + _WINDOW, len(unit))
+            a = unit[i - 1] if i else 0
+            b = unit[stop] if stop < len(unit) else len(units)
+            if self._holds(units[a:b].tobytes().decode("utf-16-le", "surrogatepass")):
                 return True
+            last = stop - 2 * LONGEST - 1
         return False
 
-    def _pieces_of(self, text: str) -> np.ndarray:
+    def _found(self, piece: np.ndarray) -> list[int]:
+        """Where runs stand that have the hash of a key, in order."""
+        runs, out = _Runs(piece), []
+        for n in self._whole:
+            if n <= len(piece):
+                out += self._sets[n].places(runs[n]).tolist()
+        if self._heads is not None and len(piece) > _HEAD:
+            at = self._heads.where(runs[_HEAD])
+            run = runs[_HEAD].take(at)
+            for n in range(_HEAD + 1, LONGEST):
+                at = at[: np.searchsorted(at, len(piece) - n, "right")]
+                run = run[: len(at)] * _BASE + piece.take(at + (n - 1))
+                if n in self._sets and len(at):
+                    out += at[self._sets[n].places(run)].tolist()
+        return sorted(out)
+
+    def _pieces_of(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+        """A text's units, its pieces, and where they start; is each unit one of the text, only not folded?"""
         kinds, values, foreign = _tables(self._fold)
         simple = text.replace("，", ",") if not text.isascii() else text
         simple = self._layout(simple.lower() if "\\" in simple else simple)
@@ -100,10 +117,10 @@ class GramFilter:
         if text.isascii() or not (
             (kind == _SPECIAL).any() or ("\\" in text and foreign.take(units).any())
         ):
-            return _pieces(kind, values.take(units))[0]
+            return units, *_pieces(kind, values.take(units)), True
         kinds, values = _plain_tables()
         units = _units(self._layout(self._fold(text)))
-        return _pieces(kinds[units], values[units])[0]
+        return units, *_pieces(kinds[units], values[units]), False
 
 
 class _Runs(dict):
@@ -143,8 +160,11 @@ class _HashSet:
         """Where hashes stand that may be known; few others."""
         return np.flatnonzero(self._table.take((hashes >> self._shift).view(np.int64)))
 
-    def any(self, hashes: np.ndarray) -> bool:
-        return not self._known.isdisjoint(hashes[self.where(hashes)].tolist())
+    def places(self, hashes: np.ndarray) -> np.ndarray:
+        """Where known hashes stand."""
+        at = self.where(hashes)
+        known = [h in self._known for h in hashes.take(at).tolist()]
+        return at[np.array(known, bool)]
 
 
 def _units(text: str) -> np.ndarray:
