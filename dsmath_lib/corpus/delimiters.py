@@ -4,13 +4,14 @@ Money stays money: ``$`` delimits a formula where the page says so (its MathJax 
 elsewhere the body must look like TeX.
 """
 
-import heapq
 import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_FORMULA = 8_000  # characters; a longer body is text between two unrelated delimiters
+MAX_WORK = 32_000_000  # characters that are looked at in one page, bodies that overlap counted each time
+_OPENER_WORK = 64  # what an opener costs beside its body, in characters
 _ENVIRONMENTS = (
     "align|aligned|alignat|eqnarray|equation|gather|multline|flalign|array|matrix|pmatrix|cases|split|"
     "math|displaymath"
@@ -109,21 +110,23 @@ class Found:
 
 
 class Scanner:
-    """Finds formulas between a page's delimiters, in time linear in the text."""
+    """Finds formulas between the delimiters of one page, with bounded ``work``: after ``MAX_WORK`` it finds no more."""
 
     def __init__(self, delimiters: tuple[Delimiter, ...]):
+        self.work = 0
         self.by_left = {d.left: d for d in delimiters}
         marks = "|".join(re.escape(d.left) for d in delimiters)
         begin = rf"\\begin\{{(?P<env>(?:{_ENVIRONMENTS})\*?)\}}"
         self._open = re.compile(rf"(?<!\\)(?:{marks}|{begin})")
         self._fast = list(_by_first_character([d.left for d in delimiters]))
 
-    def openers(self, markup: str) -> Iterator[re.Match]:
-        """Where a formula may open in mark-up (``<math>`` as a delimiter is written with entities there), in order."""
-        return heapq.merge(*(p.finditer(markup) for p in self._fast), key=re.Match.start)
+    def openers(self, markup: str) -> "Openers":
+        """Where a formula may open in mark-up (``<math>`` as a delimiter is written with entities there)."""
+        return Openers(self._fast, markup)
 
     def unclosed(self, text: str) -> bool:
         """Does a display formula open here and not close? (Its rest stands behind a ``<br>``.)"""
+        self.work += len(text)
         ends = (("\\[", "\\]"), ("\\(", "\\)"))
         if any(text.rfind(a) > text.rfind(b) for a, b in ends) or text.count("$$") % 2:
             return True
@@ -134,17 +137,18 @@ class Scanner:
         out: list[Found] = []
         closers: dict[str, int] = {}  # right mark -> where it stands next (len(text): nowhere)
         pos = 0
-        while m := self._open.search(text, pos):
+        while self.work < MAX_WORK and (m := self._open.search(text, pos)):
             env = m["env"]
             right = f"\\end{{{env}}}" if env else self.by_left[m[0]].right
             end = _next(text, right, m.end(), closers)
             d = None if env else self.by_left[m[0]]
+            self.work += _OPENER_WORK
+            if end >= len(text) or end - m.end() > MAX_FORMULA:
+                pos = m.end()
+                continue
             body = text[m.end() : end]
-            if (
-                end >= len(text)
-                or len(body) > MAX_FORMULA
-                or not (env or _accept(d, body, text, end))
-            ):
+            self.work += len(body)
+            if not (env or _accept(d, body, text, end)):
                 pos = m.end()
                 continue
             stop = end + len(right)
@@ -152,6 +156,22 @@ class Scanner:
             out.append(Found(m.start(), stop, latex, d is None or d.display))
             pos = stop
         return out
+
+
+class Openers:
+    """The places in a page where a formula may open."""
+
+    def __init__(self, patterns: list[re.Pattern], markup: str):
+        self._patterns, self._markup = patterns, markup
+        self._next: list[tuple[int, int]] = [(-1, -1)] * len(patterns)
+
+    def after(self, pos: int) -> tuple[int, int]:
+        """Start and end of the first opener from ``pos`` on; both the length of the page if there is none."""
+        for i, (start, _) in enumerate(self._next):
+            if start < pos:
+                m = self._patterns[i].search(self._markup, pos)
+                self._next[i] = m.span() if m else (len(self._markup),) * 2
+        return min(self._next)
 
 
 def _by_first_character(lefts: list[str]) -> Iterator[re.Pattern]:

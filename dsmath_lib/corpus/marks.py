@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from dsmath_lib.corpus.delimiters import MAX_FORMULA, Found, Scanner
+from dsmath_lib.corpus.delimiters import MAX_FORMULA, MAX_WORK, Found, Scanner
 from dsmath_lib.corpus.formulas import (
     PATTERNS,
     TWINS,
@@ -213,10 +213,11 @@ def mark_text(html: str, scanner: Scanner, marks: Marks) -> str:
     skips, skip = _skips(html), (-1, -1)
     out, pos = [], 0  # html[:pos] is dealt with
     seek = barrier = 0
-    for m in scanner.openers(html):
-        at = m.start()
-        if at < seek:
-            continue
+    openers = scanner.openers(html)
+    while scanner.work < MAX_WORK:
+        at, behind = openers.after(seek)
+        if at == len(html):
+            break
         while skip[1] <= at and (following := next(skips, None)) is not None:
             skip = following
         if skip[0] <= at < skip[1]:
@@ -238,7 +239,7 @@ def mark_text(html: str, scanner: Scanner, marks: Marks) -> str:
         if found:
             out += [html[pos:start], _marked(run, found, marks)]
             pos = end
-        seek = max(end, m.end())
+        seek = max(end, behind)
     return "".join([*out, html[pos:]]) if out else html
 
 
@@ -265,6 +266,8 @@ def _over_breaks(html: str, end: int, run: str, scanner: Scanner) -> tuple[int, 
     """The run and what follows over breaks while a display formula is open; whether it closed."""
     start = len(run)
     for _ in range(_MAX_BREAKS):
+        if scanner.work >= MAX_WORK:
+            break
         if not scanner.unclosed(run):
             return end, run, True
         if len(run) > start + MAX_FORMULA or not (m := _BREAK.match(html, end)):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.corpus import asciimath, mathml
-from dsmath_lib.corpus.delimiters import Scanner, page_delimiters
+from dsmath_lib.corpus.delimiters import MAX_FORMULA, MAX_WORK, Scanner, page_delimiters
 from dsmath_lib.corpus.extract import PageError, documents, extract
+from dsmath_lib.corpus.marks import Marks, mark_text
 from dsmath_lib.records import Page
 
 MATHML = "<mrow><msup><mi>x</mi><mn>2</mn></msup></mrow>"
@@ -214,6 +215,32 @@ def test_ten_megabytes_are_refused_at_once() -> None:
     pages = [Page("u", "<" * 10_000_000), Page("v", "<p>ok</p>")]
     assert [d.url for d in documents(pages, counts, max_chars=10**6)] == ["v"]
     assert counts["page: over the size bound"] == 1
+
+
+WORK = {  # pages of openers: bodies that are refused again and again, or that never close
+    "dollars": "$",
+    "pairs of dollars": "$$ ",
+    "openers": "\\(",
+    "openers and one closer far away": "\\[word ",
+    "environments": "\\begin{align}",
+    "refused bodies": "\\(some words " * 500 + "\\)",
+    "over breaks": "\\[<br>",
+    "dollars with words": "$ it costs ",
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_work_of_the_scanner_is_bounded(name: str) -> None:
+    """Characters looked at, not seconds: linear in the page, and never more than the bound and one last body."""
+    work = []
+    for size in (200_000, 400_000, 10_000_000):
+        page = (WORK[name] * (size // len(WORK[name]) + 1))[:size] + "\\] \\)"
+        scanner = Scanner(page_delimiters(()))
+        mark_text(page, scanner, Marks())
+        work.append(scanner.work)
+    small, double, large = work
+    assert 0 < double <= 2.1 * small + MAX_FORMULA
+    assert large <= MAX_WORK + 2 * 10_000_000 + MAX_FORMULA
 
 
 @given(st.text(alphabet="<>/\\()[]{}$&;pmathbrscit=\"' \n^_x1中\0", max_size=300))
