@@ -4,8 +4,8 @@
         --out reports/reference/bench/corpus_rates.json
 
 Baselines: resiliparse's main content alone on the same pages, raw ``fasttext`` predict on the same texts, and
-datasketch's MinHash (``pip install datasketch``; without it that ratio is left out, and the output says so). CPU time of
-the thread is measured, baseline and step turn by turn; per group of pages the least of some rounds counts.
+datasketch's MinHash (``pip install datasketch``; without it that ratio is left out, and the output says so). CPU time
+of the thread is measured, baseline and step turn by turn; per group of pages the least of some rounds counts.
 """
 
 import argparse
@@ -56,9 +56,7 @@ def least(calls: Calls, rounds: int) -> dict[str, float]:
 def main_content(pages: list[Page]) -> None:
     """The baseline: resiliparse alone, with the arguments that ours has."""
     for p in pages:
-        extract_plain_text(
-            p.html, main_content=True, alt_texts=False, preserve_formatting=True
-        )
+        extract_plain_text(p.html, main_content=True, alt_texts=False, preserve_formatting=True)
 
 
 def sketch(texts: list[str]) -> None:

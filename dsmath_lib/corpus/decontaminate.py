@@ -217,7 +217,7 @@ def decontaminate(
         if not index.filter.may_hold(doc.text):
             yield doc
             continue
-        parts = re.split(r"(\n\s*\n)", doc.text)
+        parts = re.split(r"(\n\s*\n)", doc.text) if mode == "segment" else [doc.text]
         part_grams = [grams(p) for p in parts]
         owner = [i for i, g in enumerate(part_grams) for _ in g]
         hits = [

@@ -22,6 +22,7 @@ _HEAD = 3  # short texts are looked for where their first pieces stand
 LONGEST = 10  # pieces that are compared
 _WINDOW = 4 * LONGEST + 2  # pieces that are read again where hashes are equal
 _AT_ONCE = 20_000  # keys
+_NONE = np.zeros(0, np.uint64)
 Step = Callable[[str], str]
 
 
@@ -35,9 +36,7 @@ class GramFilter:
         holds: does a piece of text, through ``layout`` already, hold a key? Asked where hashes are equal.
     """
 
-    def __init__(
-        self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]
-    ):
+    def __init__(self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]):
         self._fold, self._layout, self._holds = fold, layout, holds
         self._all = False  # a key without pieces: every text may hold it
         self._rule: re.Pattern | None = (
@@ -60,9 +59,12 @@ class GramFilter:
                 hashes.setdefault(n, []).append(_run_at(piece, at, n))
                 if _HEAD < n < LONGEST:
                     heads.append(_run_at(piece, at, _HEAD))
-        self._sets = {n: _HashSet(np.concatenate(h)) for n, h in sorted(hashes.items())}
-        self._whole = [n for n in self._sets if n <= _HEAD or n == LONGEST]
+        whole = sorted(n for n in hashes if n <= _HEAD or n == LONGEST)
+        self._whole = {n: _HashSet(np.concatenate(hashes.pop(n))) for n in whole}
         self._heads = _HashSet(np.concatenate(heads)) if heads else None
+        self._between = _HashSet(
+            np.concatenate([h for hs in hashes.values() for h in hs] or [_NONE])
+        )
 
     def _without_pieces(self, keys: list[str]) -> None:
         self._all |= any(k.strip("-* ") for k in keys)
@@ -94,17 +96,20 @@ class GramFilter:
     def _found(self, piece: np.ndarray) -> list[int]:
         """Where runs stand that have the hash of a key, in order."""
         runs, out = _Runs(piece), []
-        for n in self._whole:
+        for n, known in self._whole.items():
             if n <= len(piece):
-                out += self._sets[n].places(runs[n]).tolist()
+                out += known.places(runs[n]).tolist()
         if self._heads is not None and len(piece) > _HEAD:
             at = self._heads.where(runs[_HEAD])
             run = runs[_HEAD].take(at)
+            places, hashes = [], []
             for n in range(_HEAD + 1, LONGEST):
                 at = at[: np.searchsorted(at, len(piece) - n, "right")]
                 run = run[: len(at)] * _BASE + piece.take(at + (n - 1))
-                if n in self._sets and len(at):
-                    out += at[self._sets[n].places(run)].tolist()
+                places.append(at)
+                hashes.append(run)
+            found = self._between.places(np.concatenate(hashes))
+            out += np.concatenate(places).take(found).tolist()
         return sorted(out)
 
     def _pieces_of(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
@@ -232,7 +237,12 @@ def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             special[int(second[-1], 16)] = True  # it may join with the character before
         if n == c and not unicodedata.combining(c):
             continue
-        if len(n) > 1 and not _joins(c, n) and len(set(map(_kind, n))) == 1 and _kind(n[0]) < _DIGIT:
+        if (
+            len(n) > 1
+            and not _joins(c, n)
+            and len(set(map(_kind, n))) == 1
+            and _kind(n[0]) < _DIGIT
+        ):
             kind[ord(c)] = _kind(n[0])  # an ellipsis, a ligature
             foreign[ord(c)] = n.isascii() and n.isalnum()
             value[ord(c)] = _values(np.array([*map(ord, n)], np.uint64)).sum(dtype=np.uint32)

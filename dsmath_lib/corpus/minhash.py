@@ -18,7 +18,9 @@ MAX_LEADERS = 16  # one bucket of unlike pages must not cost n^2
 _AT_ONCE = 256  # shingles: their values stay in the processor's cache
 _CHUNK = 4_096  # signatures of one bucket in memory at a time
 _UNIT = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+")  # CJK characters and words
-_NOT_SIMPLE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\udfff]")  # CJK, and halves of a character
+_NOT_SIMPLE = re.compile(
+    "[\u3040-\u30ff\u4e00-\u9fff\uac00-\udfff]"
+)  # CJK, and halves of a character
 _SPACES = bytes(i if i >= 128 or chr(i).isalnum() else 32 for i in range(256))
 _MANY = 60  # different characters beyond ASCII that are looked at one by one
 
@@ -70,7 +72,9 @@ def signature(hashes: np.ndarray, perms: tuple[np.ndarray, np.ndarray]) -> np.nd
         values = np.multiply(some, a, out=block[:, : len(some)])
         values += b
         np.minimum(least, values.min(axis=1), out=least)
-    return (least >> np.uint64(32)).astype(np.uint32)  # the least of the upper halves is that of the least
+    return (least >> np.uint64(32)).astype(
+        np.uint32
+    )  # the least of the upper halves is that of the least
 
 
 def similarity(x: np.ndarray, y: np.ndarray) -> float:

@@ -84,6 +84,26 @@ def test_shingles() -> None:
     assert np.array_equal(minhash.shingles("A, b! c", 2), minhash.shingles("a b c", 2))
 
 
+@given(st.text(alphabet="aZ1_ \n\xa0.’é中か한İß²\u0301😀𝑥", max_size=40) | st.text(max_size=40))
+def test_words_are_those_of_the_pattern(text: str) -> None:
+    """The split at spaces finds what the pattern finds."""
+    try:
+        words = [w.encode() for w in minhash._UNIT.findall(text.lower())]
+    except UnicodeEncodeError:
+        return
+    assert minhash._units(text) == words
+
+
+def test_signature_is_the_least_of_each_function() -> None:
+    perms = minhash.permutations(8)
+    hashes = np.random.default_rng(0).integers(0, 2**64, 700, dtype=np.uint64)
+    each = [
+        [(int(h) * int(a) + int(b)) % 2**64 >> 32 for h in hashes]
+        for a, b in zip(*perms, strict=True)
+    ]
+    assert minhash.signature(hashes, perms).tolist() == [min(x) for x in each]
+
+
 def near_docs() -> list[Document]:
     rng = np.random.default_rng(1)
     base = words(rng, 200)

@@ -14,7 +14,7 @@ ITEMS = [
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many in May.",
     "商店有苹果42千克，香蕉比苹果多8千克，香蕉有多少千克？",
     r"Compute $\frac{1}{2} \times \left(3 + 4\right)$ and subtract 1,000 from the rest of $5^2 - 3$.",
-    "Die Straße ist 12 km lang und der größte Fuß misst 30 cm, oder nicht?",
+    "Straße 12 km, größte Füße 30 cm, Maß 5 = 5, Gruß 7 = 7, Schluß",
     "x = 3 and y = 4",
     "find the sum",
     "- * - *",
@@ -46,9 +46,10 @@ def test_no_is_certain(data: st.DataObject) -> None:
 def test_odd_characters_fold_as_in_the_grams(character: str) -> None:
     """A text made of one odd character among others finds itself, folded or not."""
     words = "one two three four five six seven eight nine ten eleven".split()
-    for text in (" ".join(words[:6] + [f"a{character}b", f"1{character}000"] + words[6:]), "".join(
-        f"{character}{w} " for w in words
-    )):
+    for text in (
+        " ".join([*words[:6], f"a{character}b", f"1{character}000", *words[6:]]),
+        "".join(f"{character}{w} " for w in words),
+    ):
         index = build_index([BenchmarkText("b", "0", text)])
         assert index.filter.may_hold(text) and index.filter.may_hold(f"And {text.upper()}.")
 

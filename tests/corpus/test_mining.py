@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +11,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dsmath_lib.corpus import build, classifier, jobs, mined, mining, sources
 from dsmath_lib.corpus.annotate import Annotations
@@ -233,6 +236,29 @@ def test_training_repeats_exactly_and_separates(tmp_path: Path) -> None:
 def test_one_line() -> None:
     assert classifier.one_line("Let $x=1$.\n\n小明") == "let $ x = 1 $ . 小 明"
     assert "__label__" not in classifier.one_line("spam __label__math")
+
+
+@given(
+    st.text(alphabet="aZ1_ \n\t\x1c\x85\xa0.,$\\é’中か한İß²\u0301😀𝑥", max_size=40)
+    | st.text(max_size=40)
+)
+def test_one_line_is_the_regex_in_its_docstring(text: str) -> None:
+    """Lower case, a space round each CJK character and each sign, one space in each gap."""
+    alone = r"([\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\w\s])"
+    words = re.sub(alone, r" \1 ", text.lower()).split()
+    assert classifier.one_line(text) == " ".join(words).replace("__label__", "label")
+
+
+def test_compact_scores_are_those_of_the_whole_model(tmp_path: Path) -> None:
+    """One number per row and label in place of 32, at the same probabilities up to rounding."""
+    math = [f"the sum of {i} and {i + 1} is {2 * i + 1}" for i in range(100)]
+    other = [f"the price of {w} went up on day {i}" for i, w in enumerate(["tea", "oil"] * 50)]
+    settings = classifier.Settings(32, 0.5, 3, 1, 5, 5_000, 1, 0)
+    model = classifier.train(math, other, settings, tmp_path)
+    whole = classifier.score(model, math + other)
+    small = classifier.compact(model)
+    assert small.get_dimension() == 2 and small.get_input_matrix().shape[1] == 2
+    assert whole.std() > 0.2 and abs(classifier.score(small, math + other) - whole).max() < 1e-5
 
 
 @pytest.mark.parametrize(
