@@ -28,6 +28,7 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _PROSE = re.compile(
     r"^\s*\d[\d.,]*\s*(?:[A-Za-z]{2,}|[-–—+/]?\s*$)|^\s*\d[\d.,]*[KkMmBb]?\b[^=+*^_<>\\]*\s$"
 )
+_NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,8 @@ def _accept(d: Delimiter, body: str, text: str, end: int) -> bool:
         return False
     if d.left != "$":
         return d.declared or looks_like_tex(body) or (d.left in ("\\(", "\\[") and len(body) < 60)
-    if not _TEX.search(body) and _PROSE.search(body):
+    number = d.declared and _NUMBER.fullmatch(body)
+    if not number and not _TEX.search(body) and _PROSE.search(body):
         return False  # "$5 and $7"
     if d.declared:
         return True

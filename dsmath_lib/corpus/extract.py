@@ -26,11 +26,13 @@ from dsmath_lib.corpus.marks import (
     script_texts,
     without_ours,
 )
+from dsmath_lib.corpus.unfold import unfold
 from dsmath_lib.corpus.urls import host
 from dsmath_lib.records import Document, Page
 
 MAX_DEPTH = 300
-# The main-content search is quadratic in nested <div> and <article>, the tree parser in other blocks.
+# The main-content search is quadratic in nested <div> (templates become them) and <article>, the tree
+# parser in other blocks.
 _MANY_TAGS = 5_000
 _DEEP = " > ".join("*" * MAX_DEPTH)  # finds an element that has this many above it, in linear time
 
@@ -66,14 +68,14 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     page = signals.read(html, site.endswith(("stackexchange.com", "mathoverflow.net")))
     patterns = patterns_in(page)
     tree = bool(patterns) or guarded(page)
+    if (tree or page.text) and b"<template" in page.low:
+        html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
     parsed: tuple[str, HTMLTree] | None = None
     if page.blocks > MAX_DEPTH or (tree and page.low.count(b"<") > _MANY_TAGS):
         parsed = html, HTMLTree.parse(html)
         if parsed[1].document.query_selector(_DEEP):
             raise PageError("nested too deep")
     marks = Marks()
-    if (tree or page.text) and b"<template" in page.low:
-        html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
     if page.text:
         scripts = script_texts(html) if page.configured else ()
         scanner = Scanner(page_delimiters(scripts, site))
@@ -83,10 +85,8 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
         html = mark_text(html, scanner, marks)
     if page.scripts:
         html = mark_scripts(html)
-    if (
-        marks.formulas and b"<fig" in page.low
-    ):  # resiliparse drops figures, captions and algorithms with them
-        html = re.sub(r"<(/?)fig(?:ure|caption)\b", r"<\1div", html, flags=re.I)
+    if marks.formulas:
+        html = unfold(html, page.low)
     text = _plain(parsed[1] if parsed and parsed[0] is html else html, main_content=True)
     kept = len(set(MARK.findall(text)))
     if 2 * kept < len(marks.formulas) or not text.strip():

@@ -1,0 +1,57 @@
+"""Parts of a page that the search for main content takes for decoration or navigation although they hold formulas."""
+
+import re
+
+from dsmath_lib.corpus.marks import OPEN
+
+_FIGURES = re.compile(r"<(/?)fig(?:ure|caption)\b", re.I)
+_HEADING = re.compile(r"(<h1\b[^>]*>\s*)<a\b", re.I)
+_LISTS = re.compile(f"<(/?)(ul|a)(?=[\\s>])|{OPEN}", re.I)
+# resiliparse drops every <ul> that has fewer than four elements above it, counted from the body
+_DEEPER = ("<div><div><div>", "</div></div></div>")
+
+
+def unfold(html: str, low: bytes) -> str:
+    """A page with marks, changed so that figures, captions, lists and the title of a question stay.
+
+    A list whose formulas all stand in links is a table of contents and stays as it is.
+
+    Args:
+        html: the page with its marks.
+        low: the page in lower case, to see what it has.
+    """
+    if b"<fig" in low:
+        html = _FIGURES.sub(r"<\1div", html)
+    if (
+        b"question-header" in low
+    ):  # Stack Exchange: the heading stands in a "header" and links to its own page
+        html = _HEADING.sub(r"\1<span", html.replace('id="question-header"', ""))
+    if b"<ul" not in low:
+        return html
+    out, pos = [], 0
+    for start, end in _lists(html):
+        out += [html[pos:start], _DEEPER[0], html[start:end], _DEEPER[1]]
+        pos = end
+    return "".join([*out, html[pos:]]) if out else html
+
+
+def _lists(html: str) -> list[tuple[int, int]]:
+    """Spans of the outermost lists that hold a mark outside of links, in order."""
+    found = []
+    depth = start = 0
+    link = held = False
+    for m in _LISTS.finditer(html):
+        name, opens = (m[2] or "").lower(), not m[1]
+        if not name:
+            held |= depth > 0 and not link
+        elif name == "a":
+            link = opens
+        elif opens:
+            if not depth:
+                start, held, link = m.start(), False, False
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth and held and (close := html.find(">", m.end())) >= 0:
+                found.append((start, close + 1))
+    return found
