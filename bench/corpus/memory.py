@@ -10,7 +10,6 @@ beside the JSON file.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -53,15 +52,25 @@ def write_extras(folder: Path) -> None:
                 f.write(dumps({"question": p.question}))
 
 
+# Linux counts the memory of the process that starts another towards the peak of that one, so a small one starts it.
+LAUNCHER = """
+import json, os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(pid, 0)
+row = {"code": os.waitstatus_to_exitcode(status), "cpu_s": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss}
+print(json.dumps(row))
+"""
+
+
 def measure(args: list[str]) -> dict[str, float]:
     """Run Python with these arguments; CPU seconds and peak resident memory of that process alone."""
-    child = subprocess.Popen([sys.executable, *args], stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"failed with {child.returncode}: {' '.join(args)}")
+    command = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, *args]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    if row["code"]:
+        raise SystemExit(f"failed with {row['code']}: {' '.join(args)}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return {"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss * unit / 1e6}
+    return {"cpu_s": row["cpu_s"], "peak_mb": row["peak"] * unit / 1e6}
 
 
 def commands(folder: Path, files: list[Path], n: int) -> dict[str, list[str]]:

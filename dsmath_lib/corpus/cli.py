@@ -11,8 +11,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-PAGES = "WARC, WET, HTML, JSONL ({url, html} or {url, text}) and Parquet files; folders; - is standard input"
-DOCS = "JSONL (.gz or not) or Parquet files with url and text; folders; - is standard input"
+_SETS = "folders (of save_to_disk too); hub:owner/name[:config]@COMMIT[#split], streamed; - is standard input"
+PAGES = f"WARC, WET, HTML, JSONL ({{url, html}} or {{url, text}}), Parquet, Arrow files; {_SETS}"
+DOCS = f"JSONL (.gz or not), Parquet or Arrow files with url and text; {_SETS}"
 OUT = "the result: .jsonl, .jsonl.gz, .parquet, or - for standard output"
 Pages = Annotated[list[str], typer.Argument(help=PAGES, show_default=False)]
 Docs = Annotated[list[str], typer.Argument(help=DOCS, show_default=False)]

@@ -25,7 +25,8 @@ from dsmath_lib.corpus.shards import Shard
 from dsmath_lib.stage import lock_folder, unlock_folder, write_atomic
 
 KINDS = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst", ".html", ".htm",
-         ".xhtml", ".jsonl", ".jsonl.gz", ".parquet")  # fmt: skip
+         ".xhtml", *shards.RECORDS)  # fmt: skip
+CACHES = ("cache-", "indices-")  # files that ``datasets`` leaves beside those of a data set
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def workplace(inputs: Sequence[str], out: str) -> Iterator[Place]:
 
 
 def find(inputs: Sequence[str], folder: Path) -> list[Path]:
-    """The files of the inputs, in order: a folder gives those below it of a known kind, ``-`` is standard input."""
+    """The files of the inputs, in order: a folder gives those below it of a known kind, ``-`` is standard input.
+
+    A data set of the Hub (``hub:…``) stays as it is named.
+    """
     out: list[Path] = []
     for name in inputs:
         path = Path(name)
@@ -66,7 +70,7 @@ def find(inputs: Sequence[str], folder: Path) -> list[Path]:
             out.append(_spool(folder))
         elif path.is_dir():
             below = (p for p in sorted(path.rglob("*")) if p.name.lower().endswith(KINDS))
-            out += [p for p in below if p.is_file()]
+            out += [p for p in below if p.is_file() and not p.name.startswith(CACHES)]
         else:
             out.append(path)
     return list(dict.fromkeys(out))

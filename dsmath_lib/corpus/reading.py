@@ -199,23 +199,6 @@ def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Pag
         yield from read_rows(batch.to_pylist(), counts, max_bytes=max_bytes)
 
 
-def read_dataset(
-    name: str, counts: Counter, *, revision: str = "", split: str = "train", max_bytes: int = 10**6
-) -> Iterator[Page | Document]:
-    """Rows of a Hugging Face data set: ``owner/name[:config]``, streamed, or a folder written by ``save_to_disk``."""
-    import datasets  # slow to import, and only this path needs it
-
-    if Path(name).is_dir():
-        rows = datasets.load_from_disk(name)
-        rows = rows[split] if isinstance(rows, datasets.DatasetDict) else rows
-    else:
-        path, _, config = name.partition(":")
-        rows = datasets.load_dataset(
-            path, config or None, split=split, revision=revision or None, streaming=True
-        )
-    yield from read_rows(rows, counts, max_bytes=max_bytes)
-
-
 def read_rows(
     rows: Iterable[dict], counts: Counter, *, max_bytes: int
 ) -> Iterator[Page | Document]:

@@ -1,7 +1,7 @@
 """Shards: pieces of a crawl that one worker reads, and the part files it writes.
 
-A shard is a list of ``Part``s: whole files, byte ranges of JSONL files, or row groups of Parquet files. How files are
-cut depends on the files alone, so any number of workers makes the same part files.
+A shard is a list of ``Part``s: whole files, byte ranges of JSONL files, row groups of Parquet files,
+pieces of a data set. How files are cut depends on the files alone, so any number of workers makes the same part files.
 """
 
 import gzip
@@ -16,9 +16,11 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dsmath_lib.corpus import dataset
 from dsmath_lib.records import Document
 
 SHARD_BYTES = 32_000_000
+RECORDS = (".jsonl", ".jsonl.gz", ".parquet", ".arrow")
 MAX_LINE = 64_000_000  # a longer line is not a record
 _BATCH = 5_000  # rows of a Parquet row group
 
@@ -36,7 +38,7 @@ class Row(Document):
 
 @dataclass(frozen=True)
 class Part:
-    """A file, or the bytes (JSONL) or row groups (Parquet) ``start:stop`` of it. ``stop`` -1: to the end."""
+    """A file, or its bytes (JSONL), row groups (Parquet) or pieces (``hub:``) ``start:stop``; -1: to the end."""
 
     path: str
     start: int = 0
@@ -75,6 +77,9 @@ def plan(paths: Sequence[Path], size: int = SHARD_BYTES) -> list[Shard]:
 
 
 def _pieces(path: Path, size: int) -> Iterator[tuple[Part, int]]:
+    if dataset.is_hub(path):  # what a piece weighs is not known, so each is a shard
+        yield from ((p, size) for p in hub_parts(str(path)))
+        return
     try:
         total = path.stat().st_size
         groups = _group_bytes(path) if path.suffix == ".parquet" else []
@@ -96,6 +101,14 @@ def _pieces(path: Path, size: int) -> Iterator[tuple[Part, int]]:
         yield Part(str(path)), total
 
 
+def hub_parts(spec: str) -> list[Part]:
+    """The pieces of a data set of the Hub; one that fails is a single part, and is named when it is read."""
+    try:
+        return [Part(spec, i, i + 1) for i in range(dataset.n_pieces(spec))]
+    except dataset.BadDataset:
+        return [Part(spec)]
+
+
 def _parquet(path: Path):
     import pyarrow
     import pyarrow.parquet as pq
@@ -111,19 +124,28 @@ def _group_bytes(path: Path) -> list[int]:
         return [f.metadata.row_group(i).total_byte_size for i in range(f.metadata.num_row_groups)]
 
 
+def holds_records(part: Part) -> bool:
+    """Is this a part that ``read_records`` reads?"""
+    return dataset.is_hub(part.path) or part.path.endswith(RECORDS)
+
+
 # -- reading ---------------------------------------------------------------------------------------------------------
 def read_records(part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
-    """The records (dicts) of a JSONL (``.gz`` or not) or Parquet part. Lines that hold none are counted.
+    """The records (dicts) of a JSONL, Parquet, Arrow or ``hub:`` part. Lines that hold none are counted.
 
     Raises:
         BadFile: the file is missing, not readable, or ends early; records before that point were yielded.
     """
     path = Path(part.path)
     try:
-        if path.suffix == ".parquet":
+        if dataset.is_hub(part.path):
+            yield from dataset.hub_records(part.path, part.start)
+        elif path.suffix == ".arrow":
+            yield from dataset.arrow_records(path)
+        elif path.suffix == ".parquet":
             yield from _read_parquet(path, part)
         elif not path.name.endswith((".jsonl", ".jsonl.gz")):
-            raise BadFile(f"{path}: not a .jsonl, .jsonl.gz or .parquet file")
+            raise BadFile(f"{path}: not a .jsonl, .jsonl.gz, .parquet or .arrow file")
         else:
             with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as f:
                 for line in _lines(f, part):
@@ -132,6 +154,8 @@ def read_records(part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
                         counts["skipped: line is not a JSON object"] += 1
                     else:
                         yield record
+    except dataset.BadDataset as err:
+        raise BadFile(str(err)) from None
     except (OSError, EOFError, gzip.zlib.error) as err:
         raise BadFile(f"{path}: {_why(err)}") from None
 

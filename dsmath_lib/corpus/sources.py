@@ -7,11 +7,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.corpus import reading
+from dsmath_lib.corpus import dataset, reading
 from dsmath_lib.corpus.annotate import Annotations, read_tables
 from dsmath_lib.corpus.decontaminate import BenchmarkText
 from dsmath_lib.corpus.extract import documents
-from dsmath_lib.corpus.shards import Part
+from dsmath_lib.corpus.shards import BadFile, Part, read_records
 from dsmath_lib.data import data_path, read_rows
 from dsmath_lib.params.base import ROOT, ParamsError
 from dsmath_lib.params.mining import MiningParams
@@ -89,14 +89,14 @@ def shard_pages(cfg: MiningParams, i: int, n: int, counts: Counter) -> Iterator[
         pages = _web(cfg.n_pages, cfg.seed).pages
         yield from pages[i * len(pages) // n : (i + 1) * len(pages) // n]
     else:
-        yield from _pages(cfg.page_sources, cfg, _folder(cfg), counts, (i, n))
+        yield from _pages(cfg.page_sources, cfg, counts, (i, n))
 
 
 def stamps(cfg: MiningParams) -> list[Any]:
     """What tells that the files of the crawl are still the same."""
     if cfg.pages_from == "world":
         return []
-    return [Part(str(p)).stamp() for p in _find(cfg.page_sources, cfg, _folder(cfg))]
+    return [p.stamp() for p in _find(cfg.page_sources, cfg)]
 
 
 def benchmarks(cfg: MiningParams) -> list[BenchmarkText]:
@@ -135,11 +135,10 @@ def _folder(cfg: MiningParams) -> Path:
 
 
 def _files(cfg: MiningParams, table: Annotations) -> Material:
-    folder = _folder(cfg)
     quiet: Counter = Counter()  # files named twice are counted once, as part of the crawl
-    truth = {p.url: False for p in _pages(cfg.truth_other, cfg, folder, quiet)}
-    truth |= {p.url: True for p in _pages(cfg.truth_math, cfg, folder, quiet)}
-    seed_pages = list(_pages(cfg.seed_sources, cfg, folder, quiet))
+    truth = {p.url: False for p in _pages(cfg.truth_other, cfg, quiet)}
+    truth |= {p.url: True for p in _pages(cfg.truth_math, cfg, quiet)}
+    seed_pages = list(_pages(cfg.seed_sources, cfg, quiet))
     seed = list(documents(seed_pages, quiet, max_chars=cfg.max_page_chars))[: cfg.seed_docs]
     for d in seed:  # the seed is given, so finding it again proves nothing
         truth.pop(d.url, None)
@@ -148,32 +147,61 @@ def _files(cfg: MiningParams, table: Annotations) -> Material:
         benchmarks=benchmarks(cfg),
         table=table,
         truth=truth,
-        gallery=[p for p in _pages(cfg.gallery_sources, cfg, folder, quiet) if isinstance(p, Page)],
+        gallery=[p for p in _pages(cfg.gallery_sources, cfg, quiet) if isinstance(p, Page)],
     )
 
 
 def _pages(
     patterns: list[str],
     cfg: MiningParams,
-    folder: Path,
     counts: Counter,
     part: tuple[int, int] = (0, 1),
 ) -> Iterator[Page | Document]:
-    files = _find(patterns, cfg, folder)
+    parts = _find(patterns, cfg)
     addresses = _addresses(cfg.address_table, cfg.data_dir)
     i, n = part
-    for path in files[i * len(files) // n : (i + 1) * len(files) // n]:
+    for p in parts[i * len(parts) // n : (i + 1) * len(parts) // n]:
         counts["files"] += 1
-        for page in reading.read(path, counts, max_bytes=cfg.max_page_chars):
-            known = addresses.get(path) if page.url.startswith("file:") else None
+        for page in _read(p, counts, cfg.max_page_chars):
+            known = addresses.get(Path(p.path)) if page.url.startswith("file:") else None
             yield replace(page, url=known) if known else page
 
 
-def _find(patterns: list[str], cfg: MiningParams, folder: Path) -> list[Path]:
+def _read(part: Part, counts: Counter, max_chars: int) -> Iterator[Page | Document]:
+    """A file of any kind, or a piece of a data set.
+
+    Raises:
+        StageError: a stream of the Hub broke off; what is on disk is counted instead.
+    """
+    hub = dataset.is_hub(part.path)
+    if not hub and not part.path.endswith(".arrow"):
+        yield from reading.read(Path(part.path), counts, max_bytes=max_chars)
+        return
     try:
-        return reading.find_files(patterns, folder)
-    except FileNotFoundError as err:
-        raise StageError(f"data_dir '{cfg.data_dir}': {err}") from None
+        yield from reading.read_rows(read_records(part, counts), counts, max_bytes=max_chars)
+    except BadFile as err:
+        if hub:
+            raise StageError(f"{err}; run again, finished shards are kept") from None
+        counts["file ended early: BadFile"] += 1
+
+
+def _find(patterns: list[str], cfg: MiningParams) -> list[Part]:
+    """Files below ``data_dir``, and the pieces of data sets of the Hub."""
+    found: dict[Part, None] = {}
+    for pattern in patterns:
+        try:
+            if dataset.is_hub(pattern):
+                found |= dict.fromkeys(
+                    Part(pattern, i, i + 1) for i in range(dataset.n_pieces(pattern))
+                )
+            else:
+                files = reading.find_files([pattern], _folder(cfg))
+                found |= dict.fromkeys(Part(str(p)) for p in files)
+        except FileNotFoundError as err:
+            raise StageError(f"data_dir '{cfg.data_dir}': {err}") from None
+        except dataset.BadDataset as err:
+            raise StageError(str(err)) from None
+    return list(found)
 
 
 @cache

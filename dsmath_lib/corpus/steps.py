@@ -18,7 +18,16 @@ from typing import Any
 from dsmath_lib.corpus import classifier, decontaminate, reading
 from dsmath_lib.corpus.extract import documents as extracted
 from dsmath_lib.corpus.language import language
-from dsmath_lib.corpus.shards import BadFile, Part, Row, Shard, as_record, read_records, to_row
+from dsmath_lib.corpus.shards import (
+    BadFile,
+    Part,
+    Row,
+    Shard,
+    as_record,
+    holds_records,
+    read_records,
+    to_row,
+)
 from dsmath_lib.data import read_rows
 from dsmath_lib.records import Document, Page
 
@@ -34,7 +43,7 @@ def read_pages(
     for part in shard:
         path = Path(part.path)
         try:
-            if re.search(r"\.(jsonl(\.gz)?|parquet)$", path.name):
+            if holds_records(part):
                 yield from _pages_of_records(part, counts, max_chars)
                 continue
             with path.open("rb") as f:

@@ -21,10 +21,10 @@ class MiningParams(Params):
         "folder of real data, relative to the project or absolute; empty for the world"
     )
     page_sources: list[str] = par(
-        "glob patterns below data_dir of the crawl: WARC, WET, HTML, JSONL"
+        "the crawl: glob patterns below data_dir (WARC, WET, HTML, JSONL, Parquet, Arrow), or hub:owner/name@COMMIT"
     )
     seed_sources: list[str] = par(
-        "glob patterns below data_dir of the seed pages", paper="OpenWebMath"
+        "the seed pages: as page_sources", paper="OpenWebMath"
     )
     address_table: str = par("JSONL (file, url) below data_dir: addresses of pages that name none")
     truth_math: list[str] = par(

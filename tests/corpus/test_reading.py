@@ -177,7 +177,7 @@ def test_wet_with_wrong_lengths(tmp_path: Path) -> None:
         assert counts["file with wrong lengths: split at headers"] == 1
 
 
-def test_parquet_and_data_sets(tmp_path: Path) -> None:
+def test_parquet(tmp_path: Path) -> None:
     import datasets
 
     rows = [
@@ -193,5 +193,3 @@ def test_parquet_and_data_sets(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     got, counts = read(tmp_path / "broken.parquet")
     assert not got and any(k.startswith("file ended early") for k in counts)
-    data.save_to_disk(tmp_path / "set")
-    assert list(reading.read_dataset(str(tmp_path / "set"), Counter())) == want
