@@ -55,10 +55,8 @@ def peers() -> dict[str, Extractor]:
     found: dict[str, Extractor] = {"ours": ours, "resiliparse": resiliparse}
     try:
         import trafilatura
-    except ImportError:
-        print(
-            "trafilatura is not installed and is left out: pip install trafilatura", file=sys.stderr
-        )
+    except ImportError as err:
+        print(f"trafilatura is left out ({err}): pip install trafilatura", file=sys.stderr)
         return found
     found["trafilatura"] = lambda html, url: trafilatura.extract(html) or ""
     recall = {"favor_recall": True, "output_format": "markdown"}

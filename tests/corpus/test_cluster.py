@@ -82,6 +82,23 @@ def test_slurm_executor_with_a_stand_in_for_sbatch(tmp_path: Path, monkeypatch) 
     assert [r["documents"] for r in results] == [len(pages()[i::5]) for i in range(5)]
 
 
+def test_ray_executor(tmp_path: Path, monkeypatch) -> None:
+    """One Ray node on this machine: the whole deduplication gives the same files as without it."""
+    ray = pytest.importorskip("ray", reason="needs ray, which the extra scale does not bring")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    given = shards_in(tmp_path)
+    want = kept(given, tmp_path / "here", jobs.run)
+    ray.init(
+        num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, _node_ip_address="127.0.0.1"
+    )  # fmt: skip
+    try:
+        runner = cluster.runner("ray", tmp_path / "logs", tasks=2, mem_per_cpu_gb=0.2)
+        assert kept(given, tmp_path / "ray", runner) == want
+    finally:
+        ray.shutdown()
+
+
 def test_a_lost_shard_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     job = jobs.Job("lost", tmp_path, 2, "key", lambda i, n: {})
     job.run_shard(0)
