@@ -4,7 +4,8 @@
 
 Writes the toy web, 5,000 pages at a time, to JSONL files, and runs the real commands on the first files:
 ``dsmath corpus extract``, ``dedup``, ``mine`` (two rounds) and ``decontaminate``, each in a process of its own, one
-worker. For each: peak resident memory, and CPU seconds without those of an import of the same modules. A plot goes
+worker,
+shards of 5 MB. For each: peak resident memory, and CPU seconds without those of an import of the same modules. A plot goes
 beside the JSON file.
 """
 
@@ -25,6 +26,7 @@ from dsmath_lib.world.web import make_web
 
 CHUNK = 5_000
 PARTITION = 10_000  # pages of a hash partition: more pages, more partitions
+SHARD = ["--shard-mb", "5"]  # so that the smallest crawl fills a shard too, as a real one does
 FAST = ["--dim", "32", "--lr", "0.5", "--epochs", "5", "--bucket", "50000"]
 STEPS = ("extract", "dedup", "mine", "decontaminate")
 
@@ -80,13 +82,13 @@ def commands(folder: Path, files: list[Path], n: int) -> dict[str, list[str]]:
     parts = ["--partitions", str(max(n // PARTITION, 1))]
     docs, unique, clean = (str(at / f"{x}.jsonl") for x in ("docs", "unique", "clean"))
     return {
-        "extract": [*map(str, files[: n // CHUNK]), "-o", docs],
-        "dedup": [docs, "-o", unique, *parts],
+        "extract": [*map(str, files[: n // CHUNK]), "-o", docs, *SHARD],
+        "dedup": [docs, "-o", unique, *parts, *SHARD],
         "mine": [
             unique, "-o", str(at / "mined"), "--seed-pages", str(folder / "seed.jsonl"), "--keep-share", "0.4",
-            "--min-score", "0.5", "--max-rounds", "2", "--annotations", str(WORLD_TABLE), *FAST, *parts,
+            "--min-score", "0.5", "--max-rounds", "2", "--annotations", str(WORLD_TABLE), *FAST, *parts, *SHARD,
         ],
-        "decontaminate": [unique, "-o", clean, "--benchmark", str(folder / "benchmark.jsonl")],
+        "decontaminate": [unique, "-o", clean, "--benchmark", str(folder / "benchmark.jsonl"), *SHARD],
     }  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
     python bench/corpus/scaling.py
 
-Reads ``corpus_steps.json`` and, if it is there, ``corpus_memory.json`` in reports/reference/bench, and writes the
-rates, the memory, and the extrapolation to one Common Crawl snapshot with its arithmetic between the page's markers.
+Reads ``corpus_steps.json`` and, as far as they are there, ``corpus_memory.json``, ``corpus_quality.json`` and
+``corpus_peers.json`` in reports/reference/bench. Writes the rates, the memory, what extraction keeps, datatrove beside,
+and the extrapolation to one Common Crawl snapshot with its arithmetic, between the page's markers.
 """
 
 import json
@@ -53,6 +54,44 @@ def memory(result: dict[str, Any]) -> list[str]:
     return out
 
 
+def quality(result: dict[str, Any]) -> list[str]:
+    """Formulas present in the text, per extractor and group, and F1 of the main text."""
+    names = list(result["survival"])
+    out = [f"| | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    groups = result["survival"][names[0]]["math"]["groups"]
+    for group, row in groups.items():
+        if "long" in row:
+            cells = (result["survival"][n]["math"]["groups"][group]["present_share"] for n in names)
+            out.append(
+                f"| `{group}`, {row['long']} formulas | {' | '.join(f'{x:.1%}' for x in cells)} |"
+            )
+    for unit in ("segments", "tokens"):
+        cells = (f"{result['main_text'][n][unit]['f1']:.3f}" for n in names)
+        out.append(f"| F1 of the main text, {unit} | {' | '.join(cells)} |")
+    return out
+
+
+def peers(result: dict[str, Any]) -> list[str]:
+    """The whole way through datatrove and through ours."""
+    out = [
+        "| | pages/s, extract | documents/s, dedup | pages/s, both | formulas kept | documents, kept |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("ours", "datatrove"):
+        r = result[name]
+        out.append(
+            f"| {name} | {r['extract_pages_per_second']:.0f} | {r['dedup_documents_per_second']:.0f} | "
+            f"{r['pages_per_second']:.0f} | {r['survival']['share']:.1%} | {r['documents']}, {r['kept_by_dedup']} |"
+        )
+    return out
+
+
+def kept(name: str) -> dict[str, Any] | None:
+    """A results file, None if there is none."""
+    path = ROOT / "reports" / "reference" / "bench" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def snapshot(steps: dict[str, Any]) -> list[str]:
     """What a snapshot would take, each number with the ones it is made of."""
     pages = WARC_FILES * PAGES_PER_WARC
@@ -79,26 +118,28 @@ def snapshot(steps: dict[str, Any]) -> list[str]:
 
 def block() -> str:
     """The Markdown between the markers."""
-    folder = ROOT / "reports" / "reference" / "bench"
-    path = folder / "corpus_steps.json"
-    if not path.exists():
+    steps = kept("corpus_steps")
+    if steps is None:
         return "No reference run is kept yet.\n"
-    steps = json.loads(path.read_text(encoding="utf-8"))
     chars = steps["html_chars"] / steps["pages"]
     where = steps["environment"]
     out = [
         f"Rates of each step ({steps['input']}: {steps['pages']:,} pages, {chars:,.0f} characters of HTML each; CPU "
-        f"time on one of {where['cores']} cores, Python {where['python']}):",
+        f"time on one of {where['cores']} cores, Python {where['python']}; `corpus_steps.json`):",
         "", *rates(steps), "",
     ]  # fmt: skip
-    path = folder / "corpus_memory.json"
-    if path.exists():
-        out += [
-            "Peak memory and cost of the commands as the crawl grows (toy web, one worker):",
-            "",
-        ]
-        out += [*memory(json.loads(path.read_text(encoding="utf-8"))), ""]
-    out += ["One Common Crawl snapshot, by these rates:", "", *snapshot(steps)]
+    if result := kept("corpus_memory"):
+        out += ["Peak memory and cost of the commands as the crawl grows (toy web, one worker, shards of 5 MB;",
+                "`corpus_memory.json`, with a plot beside it):", "", *memory(result), ""]  # fmt: skip
+    if result := kept("corpus_quality"):
+        out += ["Formulas of at least five characters that stand in the text, and main text against ground truth",
+                f"({result['pages']['math']} pages with mathematics, {result['main_text']['ours']['pages']} of "
+                "trafilatura's evaluation; `corpus_quality.json`):", "", *quality(result), ""]  # fmt: skip
+    if result := kept("corpus_peers"):
+        versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
+        out += [f"The same {result['pages']} pages through datatrove, trafilatura and its MinHash, one worker, CPU time",
+                f"({versions}; `corpus_peers.json`):", "", *peers(result), ""]  # fmt: skip
+    out += ["One Common Crawl snapshot, by the rates of the first table:", "", *snapshot(steps)]
     return "\n".join(out) + "\n"
 
 

@@ -16,7 +16,8 @@ PIECES = st.sampled_from(
      "<ul>", "<li>", "</ul>", "<a href=x>", "</a>", "<!--", "-->", "<br>", "<table><td>", "</table>", "<template>",
      "<figure>", "<h1>", "<sup>2</sup>", "<img alt='$x^2$' src='latex.php?latex=x%5E2'>", "<d-math block>",
      "<div style='display:none'>", "\\(", "\\)", "\\[", "\\]", "$", "$$", "\\begin{align}", "\\end{align}",
-     "&lt;math&gt;", "&#36;", "&amp;", "\0", "\ue000", "\ue001", "\ud800", "x^2", "中文", "\u202e", "5 and ", "<", ">", "\"", "=", " "]
+     "&lt;math&gt;", "&#36;", "&amp;", "\0", "\ue000", "\ue001", "\ud800", "x^2", "中文", "\u202e",
+     "5 and ", "<", ">", "\"", "=", " "]
 )  # fmt: skip
 PAGES = st.lists(PIECES, max_size=60).map("".join)
 SLOW = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
