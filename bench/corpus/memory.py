@@ -4,9 +4,8 @@
 
 Writes the toy web, 5,000 pages at a time, to JSONL files, and runs the real commands on the first files:
 ``dsmath corpus extract``, ``dedup``, ``mine`` (two rounds) and ``decontaminate``, each in a process of its own, one
-worker,
-shards of 5 MB. For each: peak resident memory, and CPU seconds without those of an import of the same modules. A plot goes
-beside the JSON file.
+worker, shards of 5 MB. For each: peak resident memory, and CPU seconds without those of an import of the same modules.
+A plot goes beside the JSON file.
 """
 
 import argparse

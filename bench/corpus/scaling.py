@@ -137,7 +137,7 @@ def block() -> str:
                 "trafilatura's evaluation; `corpus_quality.json`):", "", *quality(result), ""]  # fmt: skip
     if result := kept("corpus_peers"):
         versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
-        out += [f"The same {result['pages']} pages through datatrove, trafilatura and its MinHash, one worker, CPU time",
+        out += [f"The same {result['pages']} pages through datatrove, trafilatura and MinHash, one worker, CPU time",
                 f"({versions}; `corpus_peers.json`):", "", *peers(result), ""]  # fmt: skip
     out += ["One Common Crawl snapshot, by the rates of the first table:", "", *snapshot(steps)]
     return "\n".join(out) + "\n"

@@ -17,7 +17,16 @@ DOCS = f"JSONL (.gz or not), Parquet or Arrow files with url and text; {_SETS}"
 OUT = "the result: .jsonl, .jsonl.gz, .parquet, or - for standard output"
 Pages = Annotated[list[str], typer.Argument(help=PAGES, show_default=False)]
 Docs = Annotated[list[str], typer.Argument(help=DOCS, show_default=False)]
-Out = Annotated[str, typer.Option("-o", "--output", help=OUT, show_default=False)]
+
+
+def _output(name: str) -> str:
+    """The name of a result, refused at once if its kind is not known."""
+    if name != "-" and not name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+        raise typer.BadParameter(f"must end in .jsonl, .jsonl.gz or .parquet, or be -, not {name}")
+    return name
+
+
+Out = Annotated[str, typer.Option("-o", "--output", help=OUT, show_default=False, callback=_output)]
 Workers = Annotated[int, typer.Option(min=1, help="processes; the result does not change")]
 
 
@@ -42,6 +51,9 @@ def _end(call, *args, **options) -> None:
     except (BadFile, ValueError, ImportError, RuntimeError) as err:
         typer.echo(f"dsmath corpus: {err}", err=True)
         code = 2
+    except KeyboardInterrupt:
+        typer.echo("interrupted: the same command goes on where it was", err=True)
+        code = 130
     raise typer.Exit(code)
 
 

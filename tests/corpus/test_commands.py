@@ -201,6 +201,44 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     assert not work.exists()
 
 
+def test_interrupted_from_the_keyboard(web: Path, tmp_path: Path) -> None:
+    """SIGINT: one line, exit code 130, no output; the same command again gives the whole."""
+    out, work = tmp_path / "docs.jsonl", tmp_path / "docs.jsonl.work"
+    run = [
+        sys.executable,
+        "-m",
+        "dsmath_lib.cli",
+        "corpus",
+        "extract",
+        web,
+        "-o",
+        out,
+        "--shard-mb",
+        "0.005",
+    ]
+    child = subprocess.Popen(run, env=env(), stderr=subprocess.PIPE, text=True)
+    while not list(work.glob("extract/*.done.json")) and child.poll() is None:
+        time.sleep(0.005)
+    child.send_signal(signal.SIGINT)
+    err = child.communicate()[1]
+    if child.returncode != 0:  # it may have been done already
+        assert child.returncode == 130 and err.startswith("interrupted: the same command"), err
+        assert not out.exists() and work.exists()
+    assert "Traceback" not in err
+    subprocess.run(run, env=env(), check=True, stderr=subprocess.DEVNULL)
+    assert len(rows(out)) == 60 and not work.exists()
+
+
+def test_a_result_of_an_unknown_kind_is_refused_at_once(
+    monkeypatch, capsys, tmp_path: Path
+) -> None:
+    source = docs(tmp_path / "a.jsonl", ["some text"])
+    for name in ("extract", "dedup"):
+        assert call(monkeypatch, name, source, "-o", tmp_path / "out.csv") == 2
+        assert "must end in .jsonl" in " ".join(capsys.readouterr().err.split())
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
+
+
 @pytest.mark.parametrize("name", ["extract", "dedup", "classify", "mine", "decontaminate"])
 def test_help(monkeypatch, capsys, name: str) -> None:
     assert call(monkeypatch, name, "--help") == 0
