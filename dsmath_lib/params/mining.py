@@ -21,11 +21,9 @@ class MiningParams(Params):
         "folder of real data, relative to the project or absolute; empty for the world"
     )
     page_sources: list[str] = par(
-        "the crawl: glob patterns below data_dir (WARC, WET, HTML, JSONL, Parquet, Arrow), or hub:owner/name@COMMIT"
+        "the crawl: globs below data_dir (WARC, HTML, JSONL, Parquet, Arrow), hub:owner/name@COMMIT"
     )
-    seed_sources: list[str] = par(
-        "the seed pages: as page_sources", paper="OpenWebMath"
-    )
+    seed_sources: list[str] = par("the seed pages: as page_sources", paper="OpenWebMath")
     address_table: str = par("JSONL (file, url) below data_dir: addresses of pages that name none")
     truth_math: list[str] = par(
         "glob patterns of pages known to be mathematics; used to measure only"
