@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dsmath_lib.corpus import minhash
-from dsmath_lib.corpus.exchange import gather, load, save, scatter
+from dsmath_lib.corpus.exchange import Rows, gather, load, save, scatter
 from dsmath_lib.corpus.jobs import Job, Result, Runner, key_of, run, write_text
 from dsmath_lib.corpus.shards import Part, Shard, dumps, read_documents, write_part
 from dsmath_lib.corpus.urls import plainness, record_hash
@@ -149,15 +149,12 @@ def _pairs(folder: Path, n_shards: int, s: Settings, p: int, n: int) -> Result:
     shard, row = _shard_of(table["place"]), (table["place"] & _ROWS).astype(np.int64)
 
     @lru_cache(maxsize=256)
-    def signatures(i: int) -> np.ndarray:
-        return load(_path(folder, "sign", i))
+    def signatures(i: int) -> Rows:
+        return Rows(_path(folder, "sign", i))
 
     def take(at: np.ndarray) -> np.ndarray:
-        out = np.empty((len(at), s.bands * s.rows), np.uint32)
-        for i in np.unique(shard[at]):
-            here = shard[at] == i
-            out[here] = signatures(int(i))[row[at[here]]]
-        return out
+        wanted = zip(shard[at].tolist(), row[at].tolist(), strict=True)
+        return np.stack([signatures(i).row(r) for i, r in wanted])
 
     found: set[tuple[int, int, int, int]] = set()
     ids, places = table["id"], table["place"]

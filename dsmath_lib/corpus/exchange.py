@@ -24,6 +24,20 @@ def load(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+class Rows:
+    """Single rows of an array on disk. Pages of a mapped file would stay in memory, more with every shard."""
+
+    def __init__(self, path: Path) -> None:
+        table = load(path)
+        self.dtype, self.size = table.dtype, table.strides[0]
+        self.start = table.offset if len(table) else 0
+        self.file = path.open("rb", buffering=0)
+
+    def row(self, i: int) -> np.ndarray:
+        self.file.seek(self.start + i * self.size)
+        return np.frombuffer(self.file.read(self.size), self.dtype)
+
+
 def scatter(path: Path, records: np.ndarray, to: np.ndarray, n: int) -> None:
     """Write records, shape (m,), in the order of their destination ``to``, 0 … n - 1, with the ends of the slices."""
     order = np.argsort(to, kind="stable")
