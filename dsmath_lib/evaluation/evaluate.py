@@ -44,6 +44,7 @@ class Settings:
     executor: str = "monty"  # runs programs, of tools and of program-of-thought
     allow_network: bool = False
     tool_seconds: float = 2.0
+    sampler: str = "hf"  # another one draws other completions from the same seed
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ def evaluate(
     """Greedy completion and ``settings.n`` samples of every problem, kept at ``path``; returns the rows.
 
     Args:
-        sampler: has ``sample(prompts, n=…, …)`` as ``HFSampler``, and ``model``.
+        sampler: see ``samplers.Sampler``.
         shots: worked examples for a base model; published: a ready text of them instead.
         about: benchmark, kind and rule; written into the header, and not a reason to generate again.
         resume: take the file at ``path`` if its settings, model and questions are the same.

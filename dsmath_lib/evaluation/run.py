@@ -15,7 +15,7 @@ from dsmath_lib.evaluation.contamination import Overlap, Training
 from dsmath_lib.evaluation.evaluate import Settings, evaluate
 from dsmath_lib.evaluation.store import SUFFIX, write_completions
 from dsmath_lib.lm.model import load_model
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.params.evaluation import EvaluationParams
 from dsmath_lib.records import Problem
@@ -129,6 +129,7 @@ def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
         top_p=cfg.top_p,
         max_new_tokens=cfg.max_new_tokens,
         seed=cfg.seed,
+        sampler=cfg.sampler,
         **(_tool_settings(cfg) if job.kind != "cot" else {}),
     )
 
@@ -259,13 +260,13 @@ def _written(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[HFSampler, Any]:
+def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[Sampler, Any]:
     try:
         tokenizer = load_tokenizer(who.source, who.revision)
         model = load_model(who.source, revision=who.revision, device=device, dtype=cfg.dtype)
     except (ValueError, OSError) as err:
         raise StageError(f"model '{who.source}': {str(err).splitlines()[0]}") from err
-    return HFSampler(model.eval(), tokenizer, max_rows=cfg.max_rows), tokenizer
+    return make_sampler(cfg, model.eval(), tokenizer), tokenizer
 
 
 def sampled_tokens(rows: Sequence[dict[str, Any]]) -> int:

@@ -67,10 +67,7 @@ class HFSampler:
         Raises:
             ValueError: an empty prompt, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
         """
-        if n < 1 or max_new_tokens < 1 or temperature < 0 or not 0 < top_p <= 1:
-            raise ValueError(f"bad {n=}, {max_new_tokens=}, {temperature=} or {top_p=}")
-        if not all(prompts):
-            raise ValueError("a prompt has no tokens")
+        check(prompts, n, temperature, top_p, max_new_tokens)
         total = len(prompts) * n
         noise = torch.rand(
             total, max_new_tokens, dtype=torch.float64, generator=generator(seed, "rollouts")
@@ -96,6 +93,9 @@ class HFSampler:
             self.model.train(was_training)
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return Completions(ids, logprobs, finish, texts)
+
+    def rest(self) -> None:
+        """Nothing to do: it keeps no weights and no memory of its own (see ``samplers.Sampler``)."""
 
     @torch.no_grad()  # not inference_mode: tensors cached in the model must stay usable for training
     def _decode(
@@ -152,6 +152,14 @@ class HFSampler:
             [row[:k] for row, k in zip(out_logprobs.tolist(), n_tokens, strict=True)],
             [FINISH[f] for f in finish.tolist()],
         )
+
+
+def check(prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int) -> None:
+    """Arguments that no sampler takes are a ValueError."""
+    if n < 1 or new < 1 or temperature < 0 or not 0 < top_p <= 1:
+        raise ValueError(f"bad {n=}, max_new_tokens={new}, {temperature=} or {top_p=}")
+    if not all(prompts):
+        raise ValueError("a prompt has no tokens")
 
 
 def eos_ids(model: torch.nn.Module, tokenizer) -> list[int]:

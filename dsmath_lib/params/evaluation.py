@@ -39,8 +39,19 @@ class EvaluationParams(Params):
     # best of K
     reward_model: str = par("model of stage 04, or a folder, for RM@K; empty: none")
     # machine
+    sampler: Literal["hf", "vllm"] = par(
+        "draws completions: hf (transformers), or vllm (an extra, for GPUs)", "vllm"
+    )
     max_rows: int = par("completions decoded at once; changes memory, not results", ge=1)
+    sampler_cache_gb: float = par(
+        "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+    )
     dtype: Literal["float32", "bfloat16"] = par("arithmetic of the models")
+
+    @property
+    def sampler_rows(self) -> int:
+        """``max_rows``, by its name in the other stages."""
+        return self.max_rows
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

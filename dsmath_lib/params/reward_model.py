@@ -31,7 +31,13 @@ class RewardModelParams(Params):
     temperature: float = par("of sampling", "not stated", gt=0, le=2)
     top_p: float = par("nucleus of sampling", "below 1, not stated", gt=0, le=1)
     max_new_tokens: int = par("longest solution", 1024, ge=1)
+    sampler: Literal["hf", "vllm"] = par(
+        "draws completions: hf (transformers), or vllm (an extra, for GPUs)"
+    )
     sampler_rows: int = par("rows decoded at once; changes memory, not the result", ge=1)
+    sampler_cache_gb: float = par(
+        "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+    )
     reward_rule: str = par("rule that labels answers", "answer correctness")
     save_every: int = par("questions between saved pieces of data", ge=1)
     # step labels

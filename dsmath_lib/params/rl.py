@@ -49,7 +49,13 @@ class RLParams(Params):
         le=1,
     )
     max_new_tokens: int = par("longest completion", 1024, ge=1)
+    sampler: Literal["hf", "vllm"] = par(
+        "draws completions: hf (transformers), or vllm (an extra, for GPUs)"
+    )
     sampler_rows: int = par("rows decoded at once; changes memory, not the result", ge=1)
+    sampler_cache_gb: float = par(
+        "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+    )
     # reward
     reward_rule: str = par("rule of dsmath_lib.rewards", "a learned reward model")
     reward_model: str = par("outcome model of stage 04, or a folder", "from Base")

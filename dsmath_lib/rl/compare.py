@@ -10,7 +10,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference
 from dsmath_lib.lm.model import load_model
-from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.train import train_once
 from dsmath_lib.params.methods import MethodsParams
 from dsmath_lib.rl.critic import Critic
@@ -57,7 +56,7 @@ def sampled_answers(
 def sampled_accuracy(cfg: MethodsParams, validation: Questions):
     """The validation during a run: sampled accuracy and mean length."""
 
-    def evaluate(sampler: HFSampler) -> dict[str, float]:
+    def evaluate(sampler: Sampler) -> dict[str, float]:
         a = answer(
             sampler,
             validation,

@@ -9,7 +9,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from dsmath_lib.lm.sampler import Completions, HFSampler
+from dsmath_lib.lm.sampler import Completions
+from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.explore import as_rollouts, draw, questions_of_step, rollout_seed, scored
@@ -19,7 +20,7 @@ from dsmath_lib.stage import Stage
 
 
 def batch_of_step(
-    cfg: RLParams, method, stage: Stage, step: int, players, sampler: HFSampler,
+    cfg: RLParams, method, stage: Stage, step: int, players, sampler: Sampler,
     questions: Questions, rewards, seed: int,
 ) -> Rollouts:  # fmt: skip
     """The scored completions that a method learns from at a step (from 0).
@@ -36,7 +37,7 @@ def batch_of_step(
     if method.data == "set":
         return demonstrations(prompts, [questions.solutions[i] for i in index], players.tokenizer)
 
-    def sample(source: HFSampler) -> Completions:
+    def sample(source: Sampler) -> Completions:
         return draw(
             source,
             prompts,
@@ -54,7 +55,7 @@ def batch_of_step(
         path = stage.artifacts / "offline" / f"seed{seed}-step{step:06d}.json.gz"
         done = read_completions(path)
         if done is None:
-            done = sample(HFSampler(players.start, players.tokenizer, cfg.sampler_rows))
+            done = sample(make_sampler(cfg, players.start, players.tokenizer))
             write_completions(path, done)
     steps = rewards.steps if method.reward == "steps" else None
     return scored(as_rollouts(prompts, done, cfg.group_size), golds, rewards.outcome, steps)

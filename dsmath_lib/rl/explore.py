@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from dsmath_lib.lm.sampler import Completions
+from dsmath_lib.lm.samplers import Sampler, SamplerError
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rl.records import Rollouts
 from dsmath_lib.runtime import generator, seed_for
@@ -23,12 +24,8 @@ class RewardError(ValueError):
     """A reward function failed or returned something that is not one finite number per row or step."""
 
 
-class SamplerError(RuntimeError):
-    """The sampler failed, died, or returned another number of completions than asked for."""
-
-
 def explore(
-    sampler,
+    sampler: Sampler,
     prompts: list[list[int]],
     golds: list[str],
     reward_function: RewardFunction,
@@ -44,7 +41,6 @@ def explore(
     """``group_size`` scored completions of each prompt (Algorithm 1, the sampling and reward lines).
 
     Args:
-        sampler: anything with ``HFSampler.sample``'s signature.
         prompts: Q token-id lists; golds: their Q answers.
         seed: replays the same rollouts from the same weights.
 
@@ -64,7 +60,7 @@ def explore(
     return scored(as_rollouts(prompts, done, group_size), golds, reward_function, step_rewards)
 
 
-def draw(sampler, prompts: list[list[int]], *, n: int, **how) -> Completions:
+def draw(sampler: Sampler, prompts: list[list[int]], *, n: int, **how) -> Completions:
     """``sampler.sample``, with its failures named.
 
     Raises:
@@ -72,8 +68,8 @@ def draw(sampler, prompts: list[list[int]], *, n: int, **how) -> Completions:
     """
     try:
         done = sampler.sample(prompts, n=n, **how)
-    except ValueError:
-        raise  # bad arguments: the caller's mistake, already named
+    except (ValueError, SamplerError):
+        raise  # bad arguments are the caller's mistake; both are already named
     except Exception as err:
         raise SamplerError(
             f"the sampler failed: {type(err).__name__}: {err}. Finished steps are kept; run the same command again "

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.evaluation.store import digest_of
 from dsmath_lib.lm.model import load_model
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.samplers import make_sampler
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, autocast, train_once
 from dsmath_lib.params.grpo import GRPOParams
@@ -184,7 +184,7 @@ def _new_data(
     path = stage.artifacts / name
     if path.exists():
         return read_solutions(path)
-    sampler = HFSampler(policy, tokenizer, cfg.sampler_rows)
+    sampler = make_sampler(cfg, policy, tokenizer)
     how = {
         "temperature": cfg.temperature,
         "top_p": cfg.top_p,
@@ -210,6 +210,7 @@ def _new_data(
             new = shepherd_labels(
                 sampler, tokenizer, new, n=cfg.renew_completions, rule=cfg.reward_rule, **how
             )
+    sampler.rest()  # the reward models train next
     write_solutions(path, new)
     return new
 

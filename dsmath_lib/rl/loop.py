@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from dsmath_lib import checkpoint
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import NonFiniteLoss, autocast, make_optimizer
 from dsmath_lib.params.rl import RLParams
@@ -89,7 +89,7 @@ def train_policy(
     players: Players,
     questions: Questions,
     rewards: Rewards,
-    evaluate: Callable[[HFSampler], dict[str, float]] | None = None,
+    evaluate: Callable[[Sampler], dict[str, float]] | None = None,
     *,
     seed: int,
     after: int = 0,
@@ -123,7 +123,7 @@ def train_policy(
     for kind in (run, f"{run}.timing", f"{run}.eval", f"{run}.alarm", f"{run}.samples"):
         stage.truncate_log(after + begin if state or after else -1, kind)
     modules.eval()  # no dropout: sampler, policy, old policy and reference must agree
-    sampler = HFSampler(players.policy, players.tokenizer, max_rows=cfg.sampler_rows)
+    sampler = make_sampler(cfg, players.policy, players.tokenizer)
 
     def validate(step: int) -> dict[str, float]:
         numbers = at_start if step == 0 and at_start is not None else None
@@ -148,6 +148,7 @@ def train_policy(
             last = validate(done)
         if cfg.checkpoint_every and done % cfg.checkpoint_every == 0 and done < cfg.steps:
             checkpoint.save(path, done, modules, optimizer)
+    sampler.rest()
     return last
 
 
@@ -182,6 +183,7 @@ def one_step(
         rollouts = batch_of_step(
             cfg, method, stage, step, players, sampler, questions, rewards, seed
         )
+    sampler.rest()  # the weights change below
     explored = time.perf_counter()
     scored, batches = compare(cfg, method, players, rollouts, rewards, device)
     stage.log(f"{run}.samples", step + 1, **samples(rollouts, scored.reward))

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.evaluation.metrics import accuracy, paired_difference, sample_mean
 from dsmath_lib.lm.model import load_model
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.train import autocast, train_once
 from dsmath_lib.params.grpo import GRPOParams
 from dsmath_lib.params.rl import RLParams
@@ -42,7 +42,7 @@ class Answers:
 
 
 def answer(
-    sampler: HFSampler,
+    sampler: Sampler,
     questions: Questions,
     *,
     n: int,
@@ -70,7 +70,7 @@ def answer(
 def greedy_accuracy(cfg: RLParams, questions: Questions):
     """The validation of ``train_policy``: sampler -> greedy accuracy and mean length."""
 
-    def evaluate(sampler: HFSampler) -> dict[str, float]:
+    def evaluate(sampler: Sampler) -> dict[str, float]:
         a = answer(
             sampler, questions, n=1, temperature=0.0, max_new_tokens=cfg.max_new_tokens, seed=0
         )
@@ -199,8 +199,9 @@ def _round(
 def settings_of(cfg: RLParams) -> dict[str, Any]:
     """The parameters that decide a result: not where it is kept, how often it is saved, or how rows are batched."""
     return cfg.model_dump(
-        exclude={"resume", "artifacts_dir", "scale", "threads", "checkpoint_every", "sampler_rows"}
-    )
+        exclude={"resume", "artifacts_dir", "scale", "threads", "checkpoint_every", "sampler_rows",
+                 "sampler_cache_gb"}
+    )  # fmt: skip
 
 
 def weights_digest(model: torch.nn.Module) -> str:
@@ -219,7 +220,7 @@ def both_ways(
     stream: str = "before and after",
 ) -> dict[str, Answers]:
     """Greedy and sampled answers of a model; the same random numbers (of this ``stream``) for every model."""
-    sampler = HFSampler(model, tokenizer, max_rows=cfg.sampler_rows)
+    sampler = make_sampler(cfg, model, tokenizer)
     seed = seed_for(cfg.seed, stream)
     out = {}
     with autocast(model.device, cfg.dtype):

@@ -16,7 +16,7 @@ from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import PackedExamples, stream_batch, tokenize_samples
 from dsmath_lib.lm.pretrain import kept_back, read_corpus
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.train import TrainSettings, autocast, train, train_once
 from dsmath_lib.params.simplerl import SimpleRLParams
@@ -96,7 +96,7 @@ def graded_by(run: Run) -> str:
 
 
 def answers(
-    cfg: SimpleRLParams, sampler: HFSampler, questions: Questions, rule: str, n: int, t: float
+    cfg: SimpleRLParams, sampler: Sampler, questions: Questions, rule: str, n: int, t: float
 ) -> tuple[list[list[bool]], Any]:
     """``n`` answers to each question at temperature ``t``: which are right, row per question, and the completions."""
     done = sampler.sample(
@@ -118,7 +118,7 @@ def look(
     rule: str,
 ) -> Look:
     """Greedy and sampled answers of a model; the same random numbers for every model."""
-    sampler = HFSampler(model, tokenizer, cfg.sampler_rows)
+    sampler = make_sampler(cfg, model, tokenizer)
     with autocast(model.device, cfg.dtype):
         greedy, first = answers(cfg, sampler, questions, rule, 1, 0.0)
         sampled, done = answers(
@@ -135,7 +135,7 @@ def look(
 def validation_of(cfg: SimpleRLParams, questions: Questions, rule: str) -> Callable:
     """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
 
-    def evaluate(sampler: HFSampler) -> dict[str, float | None]:
+    def evaluate(sampler: Sampler) -> dict[str, float | None]:
         right, done = answers(cfg, sampler, questions, rule, 1, cfg.eval_temperature)
         flat = [r[0] for r in right]
         numbers = behaviour(done.texts, flat, done.finish, [len(i) for i in done.ids])
@@ -318,7 +318,7 @@ def one_group(
     asked = as_prompts(tokenizer, problems[:tries], run.template or cfg.question_template, room)
     rewards = rewards_of_run(cfg, run)
     seen = explore(
-        HFSampler(policy, tokenizer, cfg.sampler_rows), asked.prompts, asked.golds, rewards.outcome,
+        make_sampler(cfg, policy, tokenizer), asked.prompts, asked.golds, rewards.outcome,
         group_size=cfg.group_size, temperature=cfg.temperature, top_p=cfg.top_p,
         max_new_tokens=cfg.max_new_tokens, seed=seed_for(cfg.seed, "browser"), stop=cfg.stops,
     )  # fmt: skip
