@@ -99,7 +99,7 @@ class VLLMSampler:
                     }
                 )
         try:
-            with torch.autocast(self._settings.device, enabled=False):  # the engine has a dtype
+            with _own_arithmetic(self._settings.device):
                 engine = engine_for(self.model, self.tokenizer, self._settings)
                 engine.hold(self.model, self._mark)
                 out = engine.generate(rows, params)
@@ -244,7 +244,7 @@ def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
         close()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # learning uses the cores too
         try:
             _engine, _key = Engine(model, tokenizer, settings), key
@@ -265,6 +265,15 @@ def close() -> None:
 
 
 atexit.register(close)
+
+
+@contextlib.contextmanager
+def _own_arithmetic(device: str) -> Iterator[None]:
+    """The engine has its own dtype; and on a CPU compiling its small functions would take longer than they ever do."""
+    with torch.autocast(device, enabled=False), contextlib.ExitStack() as stack:
+        if device == "cpu":
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
 
 
 @contextlib.contextmanager
