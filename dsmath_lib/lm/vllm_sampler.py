@@ -99,7 +99,7 @@ class VLLMSampler:
                     }
                 )
         try:
-            with _own_arithmetic(self._settings.device):
+            with _apart(self._settings.device):
                 engine = engine_for(self.model, self.tokenizer, self._settings)
                 engine.hold(self.model, self._mark)
                 out = engine.generate(rows, params)
@@ -238,7 +238,8 @@ def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
     """
     global _engine, _key
     words = tokenizer.backend_tokenizer.to_str()
-    parts = (type(model).__name__, model.config.to_json_string(), words, settings)
+    shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
+    parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
     key = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
     if _engine is None or _key != key:
         close()
@@ -268,9 +269,14 @@ atexit.register(close)
 
 
 @contextlib.contextmanager
-def _own_arithmetic(device: str) -> Iterator[None]:
-    """The engine has its own dtype; and on a CPU compiling its small functions would take longer than they ever do."""
-    with torch.autocast(device, enabled=False), contextlib.ExitStack() as stack:
+def _apart(device: str) -> Iterator[None]:
+    """The engine has its own dtype and draws nothing from the trainer's random stream.
+
+    On a CPU, compiling its small functions would take longer than they ever do.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(torch.random.fork_rng())
         if device == "cpu":
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
@@ -278,11 +284,10 @@ def _own_arithmetic(device: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Starting vLLM seeds every random state and, on a CPU, disables ``torch.set_num_threads``: both are put back."""
+    """Starting vLLM seeds all random states and, on a CPU, disables ``torch.set_num_threads``: put them back."""
     threads, python, array = torch.set_num_threads, random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
-            yield
+        yield
     finally:
         torch.set_num_threads = threads
         random.setstate(python)

@@ -114,7 +114,7 @@ def round_gains(
     for name, folder in folders.items():
         revision = cfg.sft_revision if str(folder) == cfg.sft_model else ""
         model = load_model(folder, revision=revision, device=device)
-        sampler = HFSampler(model, tokenizer, cfg.sampler_rows)
+        sampler = make_sampler(cfg, model, tokenizer)
         with autocast(model.device, cfg.dtype):
             how = {"temperature": 0.0, "max_new_tokens": cfg.max_new_tokens, "seed": 0}
             right[name] = answer(sampler, validation, n=1, **how).shares

@@ -23,6 +23,8 @@ from dsmath_lib.records import Problem
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.records import pad, pad_values
 
+# scope: all tests of one kind follow each other and share an engine
+TIES = pytest.mark.parametrize("tie", [False, True], ids=["untied", "tied"], scope="module")
 LONG = list(range(3, 67))  # two blocks of the prefix cache and more
 PROMPTS = [[0, *LONG, 7], [0, 11], [0, *LONG, 9, 10], [0, 12, 13, 14, 15]]
 CONTEXT = 128
@@ -74,7 +76,7 @@ def update(model, prompts, out):
     torch.optim.SGD(model.parameters(), lr=0.5).step()
 
 
-@pytest.mark.parametrize("tie", [True, False], ids=["tied", "untied"])
+@TIES
 def test_logprobs_are_the_trainers_also_after_an_update(tokenizer, tie):
     model = model_of(tokenizer, tie)
     sampler = sampler_of(model, tokenizer)
@@ -86,7 +88,7 @@ def test_logprobs_are_the_trainers_also_after_an_update(tokenizer, tie):
         assert difference(model, PROMPTS, out, temperature) > 0.1  # the update is one
 
 
-@pytest.mark.parametrize("tie", [True, False], ids=["tied", "untied"])
+@TIES
 def test_what_was_left_out_is_seen_in_the_logprobs(tokenizer, tie, monkeypatch):
     """No push at all, or a push without emptying the cache: both are far from the trainer."""
     model = model_of(tokenizer, tie)
