@@ -28,9 +28,9 @@ TIES = pytest.mark.parametrize("tie", [False, True], ids=["untied", "tied"], sco
 LONG = list(range(3, 67))  # two blocks of the prefix cache and more
 PROMPTS = [[0, *LONG, 7], [0, 11], [0, *LONG, 9, 10], [0, 12, 13, 14, 15]]
 CONTEXT = 128
-# Two float32 forward passes with other kernels: the largest difference measured here is 2e-5. Weights that are one
-# update old differ by more than 0.1.
-TOLERANCE = 1e-4
+# Two float32 forward passes with other kernels, logits of about 10 (spacing 1e-6): up to 3e-6 was measured, and other
+# machines sum in other orders. Weights that are one update old differ by 2.5 and more, an old output layer by 0.4.
+TOLERANCE = 2e-5
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -193,7 +193,7 @@ def test_tokens_are_drawn_as_often_as_they_should(tokenizer, temperature, top_p)
         share = torch.bincount(ids, minlength=len(p)) / len(ids)
         assert (share - p).abs().max() < 0.03
         torch.testing.assert_close(
-            torch.tensor(out.logprobs)[:, 0], p.log()[ids], atol=1e-4, rtol=0
+            torch.tensor(out.logprobs)[:, 0], p.log()[ids], atol=TOLERANCE, rtol=0
         )
 
 

@@ -64,7 +64,7 @@ def alarm(stage) -> bool:
 
 def test_every_step_samples_from_the_weights_it_learns_with(tokenizer, long_questions):
     stage, policy = train(tokenizer, long_questions, scale="right")
-    assert [r["mismatch"] < 1e-4 for r in stage.read_log("grpo")] == [True] * 4
+    assert [r["mismatch"] < 2e-5 for r in stage.read_log("grpo")] == [True] * 4
     assert not alarm(stage)
     moved = max(
         float((p - q).abs().max())
@@ -82,8 +82,8 @@ def test_stale_logprobs_raise_the_mismatch(tokenizer, long_questions, monkeypatc
         stage, _ = train(tokenizer, long_questions, scale="no-push")
     else:
         stage, _ = train(tokenizer, long_questions, scale="no-reset")
-        assert stage.read_log("grpo")[0]["mismatch"] < 1e-4  # nothing is stale yet
-    assert stage.read_log("grpo")[-1]["mismatch"] > 0.01
+        assert stage.read_log("grpo")[0]["mismatch"] < 2e-5  # nothing is stale yet
+    assert stage.read_log("grpo")[-1]["mismatch"] > 0.1
     assert alarm(stage)
 
 
@@ -114,6 +114,6 @@ def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
     monkeypatch.setattr(vllm_sampler.Engine, "generate", generate)
     resumed, again = train(tokenizer, long_questions, scale="killed")
     assert rows(resumed) == rows(straight)
-    assert all(r["mismatch"] < 1e-4 for r in resumed.read_log("grpo"))
+    assert all(r["mismatch"] < 2e-5 for r in resumed.read_log("grpo"))
     for p, q in zip(again.parameters(), policy.parameters(), strict=True):
         assert torch.equal(p, q)
