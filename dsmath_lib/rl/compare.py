@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference
 from dsmath_lib.lm.model import load_model
+from dsmath_lib.lm.samplers import Sampler
 from dsmath_lib.lm.train import train_once
 from dsmath_lib.params.methods import MethodsParams
 from dsmath_lib.rl.critic import Critic

@@ -41,8 +41,8 @@ def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
     critic = Critic(policy) if METHODS[name].needs_critic else None
     players = Players(policy, tiny_policy(), tokenizer, critic)
     if sampler is not None:
-        monkeypatch.setattr(loop, "HFSampler", lambda *a, **k: sampler)
-        monkeypatch.setattr("dsmath_lib.rl.data.HFSampler", lambda *a, **k: sampler)
+        monkeypatch.setattr(loop, "make_sampler", lambda *a: sampler)
+        monkeypatch.setattr("dsmath_lib.rl.data.make_sampler", lambda *a: sampler)
     train_policy(
         cfg, METHODS[name], stage, "run", players, questions, rewards(reward), seed=0
     )  # fmt: skip
