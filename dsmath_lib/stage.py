@@ -6,6 +6,7 @@
 or after a finished run, it starts anew.
 """
 
+import atexit
 import hashlib
 import json
 import math
@@ -83,6 +84,12 @@ def artifacts_folder(artifacts_dir: str, scale: str, stage: str) -> Path:
 
 
 _LOCKS: dict[Path, Any] = {}  # held until the process ends, so a killed run frees its lock
+
+
+@atexit.register
+def _close_locks() -> None:
+    for f in _LOCKS.values():
+        f.close()
 
 
 def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
