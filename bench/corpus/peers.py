@@ -6,7 +6,7 @@ One worker, one run, CPU time; both read the same JSONL file of real pages and w
 with its own executor: ``JsonlReader``, ``Trafilatura``, ``JsonlWriter``, then the four MinHash stages. Ours is
 ``dsmath corpus extract`` and ``dedup`` as functions. MinHash has 14 bands of 8 values over 5-grams on both sides.
 
-Needs ``pip install datatrove trafilatura lxml_html_clean spacy "xxhash<4"`` in an environment of your own.
+Needs ``pip install datatrove trafilatura lxml_html_clean orjson spacy "xxhash<4"`` in an environment of your own.
 """
 
 import argparse

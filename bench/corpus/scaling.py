@@ -51,6 +51,9 @@ def memory(result: dict[str, Any]) -> list[str]:
         ]
         change = by[step, sizes[-1]]["cpu_ms_per_page"] / by[step, sizes[0]]["cpu_ms_per_page"] - 1
         out.append(f"| {step} | {' | '.join(cells)} | {change:+.1%} |")
+    cost = {n: sum(r["cpu_ms_per_page"] for r in rows if r["pages"] == n) for n in sizes}
+    whole = " | ".join(f"{cost[n]:.2f} ms" for n in sizes)
+    out.append(f"| all | {whole} | {cost[sizes[-1]] / cost[sizes[0]] - 1:+.1%} |")
     return out
 
 
