@@ -2,9 +2,10 @@
 
     python bench/corpus/scaling.py
 
-Reads ``corpus_steps.json`` and, as far as they are there, ``corpus_memory.json``, ``corpus_quality.json`` and
-``corpus_peers.json`` in reports/reference/bench. Writes the rates, the memory, what extraction keeps, datatrove beside,
-and the extrapolation to one Common Crawl snapshot with its arithmetic, between the page's markers.
+Reads ``corpus_steps.json`` and, as far as they are there, ``corpus_rates.json``, ``corpus_memory.json``,
+``corpus_quality.json`` and ``corpus_peers.json`` in reports/reference/bench. Writes, between the page's markers, the
+rates, those of the libraries beside, the memory, what extraction keeps, datatrove beside, and the extrapolation to one
+Common Crawl snapshot with its arithmetic.
 """
 
 import json
@@ -89,6 +90,19 @@ def peers(result: dict[str, Any]) -> list[str]:
     return out
 
 
+def against(result: dict[str, Any]) -> list[str]:
+    """Our steps beside the libraries that do the same, with the goal of each ratio."""
+    groups = list(result["pages"])
+    heads = (f"{g} ({result['pages'][g]} pages)" for g in groups)
+    out = [f"| | goal | {' | '.join(heads)} |", "|---|---|" + "---|" * len(groups)]
+    for name in result["ratios"]["all"]:
+        goal = result["goals"].get(name)
+        sign = f"{'≥' if goal['at_least'] else '<'} {goal['goal']}" if goal else ""
+        cells = " | ".join(f"{result['ratios'][g][name]:.2f}" for g in groups)
+        out.append(f"| {name} | {sign} | {cells} |")
+    return out
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """A results file, None if there is none."""
     path = ROOT / "reports" / "reference" / "bench" / f"{name}.json"
@@ -131,6 +145,12 @@ def block() -> str:
         f"time on one of {where['cores']} cores, Python {where['python']}; `corpus_steps.json`):",
         "", *rates(steps), "",
     ]  # fmt: skip
+    if result := kept("corpus_rates"):
+        peers_used = ", ".join(f"{k} {v}" for k, v in result["libraries"].items() if v)
+        out += [f"Beside the libraries that do the same, on one thread in one run ({peers_used};",
+                "`corpus_rates.json`). Main content is resiliparse alone; whole pass is read, extract, language,",
+                "classify, MinHash and decontaminate. A share is a share of the time, all others are ratios of rates:",
+                "", *against(result), ""]  # fmt: skip
     if result := kept("corpus_memory"):
         out += ["Peak memory and cost of the commands as the crawl grows (toy web, one worker, shards of 5 MB;",
                 "`corpus_memory.json`, with a plot beside it):", "", *memory(result), ""]  # fmt: skip
