@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dsmath_lib.rewards.equality import answers_equal
+from dsmath_lib.rewards.equality import BUDGET, answers_equal
 from dsmath_lib.rewards.extract import MAX_CHARS, RULES
 from dsmath_lib.rewards.grade import Verdict, grade
 
@@ -212,7 +212,7 @@ def judge(
     *,
     output: str | None = None,
     tolerance: float = 0.0,
-    timeout: float = 0.5,
+    timeout: float = BUDGET,
 ) -> Verdict:
     """Is the answer that ``rule`` finds in a completion the gold one?
 

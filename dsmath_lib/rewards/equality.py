@@ -24,10 +24,13 @@ from dsmath_lib.rewards.values import Undecided, evaluate, same_function
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
 MAX_DEPTH = 4  # of tuples in tuples
+BUDGET = (
+    0.45  # seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
+)
 Verdict = tuple[bool, str]
 
 
-def answers_equal(gold: str, pred: str, timeout: float = 0.5) -> Verdict:
+def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Verdict:
     """Whether two answers mean the same, and by which reason. Never raises on any text.
 
     Args:

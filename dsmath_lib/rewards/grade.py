@@ -14,7 +14,7 @@ from dsmath_lib.rewards.choice import (
     option_texts,
     stated_letters,
 )
-from dsmath_lib.rewards.equality import answers_equal
+from dsmath_lib.rewards.equality import BUDGET, answers_equal
 from dsmath_lib.rewards.extract import (
     MAX_CHARS,
     RULES,
@@ -46,7 +46,7 @@ def grade(
     question: str = "",
     *,
     choices: Sequence[str] = (),
-    timeout: float = 0.5,
+    timeout: float = BUDGET,
 ) -> Verdict:
     """Is the answer stated by ``completion`` the gold one?
 
@@ -75,7 +75,7 @@ def grade_answer(
     question: str = "",
     *,
     choices: Sequence[str] = (),
-    timeout: float = 0.5,
+    timeout: float = BUDGET,
 ) -> Verdict:
     """The same for a bare answer: nothing to extract, unless it says itself where its answer is."""
     try:
