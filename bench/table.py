@@ -1,7 +1,7 @@
-"""The measured block of the README, written from results of real runs, never by hand.
+"""The measured blocks of the README, written from results of real runs, never by hand.
 
     dsmath run toy && python bench/table.py --collect toy     keep this run under reports/reference/toy
-    python bench/table.py                                     write the block between the README's markers
+    python bench/table.py                                     write the blocks between the README's markers
 
 Runs with other seeds (``dsmath run toy -p seed 1``) are collected the same way; their numbers are pooled.
 """
@@ -29,7 +29,7 @@ KEEP = (
     "environment",
 )
 PATHS = ("artifacts_dir", "data_dir")  # of one machine: not kept
-BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+METHODS = "06_one_gradient"
 Run = dict[str, dict[str, Any]]  # stage -> results
 
 
@@ -67,6 +67,8 @@ def measured(k: int) -> list[tuple[str, Measure, str]]:
             rows.append((f"{b}, {name}, {how}", score(model, b, "cot", how), "%"))
     for how in ("greedy", "sampled"):
         rows.append((f"{b}, RL minus SFT, {how}", gain(b, "cot", how), "points"))
+    zero = "07_simplerl_zero"
+    rows.append(("RL from the base model: sampled gain", metric(zero, "main_gain"), "points"))
     return rows
 
 
@@ -104,9 +106,40 @@ def block(runs: list[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def methods(runs: list[Run]) -> str:
+    """Every method of 06 on one budget; the seeds are inside the one run."""
+    run = next((r for r in runs if METHODS in r), None)
+    if run is None:
+        return "No run of scale `claims` is kept yet.\n"
+    p = run[METHODS]["params"]
+    lines = [
+        "| method | sampled accuracy | gain over SFT | entropy at the end |",
+        "|---|---|---|---|",
+    ]
+    for name in p["methods"]:
+        cells = [
+            as_text(metric(METHODS, f"{name}_{what}")(run), unit)
+            for what, unit in (("sampled", "%"), ("gain", "points"), ("entropy", "nats"))
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, against in zip(p["methods"][1:4], p["methods"], strict=False):
+        difference = metric(METHODS, f"{name}_minus_{against}")(run)
+        if difference is not None:
+            lines.append(f"| {name} minus {against} | | {as_text(difference, 'points')} | |")
+    batch = p["questions_per_step"] * p["group_size"]
+    lines += ["", f"{p['steps']} steps of {batch} rollouts, seeds {', '.join(map(str, p['seeds']))} "
+              f"together, {p['eval_questions']} questions × {p['eval_samples']} samples at T = "
+              f"{p['eval_temperature']}. Intervals are 95 %."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
 def _seconds(runs: list[Run], stages: list[str]) -> str:
-    """Seconds of these stages together, one number per run: a busy machine shows."""
-    return ", ".join(f"{sum(run[s]['seconds'] for s in stages if s in run):.0f}" for run in runs)
+    """Seconds of these stages together, one number per run: a busy machine shows. A dash where one did not run."""
+    cells = []
+    for run in runs:
+        whole = all(s in run for s in stages)
+        cells.append(f"{sum(run[s]['seconds'] for s in stages):.0f}" if whole else "–")
+    return ", ".join(cells)
 
 
 def main() -> None:
@@ -118,10 +151,16 @@ def main() -> None:
         return
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
-    new = f"{BEGIN}\n{block(read(ROOT / 'reports' / 'reference' / 'toy'))}{END}"
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.S)
-    write_atomic(page, pattern.sub(lambda _: new, text))
-    print("README.md: measured block written")
+    kept = ROOT / "reports" / "reference"
+    for name, made in (
+        ("measured", block(read(kept / "toy"))),
+        ("methods", methods(read(kept / "claims"))),
+    ):
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
+        text = pattern.sub(lambda _, new=f"{begin}\n{made}{end}": new, text)
+    write_atomic(page, text)
+    print("README.md: measured blocks written")
 
 
 if __name__ == "__main__":

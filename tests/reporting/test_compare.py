@@ -89,3 +89,23 @@ def test_measured_block_pools_the_seeds(bench_table, tmp_path, results):
 
 def test_without_reference_runs_the_block_says_so(bench_table, tmp_path):
     assert bench_table.block(bench_table.read(tmp_path)) == "No reference run is kept yet.\n"
+    assert bench_table.methods([]) == "No run of scale `claims` is kept yet.\n"
+
+
+def test_methods_on_one_budget(bench_table):
+    share = {"value": 0.4, "low": 0.3, "high": 0.5, "n": 300}
+    p = {"methods": ["rft", "ppo"], "steps": 60, "questions_per_step": 32, "group_size": 8}
+    p |= {"seeds": [0, 1], "eval_questions": 300, "eval_samples": 8, "eval_temperature": 0.7}
+    metrics = {
+        "rft_sampled": share,
+        "rft_gain": share,
+        "rft_entropy": 0.125,
+        "ppo_minus_rft": share,
+    }
+    text = bench_table.methods([{"06_one_gradient": {"params": p, "metrics": metrics}}])
+    assert (
+        "| rft | 40.0 [30.0, 50.0] %, n = 300 | +40.0 [+30.0, +50.0] points, n = 300 | 0.125 nats |"
+        in text
+    )
+    assert "| ppo | – | – | – |" in text and "| ppo minus rft | | +40.0 [" in text
+    assert "60 steps of 256 rollouts, seeds 0, 1 together" in text
