@@ -192,6 +192,46 @@ def paired(outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], Estimate]:
     }
 
 
+def course(stage: Stage, methods: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """What was paid and what was wanted, at each validation of a run; means over the seeds.
+
+    Returns:
+        Rows with ``right`` and ``length`` of the validation; of the training batches of the ten steps up to there
+        ``paid`` (what the method learns from: the step reward if it has one, else the reward), ``truncated`` and
+        ``entropy`` in nats; ``told apart``, the share of DPO's pairs whose better answer has the larger margin.
+    """
+    out = []
+    for name in methods:
+        logs = [stage.read_log(log_name(name, s)) for s in seeds]
+        evals = [stage.read_log(f"{log_name(name, s)}.eval") for s in seeds]
+        for at in sorted({e["step"] for rows in evals for e in rows}):
+            done = [e for rows in evals for e in rows if e["step"] == at]
+            near = [r for rows in logs for r in rows if at - 10 < r["step"] <= max(at, 1)]
+            row = {"method": TITLES[name], "step": at}
+            row |= {"right": _mean(done, "accuracy"), "length": _mean(done, "length")}
+            paid = "reward.steps" if any("reward.steps" in r for r in near) else "reward"
+            row |= {"paid": _mean(near, paid), "truncated": _mean(near, "truncated")}
+            row |= {"entropy": _mean(near, "entropy")}
+            if pairs := sum(r.get("pairs", 0) for r in near):
+                row["told apart"] = sum(r["preferred"] for r in near if r.get("pairs")) / pairs
+            out.append(row)
+    return out
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    found = [r[key] for r in rows if r.get(key) is not None]
+    return sum(found) / len(found) if found else None
+
+
+def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, float]]:
+    """Title of a method -> the step and the share of its best validation, of rows of ``course``."""
+    best: dict[str, tuple[int, float]] = {}
+    for r in rows:
+        if r["right"] is not None and r["right"] > best.get(r["method"], (0, -1.0))[1]:
+            best[r["method"]] = r["step"], r["right"]
+    return best
+
+
 def learning_curves(stage: Stage, methods: Sequence[str], seeds: Sequence[int]) -> list[dict]:
     """Validation accuracy over steps, mean over the seeds: rows ``{"step", <title>: accuracy…}``."""
     table: dict[int, dict[str, list[float]]] = {}
