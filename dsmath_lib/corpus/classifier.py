@@ -6,17 +6,15 @@ import re
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import metadata
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsmath_lib.corpus import loops
+
 POSITIVE, NEGATIVE = "__label__math", "__label__other"
-_SPLIT = re.compile(r"([\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\w\s])")
-_ALONE, _ASTRAL = 2, 3
 _BATCH = 2_000  # pages per predict call
 
 BROKEN = """fastText is not usable here: {found}.
@@ -80,36 +78,7 @@ def one_line(text: str) -> str:
     Our choice: the paper does not state its normalisation. fastText splits at spaces alone, so without it a Chinese
     page would be a few very long words.
     """
-    text = text.lower()
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    kind = _kinds()[units]
-    if (kind == _ASTRAL).any():
-        line = " ".join(_SPLIT.sub(r" \1 ", text).split())
-    else:
-        line = _spaced(units, kind)
-    return line.replace("__label__", "label")
-
-
-def _spaced(units: np.ndarray, kind: np.ndarray) -> str:
-    """The UTF-16 units of a text with one space in each gap, and round each unit that is a word of its own."""
-    at = np.flatnonzero(kind)
-    kind, out = kind[at], np.arange(len(at))
-    gap = at[1:] - at[:-1] > 1
-    gap |= np.maximum(kind[1:], kind[:-1]) == _ALONE
-    out[1:] += np.cumsum(gap)
-    line = np.full(out[-1] + 1 if len(out) else 0, ord(" "), np.uint16)
-    line[out] = units[at]
-    return line.tobytes().decode("utf-16-le")
-
-
-@lru_cache(1)
-def _kinds() -> np.ndarray:
-    """What each UTF-16 unit is: 0 space, 1 part of a word, ``_ALONE``, or half of a character (``_ASTRAL``)."""
-    out = np.full(2**16, _ASTRAL, np.uint8)
-    for c in chain(range(0xD800), range(0xE000, 2**16)):
-        ch = chr(c)
-        out[c] = 0 if ch.isspace() else _ALONE if _SPLIT.match(ch) else 1
-    return out
+    return loops.spaced(text).replace("__label__", "label")
 
 
 def train(

@@ -96,9 +96,7 @@ class Index:
     def filter(self) -> GramFilter:
         """Tells pages without a hit at little cost. Made once: the index must be complete."""
         keys = (k.replace(_SEP, " ") for k in chain(self.long, self.short))
-        return GramFilter(
-            keys, fold, layout, lambda text: bool(find_hits(_GRAM.findall(fold(text)), self))
-        )
+        return GramFilter(keys, fold, layout, lambda text: bool(find_hits(grams(text), self)))
 
 
 def build_index(texts: Iterable[BenchmarkText], *, n: int = 10, min_grams: int = 3) -> Index:

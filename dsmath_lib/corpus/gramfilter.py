@@ -14,8 +14,9 @@ from itertools import chain
 
 import numpy as np
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_LETTER, _DIGIT, _SINGLE, _SPECIAL = 1, 2, 3, 4
+from dsmath_lib.corpus import loops
+from dsmath_lib.corpus.loops import BASE, DIGIT, LETTER, SINGLE, SPECIAL
+
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SIGNS = frozenset("+/=<>^%")
 _HEAD = 3  # short texts are looked for where their first pieces stand
@@ -33,7 +34,7 @@ class GramFilter:
         keys: gram tuples, each joined by spaces.
         fold: what is done to the characters of a text, whole.
         layout: what is done to a folded text after that. ``layout(fold(text))`` made the texts of the keys.
-        holds: does a piece of text, through ``layout`` already, hold a key? Asked where hashes are equal.
+        holds: does a piece of text hold a key? Asked where hashes are equal.
     """
 
     def __init__(self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]):
@@ -49,7 +50,7 @@ class GramFilter:
         for i in range(0, len(keys), _AT_ONCE):
             some = keys[i : i + _AT_ONCE]
             units = _units("\n".join(some))
-            piece, unit = _pieces(kinds[units], values[units])
+            piece, unit, _ = loops.pieces(units, kinds, values)
             ends = np.cumsum([len(_units(k)) + 1 for k in some])
             first = np.searchsorted(unit, np.concatenate([[0], ends]))
             count = np.minimum(np.diff(first), LONGEST)
@@ -95,59 +96,39 @@ class GramFilter:
 
     def _found(self, piece: np.ndarray) -> list[int]:
         """Where runs stand that have the hash of a key, in order."""
-        runs, out = _Runs(piece), []
+        out = []
         for n, known in self._whole.items():
-            if n <= len(piece):
-                out += known.places(runs[n]).tolist()
-        if self._heads is not None and len(piece) > _HEAD:
-            at = self._heads.where(runs[_HEAD])
-            run = runs[_HEAD].take(at)
-            places, hashes = [], []
-            for n in range(_HEAD + 1, LONGEST):
-                at = at[: np.searchsorted(at, len(piece) - n, "right")]
-                run = run[: len(at)] * _BASE + piece.take(at + (n - 1))
-                places.append(at)
-                hashes.append(run)
-            found = self._between.places(np.concatenate(hashes))
-            out += np.concatenate(places).take(found).tolist()
+            out += known.among(*self._runs(piece, n, known))
+        if self._heads is not None:
+            heads = self._runs(piece, _HEAD, self._heads)
+            between = self._between
+            longer = loops.longer_places(piece, *heads, _HEAD, LONGEST, *between.table)
+            out += between.among(*longer)
         return sorted(out)
+
+    @staticmethod
+    def _runs(piece: np.ndarray, n: int, known: "_HashSet") -> tuple[np.ndarray, np.ndarray]:
+        return loops.run_places(piece, n, np.uint64(pow(int(BASE), n, 2**64)), *known.table)
 
     def _pieces_of(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         """A text's units, its pieces, and where they start; is each unit one of the text, only not folded?"""
         kinds, values, foreign = _tables(self._fold)
-        simple = text.replace("，", ",") if not text.isascii() else text
-        simple = self._layout(simple.lower() if "\\" in simple else simple)
+        laid, simple = any(c in text for c in "\\{}"), text  # the loop knows commas without braces
+        if laid:
+            simple = self._layout(text.lower().replace("，", ","))
         units = _units(simple)
-        kind = kinds.take(units)
-        if text.isascii() or not (
-            (kind == _SPECIAL).any() or ("\\" in text and foreign.take(units).any())
-        ):
-            return units, *_pieces(kind, values.take(units)), True
-        kinds, values = _plain_tables()
+        piece, unit, special = loops.pieces(units, kinds, values)
+        if text.isascii() or not (special or (laid and foreign.take(units).any())):
+            return units, piece, unit, True
         units = _units(self._layout(self._fold(text)))
-        return units, *_pieces(kinds[units], values[units]), False
-
-
-class _Runs(dict):
-    """Hashes of all runs of ``n`` pieces, made of those of shorter runs."""
-
-    def __init__(self, piece: np.ndarray):
-        super().__init__({1: piece})
-
-    def __missing__(self, n: int) -> np.ndarray:
-        tail = 1 << ((n - 1).bit_length() - 1)
-        front, back = self[n - tail], self[tail]
-        out = front[: len(front) - tail] * np.uint64(pow(int(_BASE), tail, 2**64))
-        out += back[n - tail :]
-        self[n] = out
-        return out
+        return units, *loops.pieces(units, *_plain_tables())[:2], False
 
 
 def _run_at(piece: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
     """Hashes of the runs of ``n`` pieces that start ``at`` some places."""
     out = piece[at]
     for j in range(1, n):
-        out = out * _BASE + piece[at + j]
+        out = out * BASE + piece[at + j]
     return out
 
 
@@ -157,45 +138,24 @@ class _HashSet:
     def __init__(self, hashes: np.ndarray):
         self._known = set(hashes.tolist())
         bits = min(max(int(np.ceil(np.log2(32 * len(hashes) + 1))), 10), 26)
-        self._shift = np.uint64(64 - bits)
-        self._table = np.zeros(2**bits, bool)
-        self._table[(hashes >> self._shift).view(np.int64)] = True
+        table, shift = np.zeros(2**bits, np.uint8), np.uint64(64 - bits)
+        table[(hashes >> shift).view(np.int64)] = 1
+        self.table = np.packbits(table, bitorder="little"), shift
 
-    def where(self, hashes: np.ndarray) -> np.ndarray:
-        """Where hashes stand that may be known; few others."""
-        return np.flatnonzero(self._table.take((hashes >> self._shift).view(np.int64)))
-
-    def places(self, hashes: np.ndarray) -> np.ndarray:
-        """Where known hashes stand."""
-        at = self.where(hashes)
-        known = [h in self._known for h in hashes.take(at).tolist()]
-        return at[np.array(known, bool)]
+    def among(self, places: np.ndarray, hashes: np.ndarray) -> list[int]:
+        """The places whose hashes are known."""
+        pairs = zip(places.tolist(), hashes.tolist(), strict=True)
+        return [at for at, h in pairs if h in self._known]
 
 
 def _units(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
 
 
-def _pieces(kind: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The hash of each piece of a text, and the unit where it starts."""
-    begins = np.empty(len(kind) + 1, bool)
-    begins[:1] = begins[-1:] = True
-    np.not_equal(kind[1:], kind[:-1], out=begins[1:-1])
-    begins[:-1] |= kind == _SINGLE
-    cut = np.flatnonzero(begins)
-    behind = np.cumsum(value, dtype=np.uint32).take(cut[1:] - 1)
-    behind[1:] -= behind[:-1].copy()
-    keep = np.flatnonzero(kind.take(cut[:-1]))
-    piece = behind.take(keep).astype(np.uint64)
-    piece *= np.uint64(0xBF58476D1CE4E5B9)
-    piece ^= piece >> np.uint64(29)
-    return piece, cut.take(keep)
-
-
 def _kind(c: str) -> int:
     if _CJK.match(c) or c in _SIGNS:
-        return _SINGLE
-    return 0 if not (c.isalnum()) else _DIGIT if c.isdecimal() else _LETTER
+        return SINGLE
+    return 0 if not (c.isalnum()) else DIGIT if c.isdecimal() else LETTER
 
 
 @lru_cache(1)
@@ -222,7 +182,7 @@ def _plain_tables() -> tuple[np.ndarray, np.ndarray]:
 def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind and value that each UTF-16 unit will have after ``fold``; which units become ASCII letters or digits.
 
-    ``_SPECIAL`` are units whose folded form depends on their neighbours or is not one character of the same kind.
+    ``SPECIAL`` are units whose folded form depends on their neighbours or is not one character of the same kind.
     """
     kind = _plain_tables()[0].copy()
     value = _values(np.arange(2**16, dtype=np.uint64))
@@ -237,19 +197,13 @@ def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             special[int(second[-1], 16)] = True  # it may join with the character before
         if n == c and not unicodedata.combining(c):
             continue
-        if (
-            len(n) > 1
-            and not _joins(c, n)
-            and len(set(map(_kind, n))) == 1
-            and _kind(n[0]) < _DIGIT
-        ):
+        if len(n) > 1 and not _joins(c, n) and len(set(map(_kind, n))) == 1 and _kind(n[0]) < DIGIT:
             kind[ord(c)] = _kind(n[0])  # an ellipsis, a ligature
             foreign[ord(c)] = n.isascii() and n.isalnum()
             value[ord(c)] = _values(np.array([*map(ord, n)], np.uint64)).sum(dtype=np.uint32)
         elif (
             len(n) != 1
             or any(map(unicodedata.combining, c + n))
-            or (_kind(n) == _DIGIT and not c.isdecimal())
             or (n in "\\{}," and c != "，")
             or ord(n) > 0xFFFF
         ):
@@ -257,7 +211,7 @@ def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         else:
             kind[ord(c)], value[ord(c)] = _kind(n), value[ord(n)]
             foreign[ord(c)] = n.isascii() and n.isalnum() and not c.isascii()
-    kind[special] = _SPECIAL
+    kind[special] = SPECIAL
     value[(kind == 0) | special] = 0
     return kind, value, foreign
 

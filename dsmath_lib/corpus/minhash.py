@@ -4,52 +4,25 @@
 functions.
 """
 
-import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from dsmath_lib.corpus import loops
 from dsmath_lib.corpus.urls import record_hash
 from dsmath_lib.records import Document
 
 MAX_LEADERS = 16  # one bucket of unlike pages must not cost n^2
-_AT_ONCE = 256  # shingles: their values stay in the processor's cache
 _CHUNK = 4_096  # signatures of one bucket in memory at a time
-_UNIT = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+")  # CJK characters and words
-_NOT_SIMPLE = re.compile(
-    "[\u3040-\u30ff\u4e00-\u9fff\uac00-\udfff]"
-)  # CJK, and halves of a character
-_SPACES = bytes(i if i >= 128 or chr(i).isalnum() else 32 for i in range(256))
-_MANY = 60  # different characters beyond ASCII that are looked at one by one
 
 
 def shingles(text: str, n: int) -> np.ndarray:
     """Hashes of all runs of ``n`` words (CJK: characters), shape (m,), uint64, each once. Short texts give one."""
-    words = np.array(list(map(zlib.crc32, _units(text))) or [0], dtype=np.uint64)
-    m = max(len(words) - n + 1, 1)
-    h = np.zeros(m, dtype=np.uint64)
-    for i in range(min(n, len(words))):  # a polynomial hash modulo 2^64; overflow is meant
-        h = h * np.uint64(0x9E3779B97F4A7C15) + words[i : i + m]
-    h ^= h >> np.uint64(31)
-    h *= np.uint64(0xBF58476D1CE4E5B9)
+    words = loops.words(text)
+    h = loops.runs(words if len(words) else np.zeros(1, np.uint64), n)
     h.sort()
     return h[np.flatnonzero(np.concatenate([[True], h[1:] != h[:-1]]))]
-
-
-def _units(text: str) -> list[bytes]:
-    """What ``_UNIT`` finds in a text in lower case, as UTF-8; the usual text is split at its spaces."""
-    text = text.lower()
-    if not text.isascii():
-        codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-        others = "".join(map(chr, set(codes[codes > 127].tolist())))
-        if len(others) > _MANY or _NOT_SIMPLE.search(others):
-            return [w.encode() for w in _UNIT.findall(text)]
-        for c in others:
-            if not c.isalnum():
-                text = text.replace(c, " ")
-    return text.encode().translate(_SPACES).split()
 
 
 def permutations(n_perm: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -65,16 +38,7 @@ def signature(hashes: np.ndarray, perms: tuple[np.ndarray, np.ndarray]) -> np.nd
     Two signatures agree in one place with probability equal to the Jaccard similarity of the shingle sets.
     """
     a, b = perms
-    least = np.full(len(a), 2**64 - 1, dtype=np.uint64)
-    block = np.empty((len(a), min(len(hashes), _AT_ONCE)), dtype=np.uint64)
-    for i in range(0, len(hashes), _AT_ONCE):
-        some = hashes[i : i + _AT_ONCE]
-        values = np.multiply(some, a, out=block[:, : len(some)])
-        values += b
-        np.minimum(least, values.min(axis=1), out=least)
-    return (least >> np.uint64(32)).astype(
-        np.uint32
-    )  # the least of the upper halves is that of the least
+    return loops.least(hashes, a[:, 0], b[:, 0])
 
 
 def similarity(x: np.ndarray, y: np.ndarray) -> float:
