@@ -4,7 +4,6 @@ import html as entities
 import re
 from collections.abc import Iterator
 
-import numpy as np
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from dsmath_lib.corpus.delimiters import MAX_FORMULA, MAX_WORK, Found, Scanner
@@ -59,15 +58,13 @@ class Marks:
 
 def without_ours(html: str) -> str:
     """A page without NUL, lone surrogates and the characters that marks are made of."""
-    if html.isascii():
-        return html.replace("\0", "") if "\0" in html else html
     try:
-        units = np.frombuffer(html.encode("utf-16-le"), np.uint16)
+        data = html.encode()
     except UnicodeEncodeError:
         return without_ours(html.encode("utf-8", "ignore").decode())
-    if not units.all():
+    if b"\0" in data:
         html = html.replace("\0", "")
-    if (units - np.uint16(ord(OPEN)) < 1 + len((CLOSE, *_GUARD))).any():
+    if b"\xee\x80" in data:  # how all of them begin
         for mark in (OPEN, CLOSE, *_GUARD.values()):
             html = html.replace(mark, " ")
     return html

@@ -6,21 +6,21 @@ A false alarm costs time only; a step is left out only where it could not find a
 import html as entities
 import re
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from dsmath_lib.corpus.delimiters import MAX_FORMULA, looks_like_tex
+from dsmath_lib.corpus.loops import needles, places
 
-# A pattern that starts with one literal byte is searched at memory speed, an alternation is not.
-_SIGNS = (
-    re.compile(rb"math(?!\.|emat)"),  # <math, math/tex, mjx-math, d-math, MathJax …, not Math.floor
-    re.compile(rb"tex(?!t)"),  # latex, katex, mimetex, [tex], texhtml …
-    re.compile(rb"q(?:l-formula|uation)"),
-    re.compile(rb"x(?:&(?:amp;)?chl|-ck12)"),
+_SIGN = re.compile(
+    rb"math(?!\.|emat)"  # <math, math/tex, mjx-math, d-math, MathJax …, not Math.floor
+    rb"|tex(?!t)"  # latex, katex, mimetex, [tex], texhtml …
+    rb"|q(?:l-formula|uation)|x(?:&(?:amp;)?chl|-ck12)"
 )
+_SIGNS = (b"math", b"tex!t", b"ql-f", b"quat", b"x&ch", b"x&am", b"x-ck")  # how one begins
+_NEEDLES = needles(*_SIGNS, b"<div", b"<art", b"</su")
 _MAX_SIGNS = 20_000
 _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
-_BLOCKS = re.compile(rb"<(?:div|article|/su)")
 _CONFIGURED = (b"mathjax", b"katex", b"rendermath")
 _BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
 _TAGS = (b"tex]", b"math]", b"&lt;math")
@@ -48,7 +48,8 @@ class Signals:
 def read(html: str, dollars: bool) -> Signals:
     """Signals of a page. ``dollars``: its site takes ``$`` as a delimiter without saying so."""
     low = html.encode("utf-8", "ignore").lower()
-    words = _words(low)
+    counts, at = places(low, _NEEDLES, len(_SIGNS), _MAX_SIGNS)
+    words = _words(low, at.tolist())
     configured = any(w in words for w in _CONFIGURED)
     backslash = bool(_OPENERS.search(low))
     money = b"$" in low
@@ -61,9 +62,9 @@ def read(html: str, dollars: bool) -> Signals:
     )
     marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
     alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
-    blocks = _BLOCKS.findall(low)
-    scripts = blocks.count(b"</su")
-    return Signals(low, words, configured, text, alt, scripts > 0, len(blocks) - scripts)
+    divs, arts, scripts = counts[len(_SIGNS) :].tolist()
+    blocks = divs + (low.count(b"<article") if arts else 0)
+    return Signals(low, words, configured, text, alt, scripts > 0, blocks)
 
 
 def _is_alt(before: bytes) -> bool:
@@ -71,15 +72,12 @@ def _is_alt(before: bytes) -> bool:
     return before[-1:] in _BEFORE and before.rstrip().endswith((b"alt=", b'alt="', b"alt='"))
 
 
-def _words(low: bytes) -> bytes:
+def _words(low: bytes, places: list[int]) -> bytes:
     """The places of a page that name mathematics, each once; a page full of them stands for itself."""
-    found: set[bytes] = set()
-    for sign in _SIGNS:
-        hits = list(islice(sign.finditer(low), _MAX_SIGNS))
-        if len(hits) == _MAX_SIGNS:
-            return low
-        found.update(low[max(m.start() - 8, 0) : m.end() + 8] for m in hits)
-    return b"\n".join(found)
+    if len(places) == _MAX_SIGNS:
+        return low
+    ends = [(at, m.end()) for at in places if (m := _SIGN.match(low, at))]
+    return b"\n".join({low[max(at - 8, 0) : end + 8] for at, end in ends})
 
 
 def _looks_delimited(html: str) -> bool:

@@ -6,7 +6,9 @@ from dsmath_lib.corpus.marks import OPEN
 
 _FIGURES = re.compile(r"<(/?)fig(?:ure|caption)\b", re.I)
 _HEADING = re.compile(r"(<h1\b[^>]*>\s*)<a\b", re.I)
-_LISTS = re.compile(f"<(/?)(ul|a)(?=[\\s>])|{OPEN}", re.I)
+# letters of both cases spelled out: with re.I the search would lose its fast start
+_LISTS = re.compile(f"<(/?)([uU][lL]|[aA])(?=[\\s>])|{OPEN}")
+_LIST = re.compile(r"<[uU][lL](?=[\s>])")
 # resiliparse drops every <ul> that has fewer than four elements above it, counted from the body
 _DEEPER = ("<div><div><div>", "</div></div></div>")
 
@@ -40,7 +42,8 @@ def _lists(html: str) -> list[tuple[int, int]]:
     found = []
     depth = start = 0
     link = held = False
-    for m in _LISTS.finditer(html):
+    first = _LIST.search(html)
+    for m in _LISTS.finditer(html, first.start() if first else len(html)):
         name, opens = (m[2] or "").lower(), not m[1]
         if not name:
             held |= depth > 0 and not link
