@@ -14,6 +14,7 @@ MAX_WORK = (
     32_000_000  # characters that are looked at in one page, bodies that overlap counted each time
 )
 _OPENER_WORK = 64  # what an opener costs beside its body, in characters
+DOLLAR_SITES = ("stackexchange.com", "mathoverflow.net")
 _ENVIRONMENTS = (
     "align|aligned|alignat|eqnarray|equation|gather|multline|flalign|array|matrix|pmatrix|cases|split|"
     "math|displaymath"
@@ -75,7 +76,7 @@ def page_delimiters(scripts: Iterable[str], host: str = "") -> tuple[Delimiter, 
             left, right = _unescape(left), _unescape(right)
             shown = display in ("true", "!0") if display else left in ("$$", "\\[")
             found.setdefault(left, Delimiter(left, right, shown, True))
-    if host.endswith(("stackexchange.com", "mathoverflow.net")):
+    if host.endswith(DOLLAR_SITES):
         found.setdefault("$", Delimiter("$", "$", False, True))
         found.setdefault("$$", Delimiter("$$", "$$", True, True))
     for d in _DEFAULT:

@@ -14,7 +14,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from dsmath_lib.corpus import signals
-from dsmath_lib.corpus.delimiters import Scanner, page_delimiters
+from dsmath_lib.corpus.delimiters import DOLLAR_SITES, Scanner, page_delimiters
 from dsmath_lib.corpus.marks import (
     MARK,
     Marks,
@@ -63,9 +63,9 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     """
     if len(html) > max_chars:
         raise PageError("over the size bound")
-    html = without_ours(html)
-    site = host(url) if "$" in html else ""
-    page = signals.read(html, site.endswith(("stackexchange.com", "mathoverflow.net")))
+    html, data = without_ours(html)
+    site = host(url) if any(name in url.lower() for name in DOLLAR_SITES) else ""
+    page = signals.read(html, data, site.endswith(DOLLAR_SITES))
     patterns = patterns_in(page)
     tree = bool(patterns) or guarded(page)
     if (tree or page.text) and b"<template" in page.low:
@@ -143,6 +143,6 @@ def _plain(html: str | HTMLTree, main_content: bool) -> str:
 def _tidy(text: str) -> str:
     """Lines without spaces at their ends, at most one empty line in a row."""
     text = "\n".join([line.strip(" \t") for line in text.split("\n")])
-    if "\n\n\n" in text:
-        text = re.sub(r"\n{3,}", "\n\n", text)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
     return text.strip()

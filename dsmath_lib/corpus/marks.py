@@ -26,6 +26,7 @@ _GUARD = {
     "[": "\ue004",
 }  # delimiters in text that must stay as it is
 _UNGUARD = {ord(v): k for k, v in _GUARD.items()}
+_OURS = (OPEN, CLOSE, *_GUARD.values())
 MARK = re.compile(f"{OPEN}\\s*(\\d+)\\s*{CLOSE}")
 _GROUPING = {"\\begingroup", "\\endgroup"}  # Stack Exchange puts them round every post
 _CLIMB = 400
@@ -56,18 +57,17 @@ class Marks:
         return text.translate(_UNGUARD) if self.guarded else text
 
 
-def without_ours(html: str) -> str:
-    """A page without NUL, lone surrogates and the characters that marks are made of."""
+def without_ours(html: str) -> tuple[str, bytes]:
+    """A page without NUL, lone surrogates and the characters that marks are made of; also as UTF-8."""
     try:
         data = html.encode()
     except UnicodeEncodeError:
         return without_ours(html.encode("utf-8", "ignore").decode())
     if b"\0" in data:
-        html = html.replace("\0", "")
-    if b"\xee\x80" in data:  # how all of them begin
-        for mark in (OPEN, CLOSE, *_GUARD.values()):
-            html = html.replace(mark, " ")
-    return html
+        return without_ours(html.replace("\0", ""))
+    if b"\xee" in data and any(mark in html for mark in _OURS):
+        return without_ours(html.translate(dict.fromkeys(map(ord, _OURS), " ")))
+    return html, data
 
 
 # -- elements --------------------------------------------------------------------------------------------------------
@@ -191,6 +191,7 @@ _CLOSE = {name: re.compile(f"</{name}", re.I) for name in _NO_PROSE}
 _MAX_BREAKS = 200
 _ENTITIES = {"&#36;": "$", "&dollar;": "$", "&#92;": "\\", "&bsol;": "\\"}
 _ENTITIES |= {"&#x24;": "$", "&#x5c;": "\\", "&#x5C;": "\\", "&#X5C;": "\\", "&#X24;": "$"}
+_ENTITY = re.compile("&(?:" + "|".join(e[1:] for e in _ENTITIES) + ")")
 
 
 def script_texts(html: str) -> Iterator[str]:
@@ -205,8 +206,7 @@ def mark_text(html: str, scanner: Scanner, marks: Marks) -> str:
 
     A formula may go over ``<br>`` and comments, not over other tags; code, scripts and attributes hold none.
     """
-    for entity, character in _ENTITIES.items():
-        html = html.replace(entity, character)
+    html = _ENTITY.sub(lambda m: _ENTITIES[m[0]], html)
     skips, skip = _skips(html), (-1, -1)
     out, pos = [], 0  # html[:pos] is dealt with
     seek = barrier = 0

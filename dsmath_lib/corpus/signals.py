@@ -45,9 +45,9 @@ class Signals:
     blocks: int
 
 
-def read(html: str, dollars: bool) -> Signals:
-    """Signals of a page. ``dollars``: its site takes ``$`` as a delimiter without saying so."""
-    low = html.encode("utf-8", "ignore").lower()
+def read(html: str, data: bytes, dollars: bool) -> Signals:
+    """Signals of a page; ``data`` is its UTF-8. ``dollars``: its site takes ``$`` as a delimiter without saying so."""
+    low = data.lower()
     counts, at = places(low, _NEEDLES, len(_SIGNS), _MAX_SIGNS)
     words = _words(low, at.tolist())
     configured = any(w in words for w in _CONFIGURED)
