@@ -130,19 +130,17 @@ def find_hits(page: Sequence[str], index: Index) -> list[Hit]:
     """All places where a page's grams match the index, in order; of one place, the shortest first."""
     joined = _SEP.join(page)
     starts = [0, *accumulate(len(g) + 1 for g in page)]  # slices of one text are cheaper than joins
-    found = [
-        (i, i + index.n)
-        for i, (a, b) in enumerate(zip(starts, starts[index.n :], strict=False))
-        if joined[a : b - 1] in index.long
-    ]
-    for i, gram in enumerate(page):
-        for length in index.lengths.get(gram, ()):
+    ends = [at - 1 for at in starts]
+    windows = map(joined.__getitem__, map(slice, starts, ends[index.n :]))
+    found = [(i, i + index.n) for i, key in enumerate(windows) if key in index.long]
+    for i, gram in [(i, gram) for i, gram in enumerate(page) if gram in index.lengths]:
+        for length in index.lengths[gram]:
             j = i + length
-            if j <= len(page) and joined[starts[i] : starts[j] - 1] in index.short:
+            if j <= len(page) and joined[starts[i] : ends[j]] in index.short:
                 found.append((i, j))
     out = []
     for i, j in sorted(found):
-        key = joined[starts[i] : starts[j] - 1]
+        key = joined[starts[i] : ends[j]]
         items = (index.long if j - i == index.n else index.short)[key]
         out.append(Hit(i, j, key.replace(_SEP, " "), tuple(sorted(items))))
     return out

@@ -157,33 +157,36 @@ def pieces(units, kinds, values):
     """
     size = len(units)
     piece, start = np.empty(size, np.uint64), np.empty(size, np.int64)
-    n = 0
+    n = i = 0
     special = False
-    last = 0
-    total = np.uint64(0)
-    for i in range(size + 1):
-        k = 0
-        if i < size:
-            k = kinds[units[i]]
-            special |= k == SPECIAL
-            if last == DIGIT and k == 0 and units[i] in _COMMAS:
-                j = i + 1
-                while j < min(i + 5, size) and kinds[units[j]] == DIGIT:
-                    j += 1
-                if j == i + 4:
-                    continue
-        if k != last or k == SINGLE:
-            if last:
-                h = np.uint64(np.uint32(total)) * _MIX
-                piece[n] = h ^ (h >> np.uint64(29))
-                n += 1
-            if k:
-                start[n] = i
-            total = np.uint64(0)
-            last = k
-        if k:
+    while i < size:
+        k = kinds[units[i]]
+        if k == 0:
+            i += 1
+            continue
+        special |= k == SPECIAL
+        start[n] = i
+        total = np.uint64(0)
+        while True:
             total += values[units[i]]
+            i += 1
+            if k == DIGIT and i < size and units[i] in _COMMAS and _three_digits(units, kinds, i):
+                i += 1
+            if k == SINGLE or i == size or kinds[units[i]] != k:
+                break
+        h = np.uint64(np.uint32(total)) * _MIX
+        piece[n] = h ^ (h >> np.uint64(29))
+        n += 1
     return piece[:n], start[:n], special
+
+
+@njit(cache=True)
+def _three_digits(units, kinds, at):
+    """Do three digits follow, and no fourth?"""
+    j = at + 1
+    while j < min(at + 5, len(units)) and kinds[units[j]] == DIGIT:
+        j += 1
+    return j == at + 4
 
 
 @njit(cache=True)

@@ -6,9 +6,9 @@ from dsmath_lib.corpus.marks import OPEN
 
 _FIGURES = re.compile(r"<(/?)fig(?:ure|caption)\b", re.I)
 _HEADING = re.compile(r"(<h1\b[^>]*>\s*)<a\b", re.I)
-# letters of both cases spelled out: with re.I the search would lose its fast start
-_LISTS = re.compile(f"<(/?)([uU][lL]|[aA])(?=[\\s>])|{OPEN}")
-_LIST = re.compile(r"<[uU][lL](?=[\s>])")
+# letters of both cases spelled out: with re.I the search would lose its fast start at "<"
+_LIST = re.compile(r"</?[uU][lL](?=[\s>])")
+_LINK = re.compile(f"<(/?)[aA](?=[\\s>])|{OPEN}")
 # resiliparse drops every <ul> that has fewer than four elements above it, counted from the body
 _DEEPER = ("<div><div><div>", "</div></div></div>")
 
@@ -41,20 +41,23 @@ def _lists(html: str) -> list[tuple[int, int]]:
     """Spans of the outermost lists that hold a mark outside of links, in order."""
     found = []
     depth = start = 0
-    link = held = False
-    first = _LIST.search(html)
-    for m in _LISTS.finditer(html, first.start() if first else len(html)):
-        name, opens = (m[2] or "").lower(), not m[1]
-        if not name:
-            held |= depth > 0 and not link
-        elif name == "a":
-            link = opens
-        elif opens:
-            if not depth:
-                start, held, link = m.start(), False, False
+    for m in _LIST.finditer(html):
+        if html[m.start() + 1] != "/":
+            start = start if depth else m.start()
             depth += 1
         elif depth:
             depth -= 1
-            if not depth and held and (close := html.find(">", m.end())) >= 0:
-                found.append((start, close + 1))
+            if not depth and _holds(html[start : m.start()]):
+                if (close := html.find(">", m.end())) >= 0:
+                    found.append((start, close + 1))
     return found
+
+
+def _holds(list_: str) -> bool:
+    """Has a list a mark outside of links?"""
+    link = False
+    for m in _LINK.finditer(list_) if OPEN in list_ else ():
+        if m[1] is None and not link:
+            return True
+        link = m[1] == "" if m[1] is not None else link
+    return False
