@@ -42,5 +42,5 @@ def test_pieces_join_thousands() -> None:
 
     assert pieces("1,000 km") == pieces("1000km") == pieces("１，０００ KM")
     assert pieces("1,234,567,") == pieces("1234567")
-    for text in ("1,00", "1,0000", "1,,000", "1, 000"):
+    for text in ("1,00", "1,0000", "1,,000"):
         assert pieces(text) != pieces(text.replace(",", ""))
