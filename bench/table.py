@@ -145,9 +145,10 @@ def _seconds(runs: list[Run], stages: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--collect", metavar="SCALE", help="keep the results of this scale")
+    parser.add_argument("--to", metavar="NAME", help="its folder; none: the name of the scale")
     args = parser.parse_args()
     if args.collect:
-        collect(args.collect, ROOT / "reports" / "reference" / args.collect)
+        collect(args.collect, ROOT / "reports" / "reference" / (args.to or args.collect))
         return
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
