@@ -279,11 +279,16 @@ def _plain(x: Any) -> Any:
 
 def peak_memory_mb() -> dict[str, float]:
     """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
+    status = Path("/proc/self/status")
     if resource is None:
         peak = psutil.Process().memory_info().peak_wset
-    else:  # ru_maxrss is in bytes on macOS, in KiB on Linux
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    elif (
+        status.exists()
+    ):  # ru_maxrss of Linux begins at the peak of the process that started this one
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        peak = int(line.split()[1]) * 1024
+    else:  # macOS, in bytes
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     out = {"resident": peak / 1e6}
     import torch
 

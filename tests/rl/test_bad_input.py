@@ -33,6 +33,9 @@ class Fixed:
         logprobs = [[-1.0] * len(c) for c in ids]
         return Completions(list(ids), logprobs, list(finish), [""] * len(ids))
 
+    def rest(self):
+        """It holds no weights."""
+
 
 def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
     cfg = grpo_params(steps=1, eval_every=0, checkpoint_every=0, **changes)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dsmath_lib.params.base import Params
@@ -14,6 +15,7 @@ from dsmath_lib.stage import (
     file_digest,
     lock_folder,
     metrics_digest,
+    peak_memory_mb,
     unlock_folder,
     write_atomic,
 )
@@ -184,3 +186,12 @@ def test_a_folder_has_one_writer(tmp_path):
     assert "is writing to" in ask()
     unlock_folder(folder)
     assert "free" in ask()
+
+
+def test_peak_memory_is_that_of_this_process_not_of_its_parent():
+    """The parent holds more than the child ever does."""
+    block = np.ones(1_200_000_000, np.uint8)
+    code = "from dsmath_lib.stage import peak_memory_mb; print(peak_memory_mb()['resident'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < peak_memory_mb()["resident"] - 500
+    assert block[0] == 1
