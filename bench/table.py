@@ -28,16 +28,18 @@ KEEP = (
     "peak_memory_mb",
     "environment",
 )
+TABLES = ("course",)  # numbers that the README names and no metric holds
 PATHS = ("artifacts_dir", "data_dir")  # of one machine: not kept
 METHODS = "06_one_gradient"
 Run = dict[str, dict[str, Any]]  # stage -> results
 
 
 def collect(scale: str, root: Path) -> None:
-    """Keep the results of a scale, without tables and paths, one folder per seed."""
+    """Keep the results of a scale, without paths and most tables, one folder per seed."""
     for path in sorted((reports_root() / scale).glob("*/results.json")):
         results = json.loads(path.read_text(encoding="utf-8"))
         kept = {k: results[k] for k in KEEP if k in results}
+        kept |= {k: t for k, t in results.get("tables", {}).items() if k in TABLES}
         kept["params"] = {k: v for k, v in kept["params"].items() if k not in PATHS}
         out = root / f"seed{kept['params']['seed']}" / f"{kept['stage']}.json"
         write_atomic(out, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")

@@ -282,9 +282,8 @@ def peak_memory_mb() -> dict[str, float]:
     status = Path("/proc/self/status")
     if resource is None:
         peak = psutil.Process().memory_info().peak_wset
-    elif (
-        status.exists()
-    ):  # ru_maxrss of Linux begins at the peak of the process that started this one
+    elif status.exists():
+        # ru_maxrss of Linux begins at the peak of the process that started this one
         line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
         peak = int(line.split()[1]) * 1024
     else:  # macOS, in bytes

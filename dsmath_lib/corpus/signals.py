@@ -109,9 +109,8 @@ class _Scripts:
         self._html, self._start, self._end = html, -1, 0
 
     def __call__(self, at: int) -> bool:
-        while self._end < at and self._start < len(
-            self._html
-        ):  # the next script begins before ``at``, or never
+        # until the next script begins behind ``at``, or there is none
+        while self._end < at and self._start < len(self._html):
             start = self._html.find("<script", self._end)
             self._start = start if start >= 0 else len(self._html)
             end = self._html.find("</script", self._start)

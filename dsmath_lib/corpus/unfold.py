@@ -24,9 +24,8 @@ def unfold(html: str, low: bytes) -> str:
     """
     if b"<fig" in low:
         html = _FIGURES.sub(r"<\1div", html)
-    if (
-        b"question-header" in low
-    ):  # Stack Exchange: the heading stands in a "header" and links to its own page
+    # Stack Exchange: the heading stands in a "header" and links to its own page
+    if b"question-header" in low:
         html = _HEADING.sub(r"\1<span", html.replace('id="question-header"', ""))
     if b"<ul" not in low:
         return html

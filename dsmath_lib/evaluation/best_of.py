@@ -14,6 +14,7 @@ from dsmath_lib.rewards.models import (
     RewardModelError,
     kind_of,
     load_reward_model,
+    reward_model_path,
     score_completions,
     score_steps,
     solution_score,
@@ -35,7 +36,7 @@ class Judge:
         Raises:
             StageError: it is not there (names the command that makes it), or it is no reward model.
         """
-        folder = Path(name) if Path(name).is_dir() else stage.upstream("04_reward_model", name)
+        folder = reward_model_path(name, stage)
         try:
             self.model = load_reward_model(folder, device=device)
         except RewardModelError as err:

@@ -181,9 +181,8 @@ def _compare(
         if equal:
             return Verdict(True, answer, f"{how}: {reason}")
     letter = choice_letters(answer)
-    if (
-        choices and letter and len(letter) == 1 and not gold_letters(golds[0])
-    ):  # the gold is the text of an option
+    # the gold is the text of an option
+    if choices and letter and len(letter) == 1 and not gold_letters(golds[0]):
         picked = option_texts(choices)[LETTERS.index(letter) :][:1]
         if picked and answers_equal(golds[0], picked[0], timeout)[0]:
             return Verdict(True, answer, f"{how}: letter of the right option")

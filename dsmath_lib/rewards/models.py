@@ -26,6 +26,7 @@ from transformers.utils import logging
 from dsmath_lib.lm.model import DTYPES, pinned
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
+from dsmath_lib.stage import Stage
 
 CLASSES = {
     "outcome": AutoModelForSequenceClassification,
@@ -263,3 +264,8 @@ def _check_vocabulary(model, tokenizer) -> None:
         raise RewardModelError(
             f"the tokenizer has {len(tokenizer)} ids, the reward model knows {size}"
         )
+
+
+def reward_model_path(name: str, stage: Stage) -> Path:
+    """A folder, or the artifact of this name of 04_reward_model."""
+    return Path(name) if Path(name).is_dir() else stage.upstream("04_reward_model", name)

@@ -39,9 +39,8 @@ _UNIT_OF = {u: (dim, Fraction(f)) for dim, units in _DIMENSIONS.items() for u, f
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "平方": 2, "立方": 3}
 
 
-Unit = tuple[
-    tuple[tuple[str, int], ...], Fraction
-]  # ((dimension, power), …) and the factor to the basic unit
+# ((dimension, power), …) and the factor to the basic unit
+Unit = tuple[tuple[tuple[str, int], ...], Fraction]
 
 
 @lru_cache(maxsize=1024)

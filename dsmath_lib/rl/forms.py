@@ -25,7 +25,7 @@ from dsmath_lib.rewards.labels import (
     shepherd_labels,
     write_solutions,
 )
-from dsmath_lib.rewards.models import kind_of, load_reward_model
+from dsmath_lib.rewards.models import kind_of, load_reward_model, reward_model_path
 from dsmath_lib.rewards.training import fit, training_rows
 from dsmath_lib.rl.explore import draw, questions_of_step
 from dsmath_lib.rl.loop import Rewards
@@ -33,7 +33,6 @@ from dsmath_lib.rl.questions import Questions
 from dsmath_lib.rl.run import (
     answer,
     make_policy,
-    reward_model_path,
     rewards_from,
     settings_of,
     weights_digest,

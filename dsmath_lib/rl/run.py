@@ -16,7 +16,7 @@ from dsmath_lib.lm.train import autocast, train_once
 from dsmath_lib.params.grpo import GRPOParams
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.grade import grade
-from dsmath_lib.rewards.models import load_reward_model
+from dsmath_lib.rewards.models import load_reward_model, reward_model_path
 from dsmath_lib.rl.explore import rule_reward, together
 from dsmath_lib.rl.loop import Players, Rewards, train_policy
 from dsmath_lib.rl.methods import Method, method
@@ -121,11 +121,6 @@ def rewards_from(
         else model_steps(process, tokenizer, cfg.dtype),
         step_weights=dict(zip(cfg.step_names, cfg.step_weights, strict=True)),
     )
-
-
-def reward_model_path(name: str, stage: Stage) -> Path:
-    """A folder, or the artifact of this name of 04_reward_model."""
-    return Path(name) if Path(name).is_dir() else stage.upstream("04_reward_model", name)
 
 
 def make_policy(

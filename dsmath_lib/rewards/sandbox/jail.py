@@ -145,9 +145,8 @@ def give_up_rights() -> None:
         OSError: still with capabilities.
     """
     if os.getuid() == 0:
-        with suppress(
-            OSError
-        ):  # a container may know no other user; root without capabilities is no one, too
+        # a container may know no other user; root without capabilities is no one, too
+        with suppress(OSError):
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
