@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from dsmath_lib.stage import file_digest
+from dsmath_lib.files import file_digest
 
 KEEP = 2  # the newest may be the one a failing disk damaged
 

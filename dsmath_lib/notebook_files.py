@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.stage import write_atomic
+from dsmath_lib.files import write_atomic
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.digest import stage_digest
+from dsmath_lib.files import file_digest, write_atomic
 from dsmath_lib.params import registry
 from dsmath_lib.params.base import PARAMS_DIR, ROOT, ParamsError
 from dsmath_lib.params.overrides import apply_overrides, stage_values
@@ -28,12 +29,10 @@ from dsmath_lib.stage import (
     StageError,
     artifacts_folder,
     clear_stage,
-    file_digest,
     lock_folder,
     metrics_digest,
     reports_root,
     unlock_folder,
-    write_atomic,
 )
 
 NOTEBOOKS = ROOT / "notebooks"

@@ -23,8 +23,9 @@ from typing import Any
 from resiliparse.extract.html2text import extract_plain_text
 
 from dsmath_lib.corpus import classifier, decontaminate, minhash, reading, shards, steps
+from dsmath_lib.files import write_atomic
 from dsmath_lib.records import Page
-from dsmath_lib.stage import environment, write_atomic
+from dsmath_lib.stage import environment
 
 GROUPS = ("html/plain", "html/math", "html/neardup", "warc")
 LIBRARIES = ("resiliparse", "fastwarc", "selectolax", "fasttext-community", "datasketch", "numpy")

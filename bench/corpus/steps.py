@@ -20,7 +20,8 @@ from dsmath_lib.corpus import classifier, commands, dedup, prepare, rounds, shar
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.corpus.annotate import Annotations
 from dsmath_lib.corpus.exchange import save
-from dsmath_lib.stage import environment, write_atomic
+from dsmath_lib.files import write_atomic
+from dsmath_lib.stage import environment
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS
 from dsmath_lib.world.web import make_web

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from dsmath_lib.corpus.urls import canonical, host, url_hash
+from dsmath_lib.files import write_atomic
 from dsmath_lib.records import Document
-from dsmath_lib.stage import write_atomic
 
 SAMPLES = 3  # pages shown of a prefix
 COLUMNS = ("domain", "path_prefix", "math", "decided_by")

@@ -18,9 +18,9 @@ from dsmath_lib.corpus.mined import Mined
 from dsmath_lib.corpus.mining import Rules
 from dsmath_lib.corpus.rank import n_tokens
 from dsmath_lib.corpus.shards import Shard, read_documents, write_part
+from dsmath_lib.files import write_atomic
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.records import Document
-from dsmath_lib.stage import write_atomic
 
 
 @dataclass(frozen=True)

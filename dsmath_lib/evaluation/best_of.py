@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dsmath_lib.evaluation.store import read_file, write_completions
+from dsmath_lib.files import file_digest
 from dsmath_lib.rewards.models import (
     RewardModelError,
     kind_of,
@@ -19,7 +20,7 @@ from dsmath_lib.rewards.models import (
     score_steps,
     solution_score,
 )
-from dsmath_lib.stage import Stage, StageError, file_digest
+from dsmath_lib.stage import Stage, StageError
 
 Rows = list[dict[str, Any]]
 

@@ -14,13 +14,14 @@ from dsmath_lib.evaluation.best_of import Judge, ranked
 from dsmath_lib.evaluation.contamination import Overlap, Training
 from dsmath_lib.evaluation.evaluate import Settings, evaluate
 from dsmath_lib.evaluation.store import SUFFIX, write_completions
+from dsmath_lib.files import file_digest
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.params.evaluation import EvaluationParams
 from dsmath_lib.records import Problem
 from dsmath_lib.rewards.python_tool import describe
-from dsmath_lib.stage import Stage, StageError, file_digest
+from dsmath_lib.stage import Stage, StageError
 
 _STAGE = re.compile(r"\d\d_\w+/[\w.-]+")
 

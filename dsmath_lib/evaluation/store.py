@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.stage import write_atomic
+from dsmath_lib.files import write_atomic
 
 SUFFIX = ".jsonl.gz"
 Row = dict[str, Any]

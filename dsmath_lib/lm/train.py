@@ -17,9 +17,10 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib import checkpoint
+from dsmath_lib.files import write_atomic
 from dsmath_lib.lm.model import DTYPES, load_model
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
-from dsmath_lib.stage import Stage, StageError, write_atomic
+from dsmath_lib.stage import Stage, StageError
 
 
 class NonFiniteLoss(StageError):

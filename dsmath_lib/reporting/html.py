@@ -8,7 +8,8 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from dsmath_lib.stage import reports_root, write_atomic
+from dsmath_lib.files import write_atomic
+from dsmath_lib.stage import reports_root
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.files import write_atomic
 from dsmath_lib.params.base import ParamsError
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.reporting.html import write_html
 from dsmath_lib.reporting.notebook import format_value
-from dsmath_lib.stage import reports_root, write_atomic
+from dsmath_lib.stage import reports_root
 
 STATES = {
     "done": "✓ done",

@@ -10,9 +10,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dsmath_lib.files import write_atomic
 from dsmath_lib.rewards.extract import RULES
 from dsmath_lib.rewards.grade import RULE, VERSION, Verdict, grade, grade_answer
-from dsmath_lib.stage import StageError, write_atomic
+from dsmath_lib.stage import StageError
 
 PEERS = ("math-verify",)
 EMPTY = {"correct": None, "extracted": None}

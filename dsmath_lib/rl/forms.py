@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.evaluation.store import digest_of
+from dsmath_lib.files import file_digest
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.samplers import make_sampler
 from dsmath_lib.lm.schedule import constant
@@ -38,7 +39,7 @@ from dsmath_lib.rl.run import (
     weights_digest,
 )
 from dsmath_lib.runtime import seed_for
-from dsmath_lib.stage import Stage, file_digest
+from dsmath_lib.stage import Stage
 
 Renew = Callable[[int, PreTrainedModel, Rewards], Rewards]
 FORMS = {

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.evaluation.behaviour import behaviour, reflections
 from dsmath_lib.evaluation.metrics import accuracy, clustered, paired_difference
+from dsmath_lib.files import write_atomic
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import PackedExamples, stream_batch, tokenize_samples
@@ -32,7 +33,7 @@ from dsmath_lib.rl.questions import Questions, as_prompts
 from dsmath_lib.rl.records import Rollouts
 from dsmath_lib.rl.run import frozen, settings_of
 from dsmath_lib.runtime import seed_for
-from dsmath_lib.stage import Stage, write_atomic
+from dsmath_lib.stage import Stage
 from dsmath_lib.world.reflection import long_cot
 
 ROWS = 8  # rows of a training step before RL

@@ -8,12 +8,13 @@ from dsmath_lib.evaluation.best_of import Judge, ranked
 from dsmath_lib.evaluation.rescore import regrade_file
 from dsmath_lib.evaluation.scores import Results, rewards_of
 from dsmath_lib.evaluation.store import read_file, write_completions
+from dsmath_lib.files import write_atomic
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import PARAMS_DIR, read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
 from dsmath_lib.rewards.models import new_reward_model, score_completions
-from dsmath_lib.stage import Stage, StageError, write_atomic
+from dsmath_lib.stage import Stage, StageError
 
 TEXTS = ["Tom has 12 apples.\n12+3=15\nThe answer is \\boxed{4}.", "So it is \\boxed{5}."] * 10
 

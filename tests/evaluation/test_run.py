@@ -7,9 +7,10 @@ import pytest
 from dsmath_lib.evaluation import run
 from dsmath_lib.evaluation.contamination import SIMPLERL, refused
 from dsmath_lib.evaluation.store import read_file
+from dsmath_lib.files import write_atomic
 from dsmath_lib.params.base import PARAMS_DIR, ParamsError, read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
-from dsmath_lib.stage import Stage, StageError, write_atomic
+from dsmath_lib.stage import Stage, StageError
 
 
 def params(**changes):

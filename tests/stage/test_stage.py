@@ -8,16 +8,15 @@ import sys
 import numpy as np
 import pytest
 
+from dsmath_lib.files import file_digest, write_atomic
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage import (
     Stage,
     StageError,
-    file_digest,
     lock_folder,
     metrics_digest,
     peak_memory_mb,
     unlock_folder,
-    write_atomic,
 )
 
 VALUES = dict(scale="tiny", seed=0, device="cpu", threads=1, resume=True, artifacts_dir="")
