@@ -286,7 +286,7 @@ def main() -> None:
     }
     print(json.dumps({k: v for k, v in result.items() if k != "settings"}, indent=1))
     if a.out:
-        from dsmath_lib.stage import environment
+        from dsmath_lib.machine import environment
 
         result["environment"] = environment()
         Path(a.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

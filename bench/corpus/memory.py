@@ -18,7 +18,7 @@ from pathlib import Path
 from dsmath_lib.corpus.shards import dumps
 from dsmath_lib.corpus.sources import WORLD_TABLE
 from dsmath_lib.files import write_atomic
-from dsmath_lib.stage import environment
+from dsmath_lib.machine import environment
 from dsmath_lib.world.corpora import seed_documents
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS

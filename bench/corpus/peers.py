@@ -27,7 +27,7 @@ from dsmath_lib.corpus import commands, dedup
 from dsmath_lib.corpus.reading import decode
 from dsmath_lib.corpus.shards import dumps
 from dsmath_lib.files import write_atomic
-from dsmath_lib.stage import environment
+from dsmath_lib.machine import environment
 
 BANDS, ROWS, SHINGLE = 14, 8, 5  # datatrove's defaults
 FOLDERS = ("math", "neardup", "plain")

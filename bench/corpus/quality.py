@@ -28,7 +28,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from dsmath_lib.corpus.extract import PageError, extract
 from dsmath_lib.corpus.reading import decode
 from dsmath_lib.files import write_atomic
-from dsmath_lib.stage import environment
+from dsmath_lib.machine import environment
 
 SITES = {
     "mathse": "https://math.stackexchange.com/q",

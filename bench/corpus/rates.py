@@ -24,8 +24,8 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from dsmath_lib.corpus import classifier, decontaminate, minhash, reading, shards, steps
 from dsmath_lib.files import write_atomic
+from dsmath_lib.machine import environment
 from dsmath_lib.records import Page
-from dsmath_lib.stage import environment
 
 GROUPS = ("html/plain", "html/math", "html/neardup", "warc")
 LIBRARIES = ("resiliparse", "fastwarc", "selectolax", "fasttext-community", "datasketch", "numpy")

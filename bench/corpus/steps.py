@@ -21,7 +21,7 @@ from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.corpus.annotate import Annotations
 from dsmath_lib.corpus.exchange import save
 from dsmath_lib.files import write_atomic
-from dsmath_lib.stage import environment
+from dsmath_lib.machine import environment
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS
 from dsmath_lib.world.web import make_web

@@ -14,8 +14,8 @@ import psutil
 import torch
 
 from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.machine import peak_memory_mb
 from dsmath_lib.params.base import ROOT
-from dsmath_lib.stage import peak_memory_mb
 
 VOCAB, PROMPT, COMPLETION, ROWS = 1024, 16, 32, 8
 

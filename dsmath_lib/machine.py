@@ -1,0 +1,61 @@
+"""This machine and process: versions, cores, commit and peak memory, so that a number can be traced."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dsmath_lib.params.base import ROOT
+
+try:
+    import resource
+except ImportError:  # Windows: memory from psutil
+    resource = None
+
+PACKAGES = ("torch", "transformers", "datasets", "vllm", "fasttext-community", "papermill", "numpy")
+
+
+def peak_memory_mb() -> dict[str, float]:
+    """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
+    status = Path("/proc/self/status")
+    if resource is None:
+        peak = psutil.Process().memory_info().peak_wset
+    elif status.exists():
+        # ru_maxrss of Linux begins at the peak of the process that started this one
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        peak = int(line.split()[1]) * 1024
+    else:  # macOS, in bytes
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    out = {"resident": peak / 1e6}
+    import torch
+
+    if torch.cuda.is_available():
+        out["device"] = torch.cuda.max_memory_allocated() / 1e6
+    return {k: round(v, 1) for k, v in out.items()}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and commit, so that a number can be traced to what made it."""
+    import torch
+
+    versions = {}
+    for p in PACKAGES:
+        try:
+            versions[p] = metadata.version(p)
+        except metadata.PackageNotFoundError:
+            versions[p] = None
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "git_commit": git.stdout.strip() or None,
+    }
