@@ -9,15 +9,16 @@ names the file, the key and the allowed range before anything runs.
 """
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS_DIR = ROOT / "params"
+NOTEBOOK_SCALE = "toy"  # the scale whose values stand in the parameters cells
 
 
 class ParamsError(ValueError):
@@ -36,6 +37,8 @@ class Params(BaseModel):
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
 
+    stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
+
     scale: str = par(
         "name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$"
     )
@@ -49,10 +52,41 @@ class Params(BaseModel):
     def take(cls, namespace: Mapping[str, Any], source: str = "the notebook's parameters") -> Self:
         """Build the model from a namespace that may hold other names too (a notebook's globals).
 
-        Names that papermill put in are all taken, so that a misspelt ``-p`` is an error and not a warning.
+        Names that papermill put in are all taken, so that a misspelt ``-p`` is an error and not a warning. Without
+        papermill, another ``scale`` in the parameters cell brings that scale's values; those changed in the cell win.
         """
-        names = [*cls.model_fields, *_injected(namespace.get("In", ()))]
-        return cls.check({k: namespace[k] for k in names if k in namespace}, source)
+        given = _injected(namespace.get("In", ()))
+        names = [*cls.model_fields, *given]
+        values = {k: namespace[k] for k in names if k in namespace}
+        return cls.check(cls._of_scale(values, given), source)
+
+    @classmethod
+    def _of_scale(cls, values: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+        """``values`` with those of the files of ``values["scale"]`` where the cell has the notebook's own."""
+        scale = str(values.get("scale"))
+        own, wanted = cls._files(NOTEBOOK_SCALE), cls._files(scale)
+        if not own or not wanted or scale == NOTEBOOK_SCALE:
+            return values
+        left = sorted(k for k in wanted if k not in given and values.get(k) != wanted[k])
+        if given and left:
+            raise ParamsError(
+                f"scale = {scale!r}, but {', '.join(left)} are not those of params/{scale}: give its files too, "
+                f"-f params/{scale}/common.yaml -f params/{scale}/{cls.stage}.yaml"
+            )
+        if given:
+            return values
+        changed = sorted(k for k, v in values.items() if own.get(k) != v and k != "scale")
+        print(
+            f"scale {scale}: values of params/{scale}; changed in the cell: {', '.join(changed) or 'none'}"
+        )
+        return values | {k: v for k, v in wanted.items() if k not in changed}
+
+    @classmethod
+    def _files(cls, scale: str) -> dict[str, Any]:
+        """The values of this stage at a scale; {} if it has none."""
+        paths = [PARAMS_DIR / scale / f"{name}.yaml" for name in ("common", cls.stage)]
+        found = scale in {p.name for p in PARAMS_DIR.glob("*")} and all(p.is_file() for p in paths)
+        return read_yaml(paths[0]) | read_yaml(paths[1]) if found else {}
 
     @classmethod
     def check(cls, values: Mapping[str, Any], source: str | Mapping[str, str]) -> Self:

@@ -1,6 +1,6 @@
 """Parameters of 08_evaluation."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -8,6 +8,8 @@ from dsmath_lib.params.base import Params, par
 
 
 class EvaluationParams(Params):
+    stage: ClassVar[str] = "08_evaluation"
+
     # who and what
     models: list[str] = par("NN_stage/artifact, folder, or Hub owner/name@commit", min_length=1)
     few_shot: list[str] = par("labels (last part of the name) asked few-shot", "base models")

@@ -1,12 +1,14 @@
 """Parameters of 05_grpo."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dsmath_lib.params.base import par
 from dsmath_lib.params.rl import RLParams
 
 
 class GRPOParams(RLParams):
+    stage: ClassVar[str] = "05_grpo"
+
     # the forms of GRPO
     supervision: Literal["outcome", "process"] = par(
         "one reward per completion, or one per step", "both tried"

@@ -1,6 +1,6 @@
 """Parameters of 06_one_gradient."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
@@ -9,6 +9,8 @@ from dsmath_lib.params.rl import MethodNumbers, RLParams
 
 
 class MethodsParams(RLParams):
+    stage: ClassVar[str] = "06_one_gradient"
+
     # the comparison
     methods: list[str] = par("to run", "four", min_length=1)
     seeds: list[int] = par("each method runs once per seed", "one run each", min_length=1)

@@ -1,12 +1,14 @@
 """Parameters of 01_corpus_mining."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dsmath_lib.params.base import Params, par
 
 
 class MiningParams(Params):
     """The iterative mining loop: where pages come from, how they are cleaned, scored, kept and checked."""
+
+    stage: ClassVar[str] = "01_corpus_mining"
 
     pages_from: Literal["world", "files"] = par(
         "world (the toy web) or files below data_dir", paper="Common Crawl"

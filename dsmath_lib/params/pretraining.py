@@ -1,11 +1,13 @@
 """Parameters of 02_pretraining."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dsmath_lib.params.base import Params, par
 
 
 class PretrainingParams(Params):
+    stage: ClassVar[str] = "02_pretraining"
+
     # text
     mix_math: float = par("share of tokens from the mined math corpus", 0.56, ge=0, le=1)
     mix_math_code: float = par("share from math code (AlgebraicStack)", 0.04, ge=0, le=1)

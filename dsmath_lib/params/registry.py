@@ -60,3 +60,9 @@ def params_model(stage: str) -> type[Params]:
         raise ParamsError(f"unknown stage '{stage}' (known: {', '.join(STAGES)})")
     module, name = STAGES[stage].model.split(":")
     return getattr(importlib.import_module(module), name)
+
+
+def upstream_of(stage: str) -> set[str]:
+    """All stages that a stage stands on, directly or through others; none for a stage that is not listed."""
+    reads = STAGES[stage].reads if stage in STAGES else ()
+    return {*reads, *(s for r in reads for s in upstream_of(r))}

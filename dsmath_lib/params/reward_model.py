@@ -1,6 +1,6 @@
 """Parameters of 04_reward_model."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -10,6 +10,8 @@ NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
 
 class RewardModelParams(Params):
+    stage: ClassVar[str] = "04_reward_model"
+
     # solutions
     data: Literal["rollouts", "annotators", "labelled"] = par(
         "who solved: the policy, the world's annotators, or files", "rollouts"

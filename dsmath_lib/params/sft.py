@@ -1,11 +1,13 @@
 """Parameters of 03_sft."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dsmath_lib.params.base import Params, par
 
 
 class SFTParams(Params):
+    stage: ClassVar[str] = "03_sft"
+
     # data
     dataset: str = par(
         "world, a file below data_dir, or hub:owner/name",

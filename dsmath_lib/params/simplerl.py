@@ -1,6 +1,6 @@
 """Parameters of 07_simplerl_zero. "paper" is SimpleRL's first release here, or Zoo where it says so."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -9,6 +9,8 @@ from dsmath_lib.params.rl import MethodNumbers, RLParams
 
 
 class SimpleRLParams(RLParams):
+    stage: ClassVar[str] = "07_simplerl_zero"
+
     question_template: Literal[
         "toy-page", "simplerl-chat", "simplerl-plain", "r1-tags", "toy-cot", "deepseek-cot"
     ] = par("prompt of all runs that name none", "simplerl-chat")

@@ -1,11 +1,13 @@
 """Parameters of 00_start_here."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dsmath_lib.params.base import Params, par
 
 
 class StartParams(Params):
+    stage: ClassVar[str] = "00_start_here"
+
     group_size: int = par("answers drawn per step of the small run (G)", 64, ge=2)
     steps: int = par("steps of the small run", ge=1)
     lr: float = par("learning rate of the small run, plain gradient steps", "1e-6", gt=0)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dsmath_lib.params.base import Params, ParamsError, allowed, par, read_yaml
+from dsmath_lib.params.base import PARAMS_DIR, Params, ParamsError, allowed, par, read_yaml
+from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import STAGES, params_model
 from dsmath_lib.params.table import parameter_rows
 
@@ -86,3 +87,41 @@ def test_table_has_a_row_per_parameter_and_a_column_per_scale():
     assert group["paper"] == "64" and int(group["toy"]) >= 2
     with pytest.raises(ParamsError, match="unknown scale 'x'"):
         parameter_rows([], ["x"])
+
+
+# -- another scale in the parameters cell of a notebook ----------------------------------------------------------------
+CELL = {k: v for k, v in stage_values(PARAMS_DIR / "toy", "05_grpo")[0].items()}
+SMOKE = stage_values(PARAMS_DIR / "smoke", "05_grpo")[0]
+GRPO = params_model("05_grpo")
+
+
+def test_each_model_knows_its_stage():
+    assert {s: params_model(s).stage for s in STAGES} == {s: s for s in STAGES}
+
+
+def test_another_scale_in_the_cell_brings_its_values(capsys):
+    cfg = GRPO.take(CELL | {"scale": "smoke"})
+    assert cfg.model_dump() == GRPO.check(SMOKE, "").model_dump()
+    assert capsys.readouterr().out.startswith("scale smoke: values of params/smoke")
+
+
+def test_what_is_changed_in_the_cell_wins(capsys):
+    cfg = GRPO.take(CELL | {"scale": "smoke", "lr": 0.5})
+    assert cfg.lr == 0.5 and cfg.steps == SMOKE["steps"]
+    assert "changed in the cell: lr" in capsys.readouterr().out
+
+
+def test_papermill_gives_all_values_itself():
+    source = "# Parameters\n" + "".join(f"{k} = 0\n" for k in SMOKE)
+    given = SMOKE | {"steps": CELL["steps"]}  # -p steps, with the notebook's own value
+    assert GRPO.take(given | {"In": [source]}).steps == CELL["steps"]
+
+
+def test_papermill_with_nothing_but_the_scale_is_refused():
+    with pytest.raises(ParamsError, match=r"scale = 'smoke'.*steps.*-f params/smoke/05_grpo.yaml"):
+        GRPO.take(CELL | {"scale": "smoke", "In": ['# Parameters\nscale = "smoke"\n']})
+
+
+def test_a_scale_of_ones_own_without_files_takes_the_cell():
+    cfg = GRPO.take(CELL | {"scale": "mine", "In": ['# Parameters\nscale = "mine"\n']})
+    assert cfg.scale == "mine" and cfg.steps == CELL["steps"]
