@@ -28,19 +28,42 @@ def stage_digest(notebook: Path, params: Mapping[str, Any], upstream: Mapping[st
     parts = {
         "code": [_normal(c) for c in code],
         "params": {k: v for k, v in params.items() if k != "resume"},
-        "sources": {str(p.relative_to(PACKAGE)): _file_digest(p) for p in sources_of(code)},
+        "sources": _digests(code),
         "upstream": dict(upstream),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def code_cells(notebook: Path) -> list[str]:
-    """The code cells of a notebook, without the parameters cell (its values are replaced)."""
+    """The code cells of a notebook that decide its results.
+
+    Without the parameters cell (its values are replaced) and the exercises (a reader's answers make no run stale).
+    """
     nb = json.loads(notebook.read_text(encoding="utf-8"))
     cells = [c for c in nb["cells"] if c["cell_type"] == "code"]
-    return [
-        "".join(c["source"]) for c in cells if "parameters" not in c["metadata"].get("tags", [])
-    ]
+    cells = [c for c in cells if "parameters" not in c["metadata"].get("tags", [])]
+    return [text for c in cells if not _is_exercise(text := "".join(c["source"]))]
+
+
+def _is_exercise(code: str) -> bool:
+    """Does the cell end by having an answer checked?"""
+    last = (getattr(_parse(code), "body", None) or [None])[-1]
+    call = last.value if isinstance(last, ast.Expr) else None
+    return isinstance(call, ast.Call) and getattr(call.func, "id", "") == "check"
+
+
+def code_of_notebook(notebook: Path) -> dict[str, str]:
+    """File -> digest of its code, for all library files that a notebook stands on; {} without a notebook."""
+    return _digests(code_cells(notebook)) if notebook.is_file() else {}
+
+
+def code_of_module(module: str) -> dict[str, str]:
+    """The same for one module of the library; {} for any other."""
+    return _digests([f"import {module}"]) if module.startswith("dsmath_lib") else {}
+
+
+def _digests(code: Iterable[str]) -> dict[str, str]:
+    return {str(p.relative_to(PACKAGE)): _file_digest(p)[:16] for p in sources_of(code)}
 
 
 def sources_of(code: Iterable[str]) -> list[Path]:

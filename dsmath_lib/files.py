@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -17,12 +18,18 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files below a folder (names included), in hex."""
+    """SHA-256 of a file, or of all files below a folder (names included), in hex. Unchanged files are read once."""
+    files = [p for p in (sorted(path.rglob("*")) if path.is_dir() else [path]) if p.is_file()]
+    stamps = [(p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return _digest(path, tuple(zip(files, stamps, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, files: tuple[tuple[Path, tuple[int, int]], ...]) -> str:
     h = hashlib.sha256()
-    for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if p.is_file():
-            h.update(str(p.relative_to(path)).encode())
-            with p.open("rb") as f:
-                while block := f.read(1 << 20):
-                    h.update(block)
+    for p, _ in files:
+        h.update(str(p.relative_to(path)).encode())
+        with p.open("rb") as f:
+            while block := f.read(1 << 20):
+                h.update(block)
     return h.hexdigest()

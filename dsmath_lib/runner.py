@@ -13,11 +13,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.attempt import Folder
 from dsmath_lib.digest import stage_digest
 from dsmath_lib.files import file_digest, write_atomic
 from dsmath_lib.params import registry
@@ -28,8 +29,8 @@ from dsmath_lib.reporting.index import write_index
 from dsmath_lib.stage import (
     StageError,
     artifacts_folder,
-    clear_stage,
     lock_folder,
+    made_of,
     metrics_digest,
     reports_root,
     unlock_folder,
@@ -150,17 +151,14 @@ def find_stage(name: str, known: Sequence[str]) -> str:
 
 def _one(job: Job) -> int:
     digest = stage_digest(job.notebook, job.params, _upstream(job))
-    old = _read(job.folder / "digest.json")
-    results = job.folder / "results.json"
-    if old.get("digest") == digest and old.get("results") and results.exists():
-        if old["results"] == file_digest(results):
+    try:
+        if _up_to_date(job, digest) or _prepare(job, digest):
             print(f"{job.stage}: up to date")
             return OK
-    try:
-        _prepare(job, digest, old)
     except StageError as err:
         print(f"{job.stage} FAILED: {err}", file=sys.stderr)
         return FAILED
+    results = job.folder / "results.json"
     print(f"{job.stage}: running", flush=True)
     start = time.monotonic()
     code, error = _execute(job)
@@ -203,26 +201,36 @@ def _upstream(job: Job) -> dict[str, str]:
     return out
 
 
-def _prepare(job: Job, digest: str, old: Mapping[str, Any]) -> None:
-    """Keep checkpoints when an interrupted run had the same digest, else empty the folder; note the attempt."""
+def _up_to_date(job: Job, digest: str) -> bool:
+    old, results = _read(job.folder / "digest.json"), job.folder / "results.json"
+    same = old.get("digest") == digest and results.exists()
+    return same and old.get("results") == file_digest(results)
+
+
+def _prepare(job: Job, digest: str) -> bool:
+    """Make the folder ready (see ``attempt.py``) and note the attempt.
+
+    Returns:
+        True if the finished run of this digest was kept aside and is back: nothing is left to do.
+    """
     lock_folder(job.folder)
     try:
-        artifacts = artifacts_folder(job.params["artifacts_dir"], job.params["scale"], job.stage)
-        finished = old.get("state") == "done"
-        if old.get("digest") == digest and job.params["resume"] and not finished:
+        cfg = registry.params_model(job.stage).check(job.params, job.stage)
+        artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, job.stage)
+        folder = Folder(job.folder, artifacts)
+        started = _read(job.folder / "digest.json")
+        if line := folder.settle(made_of(cfg, folder, job.notebook), resume=cfg.resume):
+            print(f"{job.stage}: {line}")
+        elif started and not folder.finished:
             print(f"{job.stage}: going on where the interrupted run stopped")
-        else:
-            if old and not finished and old.get("digest") != digest:
-                print(
-                    f"{job.stage}: code, parameters or input changed since its last run; starting anew"
-                )
-            clear_stage(job.folder, artifacts)
-        job.folder.mkdir(parents=True, exist_ok=True)
+        if _up_to_date(job, digest):
+            return True
         (job.folder / "results.json").unlink(missing_ok=True)
         state = {"digest": digest, "state": "started", "started": _now()}
         write_atomic(job.folder / "digest.json", json.dumps(state, indent=1))
     finally:
         unlock_folder(job.folder)
+    return False
 
 
 def _execute(job: Job) -> tuple[int, str | None]:
@@ -233,7 +241,7 @@ def _execute(job: Job) -> tuple[int, str | None]:
     from traitlets.config import Config
 
     try:
-        with _environment(DSMATH_BATCH="1", DSMATH_REPORTS=str(reports_root())), _log_to_stdout():
+        with _environment(**_kernel_environment(job)), _log_to_stdout():
             papermill.execute_notebook(
                 job.notebook,
                 job.folder / f"{job.stage}.ipynb",
@@ -267,6 +275,14 @@ def _execute(job: Job) -> tuple[int, str | None]:
             "the notebook ended without its results (sys.exit, or no stage.done in the last cell)",
         )
     return OK, None
+
+
+def _kernel_environment(job: Job) -> dict[str, str]:
+    return {
+        "DSMATH_BATCH": "1",
+        "DSMATH_REPORTS": str(reports_root()),
+        "DSMATH_NOTEBOOK": str(job.notebook.absolute()),
+    }
 
 
 def _short(text: str) -> str:

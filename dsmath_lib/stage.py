@@ -2,8 +2,8 @@
 
 ``reports/<scale>/<stage>/`` holds ``results.json`` (written last and atomically: a stage is done when it is there),
 ``log.jsonl`` (one dict per step), ``checkpoints/`` and, unless ``artifacts_dir`` says otherwise, ``artifacts/``.
-``attempt.json`` holds the parameters and inputs of the run in progress: with the same ones a run resumes, with others,
-or after a finished run, it starts anew.
+Opened with the same parameters, inputs and library code, everything that lies there is used: an interrupted run goes
+on, a finished one is read. With others a new run begins, and the old one is kept aside (see ``attempt.py``).
 """
 
 import atexit
@@ -11,47 +11,42 @@ import hashlib
 import json
 import math
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from importlib import metadata
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from dsmath_lib.attempt import Folder, MadeOf
+from dsmath_lib.digest import code_of_module, code_of_notebook
 from dsmath_lib.files import file_digest, write_atomic
+from dsmath_lib.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import ROOT, Params
+from dsmath_lib.params.registry import upstream_of
 
 try:
     import fcntl
-    import resource
-except ImportError:  # Windows: no lock, and memory from psutil
-    fcntl = resource = None
+except ImportError:  # Windows: no lock
+    fcntl = None
 
-PACKAGES = ("torch", "transformers", "datasets", "vllm", "fasttext-community", "papermill", "numpy")
+OUTSIDE = "outside:"  # marks an input that no stage made
+CLOCKS = ("seconds", "timings", "peak_memory_mb", "environment")
 
 
 class StageError(RuntimeError):
     """A stage cannot run: what is missing and which command makes it."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the line first, the trace below."""
+        trace = traceback.format_exception(type(self), self, self.__traceback__)
+        return [f"{type(self).__name__}: {self}", "", *"".join(trace).splitlines()]
+
 
 def reports_root() -> Path:
     """Where reports go: ``DSMATH_REPORTS`` if set (the tests set it), else ``reports/`` of the project."""
     return Path(os.environ.get("DSMATH_REPORTS") or ROOT / "reports").absolute()
-
-
-def clear_stage(folder: Path, artifacts: Path, keep: tuple[str, ...] = ()) -> None:
-    """Remove what an earlier run left in a stage folder, and its artifacts; ``keep`` are file suffixes."""
-    shutil.rmtree(artifacts, ignore_errors=True)
-    for p in folder.iterdir() if folder.exists() else ():
-        if p.is_dir():
-            shutil.rmtree(p)
-        elif not p.name.endswith(keep or ("\0",)):
-            p.unlink()
 
 
 def artifacts_folder(artifacts_dir: str, scale: str, stage: str) -> Path:
@@ -119,44 +114,83 @@ class Stage:
         self.watchers: list[Callable[[dict[str, Any]], None]] = []  # called with each new row
         self.dir.mkdir(parents=True, exist_ok=True)
         lock_folder(self.dir)
-        self._params = cfg.model_dump(mode="json", exclude={"resume"})
-        self._attempt = self._read_attempt()
-        finished = (self.dir / "results.json").exists()
-        if finished or not cfg.resume or self._attempt.get("params") != self._params:
-            self._start_anew()
-        self.artifacts.mkdir(parents=True, exist_ok=True)
+        self._folder = Folder(self.dir, self.artifacts)
+        notebook = os.environ.get("DSMATH_NOTEBOOK") or ROOT / "notebooks" / f"{name}.ipynb"
+        self._settle(made_of(cfg, self._folder, Path(notebook)))
         if self.log_path.exists():
             self.truncate_log(sys.maxsize)  # a kill may have left half a line
+        if self.finished:
+            print(f"{name}: finished already; what it made is loaded, and nothing is removed")
 
-    def _read_attempt(self) -> dict[str, Any]:
-        try:
-            return json.loads((self.dir / "attempt.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-
-    def _start_anew(self) -> None:
-        clear_stage(self.dir, self.artifacts, keep=(".ipynb", ".html", "digest.json"))
+    def _settle(self, made: MadeOf) -> None:
+        # the runner has made the folder ready; with resume off it would be emptied twice
+        ready = os.environ.get("DSMATH_NOTEBOOK") and self._folder.made_of() is not None
+        if line := self._folder.settle(made, resume=self.cfg.resume or bool(ready)):
+            print(f"{self.name}: {line}")
         self.artifacts.mkdir(parents=True, exist_ok=True)
-        self._attempt = {"params": self._params, "inputs": {}}
-        write_atomic(self.dir / "attempt.json", json.dumps(self._attempt))
+
+    @property
+    def finished(self) -> bool:
+        """Was this stage finished before, with the same parameters, inputs and code?"""
+        return bool(self._folder.read().get("results"))
+
+    def carry(
+        self,
+        path: Path,
+        module: str,
+        valid: Callable[[Path], bool] = Path.exists,
+        *,
+        any_input: bool = False,
+    ) -> Path | None:
+        """Take a finished file or folder over from a run kept aside, if what made it is unchanged.
+
+        Args:
+            path: below this stage's folder or artifacts; nothing happens when it is there.
+            module: makes it; its code and that of all it imports must be the same, and so must the stage's inputs.
+            valid: says of the copy kept aside if the parameters that made it are those of now.
+            any_input: ``valid``, or what reads the file, knows its inputs.
+
+        Returns:
+            The log of the run it came from, None if it was not taken over.
+        """
+        inputs = {} if any_input else self._folder.made_of().inputs
+        if not self.cfg.resume:
+            return None
+        found = self._folder.carry(path, code_of_module(module), inputs, valid)
+        if found is None:
+            return None
+        print(f"{self.name}: {path.name} is unchanged and was taken over")
+        return found / self.log_path.name
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """Plain data from ``make()``: made once, then read from ``artifacts/kept/`` while the stage is the same."""
+        path = self.artifacts / "kept" / f"{name}.json"
+        if not (self.cfg.resume and path.exists()):
+            write_atomic(path, json.dumps(_plain(make()), ensure_ascii=False))
+        return json.loads(path.read_text(encoding="utf-8"))
 
     def _input(self, key: str, digest: str) -> None:
-        """Note an input; when an interrupted run read another version of it, its checkpoints are of no use."""
+        """Note an input; when this run has read another version of it, a new run begins."""
         self.inputs[key] = digest
-        if self._attempt["inputs"].get(key, digest) != digest:
-            print(f"{key} has changed since the interrupted run of {self.name}: starting anew")
-            self._start_anew()
-        if key not in self._attempt["inputs"]:
-            self._attempt["inputs"][key] = digest
-            write_atomic(self.dir / "attempt.json", json.dumps(self._attempt))
+        made = self._folder.made_of()
+        now = replace(made, inputs=made.inputs | {key: digest})
+        if key in made.inputs:
+            self._settle(now)
+        else:
+            self._folder.write(now)
 
     def _need(self, stage: str, name: str, path: Path) -> None:
-        done = (reports_root() / self.cfg.scale / stage / "results.json").exists()
-        if not done or not path.exists():
-            raise StageError(
-                f"{self.name} needs {stage}{' (' + name + ')' if name else ''}, which is not there. "
-                f"Make it with: dsmath run {self.cfg.scale} {stage}"
-            )
+        root = reports_root() / self.cfg.scale
+        if (root / stage / "results.json").exists() and path.exists():
+            return
+        chain = [s for s in upstream_of(stage) if not (root / s / "results.json").exists()]
+        numbers = " ".join(s.partition("_")[0] for s in sorted({*chain, stage}))
+        command = Path(sys.executable).with_name("dsmath")
+        command = command if command.exists() else "dsmath"
+        raise StageError(
+            f"{self.name} needs {stage}{' (' + name + ')' if name else ''}, which is not there. "
+            f"Make it with: {command} run {self.cfg.scale} {numbers}"
+        )
 
     def upstream(self, stage: str, name: str = "") -> Path:
         """Path of an artifact of an earlier stage; its digest goes into this stage's results.
@@ -168,6 +202,20 @@ class Stage:
         self._need(stage, name, path)
         self._input(f"{stage}/{name}", file_digest(path))
         return path
+
+    def source(self, given: str, stage: str, name: str) -> Path | str:
+        """What a parameter names, a folder or a Hub name; when it is empty, an artifact of an earlier stage.
+
+        The content of a folder goes into this stage's results.
+
+        Raises:
+            StageError: see ``upstream``.
+        """
+        if not given:
+            return self.upstream(stage, name)
+        if Path(given).is_dir():
+            self._input(f"{OUTSIDE}{given}", file_digest(Path(given)))
+        return given
 
     def upstream_results(self, stage: str) -> dict[str, Any]:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
@@ -194,21 +242,31 @@ class Stage:
         """All rows of one kind, in order. A half-written last line (a kill) is dropped."""
         return [r for r in self._rows() if r["kind"] == kind]
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        if not self.log_path.exists():
+    def _rows(self, log: Path | None = None) -> Iterator[dict[str, Any]]:
+        log = log or self.log_path
+        if not log.exists():
             return
-        for line in self.log_path.read_text(encoding="utf-8").splitlines():
+        for line in log.read_text(encoding="utf-8").splitlines():
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:
                 continue
+
+    def take_rows(self, log: Path, kinds: Collection[str]) -> None:
+        """The rows of these kinds from another run's log, in place of those that are here."""
+        rows = [r for r in self._rows() if r["kind"] not in kinds]
+        rows += [r for r in self._rows(log) if r["kind"] in kinds]
+        self._write_log(rows)
 
     def truncate_log(self, step: int, kind: str | None = None) -> None:
         """Forget rows after ``step`` (of one kind, or all), so a resumed loop does not log them twice."""
         keep = [
             r for r in self._rows() if r["step"] <= step or (kind is not None and r["kind"] != kind)
         ]
-        write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in keep))
+        self._write_log(keep)
+
+    def _write_log(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        write_atomic(self.log_path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
 
     # -- results ----------------------------------------------------------------------------
     def done(self, metrics: Mapping[str, Any], **extra: Any) -> None:
@@ -229,11 +287,42 @@ class Stage:
             "peak_memory_mb": peak_memory_mb(),
             "environment": environment(),
         }
+        before = self._folder.read().get("results")
+        if before and metrics_digest(before) == metrics_digest(results):
+            # read again: the clock is that of the run that made it
+            results |= {k: before[k] for k in CLOCKS if k in before}
         write_atomic(
             self.dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         )
+        self._folder.write(self._folder.made_of(), results=results)
+        if not before:
+            self._folder.drop_aside()
         unlock_folder(self.dir)  # an open notebook must not hold up other runs
         print(f"{self.name}: results written")
+
+
+def made_of(cfg: Params, folder: Folder, notebook: Path) -> MadeOf:
+    """What a run of a stage would be made of now: its parameters, the inputs that runs there have read, its code."""
+    keys = folder.known_inputs()
+    inputs = {k: d for k in keys if (d := _input_digest(cfg, k)) is not None}
+    params = cfg.model_dump(mode="json", exclude={"resume"})
+    return MadeOf(params, inputs, code_of_notebook(notebook))
+
+
+def _input_digest(cfg: Params, key: str) -> str | None:
+    """Digest of an input as it is now; None if it is gone."""
+    if key.startswith(OUTSIDE):
+        path = Path(key.removeprefix(OUTSIDE))
+    else:
+        stage, _, name = key.partition("/")
+        path = artifacts_folder(cfg.artifacts_dir, cfg.scale, stage) / name
+        if name == "results.json":
+            path = reports_root() / cfg.scale / stage / name
+            try:
+                return metrics_digest(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                return None
+    return file_digest(path) if path.exists() else None
 
 
 def metrics_digest(results: Mapping[str, Any]) -> str:
@@ -253,45 +342,3 @@ def _plain(x: Any) -> Any:
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return str(x) if isinstance(x, Path) else x
-
-
-def peak_memory_mb() -> dict[str, float]:
-    """Peak resident memory of this process and, on a GPU, peak device memory, in MB (10^6 bytes)."""
-    status = Path("/proc/self/status")
-    if resource is None:
-        peak = psutil.Process().memory_info().peak_wset
-    elif status.exists():
-        # ru_maxrss of Linux begins at the peak of the process that started this one
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
-        peak = int(line.split()[1]) * 1024
-    else:  # macOS, in bytes
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    out = {"resident": peak / 1e6}
-    import torch
-
-    if torch.cuda.is_available():
-        out["device"] = torch.cuda.max_memory_allocated() / 1e6
-    return {k: round(v, 1) for k, v in out.items()}
-
-
-def environment() -> dict[str, Any]:
-    """Versions, machine and commit, so that a number can be traced to what made it."""
-    import torch
-
-    versions = {}
-    for p in PACKAGES:
-        try:
-            versions[p] = metadata.version(p)
-        except metadata.PackageNotFoundError:
-            versions[p] = None
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return {
-        "python": platform.python_version(),
-        "versions": versions,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "git_commit": git.stdout.strip() or None,
-    }

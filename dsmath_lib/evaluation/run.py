@@ -211,6 +211,7 @@ def run(
                 write_prompts(path, job, problems[job.benchmark], cfg)
                 yield job, []
                 continue
+            stage.carry(path, __name__, any_input=True)  # its header names the model
             start, before = time.monotonic(), _written(path)
             rows = _run_job(cfg, job, sampler, tokenizer, problems[job.benchmark], path, who.digest)
             if job.ranked:

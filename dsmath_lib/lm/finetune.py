@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.data import read_rows
+from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.schedule import constant_then_low
@@ -101,18 +104,13 @@ def finetune(
     cfg: SFTParams,
     stage: Stage,
     run: str,
-    model: PreTrainedModel,
+    start: Path | str,
     tokenizer: PreTrainedTokenizerBase,
     packed: PackedExamples,
     heldout: Sequence[Example],
-    made_of: Mapping[str, str],
+    device: torch.device | str = "cpu",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train ``model`` on packed rows, or load the finished model (see ``train_once``).
-
-    Args:
-        made_of: digests of what the run starts from (base model); the parameters are added here.
-    """
-    device = next(model.parameters()).device
+    """Train the model of ``start`` on packed rows, or load the finished model (see ``train_once``)."""
 
     def lr(step: int) -> float:
         return constant_then_low(
@@ -129,12 +127,11 @@ def finetune(
     settings = TrainSettings.of(cfg, cfg.steps, lr)
 
     def make():
+        model = load_model(start, revision=cfg.base_revision, device=device)
         return model, train(model, batches, settings, stage, run, evaluate)
 
-    settings_of = cfg.model_dump(
-        exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"}
-    )
-    return train_once(stage, run, settings_of | dict(made_of), tokenizer, make, device)
+    made_with = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
+    return train_once(stage, run, made_with, tokenizer, make, device)
 
 
 @dataclass(frozen=True)

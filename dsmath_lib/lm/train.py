@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -274,7 +275,7 @@ def train_once(
     """``make()`` and keep its model in ``artifacts/run``, or load it if it was made from the same settings.
 
     Args:
-        settings: JSON values that decide the result (sizes, rates, digest of the data).
+        settings: JSON values that decide the result (sizes, rates), beside the stage's inputs.
         make: trains and returns the model and its numbers.
         load: opens the folder of a finished model, as ``load_model`` does.
     """
@@ -283,19 +284,33 @@ def train_once(
     digest = hashlib.sha256(text.encode()).hexdigest()
     marker = folder / "done.json"
     checkpoints = stage.dir / "checkpoints" / run
-    if stage.cfg.resume and marker.exists():
-        done = json.loads(marker.read_text(encoding="utf-8"))
-        if done["digest"] == digest:
-            return load(folder, device=device), done["numbers"]
-    started_for = checkpoints / "settings.sha256"
-    same = started_for.exists() and started_for.read_text() == digest
+    log = stage.carry(folder, make.__module__, lambda old: _digest_in(old / "done.json") == digest)
+    if log is not None:
+        stage.take_rows(log, json.loads(marker.read_text("utf-8"))["kinds"])
+    if stage.cfg.resume and _digest_in(marker) == digest:
+        return load(folder, device=device), json.loads(marker.read_text("utf-8"))["numbers"]
+    started_for = checkpoints / "settings.json"
+    same = _digest_in(started_for) == digest
     if not (stage.cfg.resume and same):
         checkpoint.clear(checkpoints)  # of another run under the same name
-        write_atomic(started_for, digest)
-    model, numbers = make()
-    marker.unlink(missing_ok=True)
+        write_atomic(started_for, json.dumps({"digest": digest}))
+    kinds: set[str] = set()
+    stage.watchers.append(seen := lambda row: kinds.add(row["kind"]))
+    try:
+        model, numbers = make()
+    finally:
+        stage.watchers.remove(seen)
+    # written anew: its files may have a second name in a run kept aside
+    shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    write_atomic(marker, json.dumps({"digest": digest, "numbers": numbers}))
+    write_atomic(marker, json.dumps({"digest": digest, "numbers": numbers, "kinds": sorted(kinds)}))
     checkpoint.clear(checkpoints)
     return model, numbers
+
+
+def _digest_in(path: Path) -> str | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["digest"]
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,6 +1,6 @@
 """Training a reward model: solutions become rows with score positions, then the supervised loop of the library."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,7 +155,7 @@ def train_reward_model(
     start: str | Path,
     tokenizer: PreTrainedTokenizerBase,
     rows: Sequence,
-    made_of: Mapping[str, str],
+    data: str,
     device: torch.device | str = "cpu",
     evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
 ) -> tuple[PreTrainedModel, dict[str, float]]:
@@ -164,7 +164,7 @@ def train_reward_model(
     Args:
         name: "pointwise", "pairwise", "process_hard" or "process_soft"; also the run's and the artifact's name.
         start: a language model's folder or Hub name.
-        made_of: digests of the start and of the data; the parameters are added here.
+        data: digest of the solutions that ``rows`` were made from.
 
     Raises:
         RewardModelError: ``start`` does not know the tokenizer's ids.
@@ -189,6 +189,5 @@ def train_reward_model(
     made_with = cfg.model_dump(
         exclude={"resume", "artifacts_dir", "scale", "threads", "log_every", "models"}
     )
-    return train_once(
-        stage, name, made_with | dict(made_of), tokenizer, make, device, load=load_reward_model
-    )
+    made_with |= {"data": data}
+    return train_once(stage, name, made_with, tokenizer, make, device, load=load_reward_model)

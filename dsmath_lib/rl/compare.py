@@ -82,7 +82,6 @@ def run_methods(
     rewards: Rewards,
     before: Mapping[str, Any],
     *,
-    made_of: Mapping[str, str],
     device: torch.device | str,
 ) -> dict[str, Outcome]:
     """Every method of ``cfg.methods`` with every seed; finished runs are loaded, an interrupted one goes on.
@@ -100,7 +99,7 @@ def run_methods(
     for name in cfg.methods:
         done = [
             _one(cfg, name, seed, stage, start, reference, tokenizer, questions, validation,
-                 rewards, at_start, made_of, device)
+                 rewards, at_start, device)
             for seed in cfg.seeds
         ]  # fmt: skip
         columns = {k: [d[k] for d in done] for k in ("shares", "greedy", "length")}
@@ -110,7 +109,7 @@ def run_methods(
 
 def _one(
     cfg, name, seed, stage, start, reference, tokenizer, questions, validation, rewards,
-    at_start, made_of, device,
+    at_start, device,
 ) -> dict[str, Any]:  # fmt: skip
     method, run = METHODS[name], log_name(name, seed)
 
@@ -133,7 +132,7 @@ def _one(
 
     # the other methods of the list do not decide this one's result
     settings = {k: v for k, v in settings_of(cfg).items() if k not in ("methods", "seeds")}
-    settings |= {"method": repr(method), "run_seed": seed} | dict(made_of)
+    settings |= {"method": repr(method), "run_seed": seed}
     return train_once(stage, run, settings, tokenizer, make, device)[1]
 
 

@@ -59,7 +59,6 @@ def compare_forms(
     validation: Questions,
     rewards: Rewards,
     *,
-    made_of: Mapping[str, str],
     device: torch.device | str,
     renew: Renew | None = None,
 ) -> dict[str, dict[str, float]]:
@@ -83,7 +82,6 @@ def compare_forms(
             questions,
             validation,
             rewards,
-            made_of=made_of,
             device=device,
             run=f"form-{name}",
             log=name,

@@ -132,7 +132,6 @@ def make_policy(
     validation: Questions,
     rewards: Rewards,
     *,
-    made_of: Mapping[str, str],
     device: torch.device | str = "cpu",
     run: str = "policy",
     log: str = "grpo",
@@ -144,12 +143,12 @@ def make_policy(
     ``artifacts/``, the last one under ``run``. The optimiser starts anew with each round (not stated in the paper).
 
     Args:
-        start: folder or Hub name of the first policy. made_of: digests of what the run starts from.
+        start: folder or Hub name of the first policy.
         log: kind of the log's rows; steps go on counting over the rounds.
         renew: (round, policy, rewards) -> the rewards of the next round, with a renewed reward model.
     """
     rounds = [f"{run}-round{i}" for i in range(1, cfg.iterations)] + [run]
-    before = dict(made_of)
+    before: dict[str, str] = {}  # what a round starts from, when that is the round before
     policy = None
     for i, name in enumerate(rounds):
         if i and renew is not None:

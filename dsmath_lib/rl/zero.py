@@ -178,7 +178,7 @@ def make_base(
     That is plain next-token training on mined math pages in the languages of the questions (the way from Qwen2.5 to
     Qwen2.5-Math); no question is put into a prompt, no answer is marked, so what follows is still RL from a base model.
     """
-    source = cfg.sft_model or stage.upstream("02_pretraining", "base")
+    source = stage.source(cfg.sft_model, "02_pretraining", "base")
     if not cfg.math_tokens:
         return source
 
@@ -197,8 +197,8 @@ def make_base(
         return model, train(model, batches, settings_for(cfg, steps, cfg.math_lr), stage, "base")
 
     stage.upstream("01_corpus_mining", "corpora")
-    made_of = dict(stage.inputs) | settings_of(cfg)
-    train_once(stage, "base", _only(made_of, "math_", "0", "sft_", "langs", "seed", "warmup"),
+    made_of = settings_of(cfg)
+    train_once(stage, "base", _only(made_of, "math_", "sft_", "langs", "seed", "warmup"),
                tokenizer, make, device)  # fmt: skip
     return stage.artifacts / "base"
 
@@ -239,8 +239,8 @@ def make_warm(
         settings = settings_for(cfg, cfg.warm_steps, cfg.warm_lr)
         return model, train(model, lambda k: packed.batch(k, ROWS), settings, stage, "warm")
 
-    made_of = dict(stage.inputs) | settings_of(cfg)
-    keys = ("warm", "math_", "0", "sft_", "langs", "levels", "seed", "question", "data_")
+    made_of = settings_of(cfg)
+    keys = ("warm", "math_", "sft_", "langs", "levels", "seed", "question", "data_")
     train_once(stage, "warm", _only(made_of, *keys), tokenizer, make, device)
     return stage.artifacts / "warm"
 
@@ -285,7 +285,7 @@ def run_zero(
         return policy, {"after": asdict(look(cfg, policy, tokenizer, validation, rule))}
 
     settings = {k: v for k, v in settings_of(cfg).items() if k not in ("runs", "compare_steps")}
-    settings |= {"run": repr(run), "method": repr(method), "inputs": dict(stage.inputs)}
+    settings |= {"run": repr(run), "method": repr(method)}
     policy, numbers = train_once(stage, name, settings, tokenizer, make, device)
     before = look_at_start(cfg, stage, start, model, tokenizer, validation, rule, template)
     return policy, before, Look(**numbers["after"])

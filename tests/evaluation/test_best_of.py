@@ -118,7 +118,7 @@ def test_only_chat_chains_of_thought_are_ranked():
 
 
 def test_names_that_are_not_there_and_models_of_another_kind(reports, tmp_path, tokenizer, folder):
-    with pytest.raises(StageError, match="dsmath run smoke 04_reward_model"):
+    with pytest.raises(StageError, match="dsmath run smoke 01 02 03 04"):
         Judge("pointwise", stage(), "cpu")
     with pytest.raises(StageError, match="no reward model"):
         Judge(str(folder.parent / "lm"), stage(), "cpu")

@@ -121,7 +121,7 @@ def test_models_by_name(reports):
     stage = Stage(params(), "08_evaluation")
     hub = run.subject("owner/some-model@" + "b" * 40, stage)
     assert (hub.label, hub.source, hub.revision) == ("some-model", "owner/some-model", "b" * 40)
-    with pytest.raises(StageError, match="dsmath run smoke 03_sft"):
+    with pytest.raises(StageError, match="dsmath run smoke 01 02 03"):
         run.subject("03_sft/sft", stage)
     write_atomic(reports / "smoke/03_sft/artifacts/sft/config.json", "{}")
     write_atomic(reports / "smoke/03_sft/results.json", "{}")

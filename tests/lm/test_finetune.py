@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 
 from dsmath_lib.lm.finetune import (
     example_html,
@@ -84,17 +85,19 @@ def test_real_gsm8k_rows_parse(data_dir):
         assert grade(p.answer, s.segments[0][0]).correct
 
 
-def test_a_short_run_lowers_the_heldout_loss(tokenizer):
+def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
     cfg = config(samples=50, heldout_n=8, steps=12, context=160, evals=2, max_new_tokens=4)
     data = load_sft_data(cfg)
     stage = Stage(cfg, "03_sft")
     examples, held = (tokenize_samples(tokenizer, s) for s in (data.train, data.references))
     rows = cfg.steps * cfg.batch_size
     packed = PackedExamples(examples, 400, rows, 0, isolate=True, pad=2)
-    model = tiny_model(vocab=len(tokenizer))
-    model, _ = finetune(cfg, stage, "sft", model, tokenizer, packed, held, {"base": "x"})
+    tiny_model(vocab=len(tokenizer)).save_pretrained(tmp_path / "base")
+    model, _ = finetune(cfg, stage, "sft", tmp_path / "base", tokenizer, packed, held)
     losses = [r["heldout_loss"] for r in stage.read_log("sft.eval")]
     assert len(losses) == 2 and losses[1] < losses[0]
+    again, _ = finetune(cfg, stage, "sft", "nowhere", tokenizer, packed, held)  # finished: loaded
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
     kw = {"template": "toy-cot", "max_new_tokens": 4, "seed": 0}
     answers = greedy_answers(model, tokenizer, data.problems, **kw)
     assert len(answers.correct) == len(answers.texts) == 8

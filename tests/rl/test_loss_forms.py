@@ -33,7 +33,7 @@ def folders(tokenizer, tmp_path):
 def run(cfg, stage, folders, tokenizer, questions, rewards, renew=None, name="policy"):
     return make_policy(
         cfg, stage, folders / "policy", tokenizer, questions, questions, rewards,
-        made_of={}, run=name, renew=renew,
+        run=name, renew=renew,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_forms_share_a_start(tokenizer, questions, folders):
     rewards = Rewards(both, {"odd": 1.0}, odd_steps, {"steps": 1.0})
     out = compare_forms(
         cfg, stage, folders / "policy", tokenizer, questions, questions, rewards,
-        made_of={}, device="cpu",
+        device="cpu",
     )  # fmt: skip
     assert list(out) == ["outcome", "process", "rounds"]
     first = {n: stage.read_log(n)[0]["reward"] for n in out}

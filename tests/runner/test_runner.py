@@ -61,6 +61,52 @@ def test_runs_in_order_then_is_up_to_date_then_reacts_to_change(chain, reports, 
     assert read(folder / "02_second/results.json")["metrics"] == {"value": 2.25}
 
 
+def test_back_to_old_parameters_brings_the_finished_run_back(chain, reports, capsys):
+    assert go(chain) == runner.OK
+    folder = reports / "tiny/01_first"
+    old = (folder / "results.json").read_bytes()
+    chain.write("01_first", "1 / 0")
+    assert go(chain, "01", p=[("steps", "4")]) == runner.FAILED  # nothing is lost by a bad try
+    assert not (folder / "results.json").exists()
+    chain.write("01_first", 'stage.done({"value": cfg.lr * cfg.steps}, headline=["value"])')
+    capsys.readouterr()
+    assert go(chain) == runner.OK
+    out = capsys.readouterr().out
+    assert "back to the run" in out and out.count("up to date") == 2
+    assert (folder / "results.json").read_bytes() == old
+    assert (folder / "01_first.html").exists()
+
+
+COUNT = """
+path = stage.artifacts / "made.txt"
+made = path.read_text() if path.exists() else "once"
+path.write_text(made + " again" if path.exists() else made)
+"""
+
+
+def test_a_changed_cell_keeps_what_the_stage_has_made(chain, reports, capsys):
+    chain.write("01_first", COUNT, 'stage.done({"value": 1})')
+    assert go(chain, "01") == runner.OK
+    chain.write("01_first", COUNT, 'stage.done({"value": 2})')
+    assert go(chain, "01") == runner.OK
+    folder = reports / "tiny/01_first"
+    assert (folder / "artifacts/made.txt").read_text() == "once again"
+    assert read(folder / "results.json")["metrics"] == {"value": 2}
+
+
+def test_resume_off_starts_anew_and_drops_the_old_run_at_the_end(chain, reports):
+    chain.write("01_first", COUNT, 'stage.done({"value": 1})')
+    for _ in range(2):
+        assert go(chain, "01", p=[("resume", "false")]) == runner.OK
+        folder = reports / "tiny/01_first"
+        assert (folder / "artifacts/made.txt").read_text() == "once"
+        assert {p.name for p in folder.iterdir()} == {
+            "01_first.html", "01_first.ipynb", "artifacts", "attempt.json", "digest.json",
+            "results.json",
+        }  # fmt: skip
+        chain.write("01_first", COUNT, 'stage.done({"value": 2})')
+
+
 def failed(chain, reports, capsys, *, contains):
     assert go(chain) == runner.FAILED
     err = capsys.readouterr().err.strip().splitlines()[-1]
@@ -170,7 +216,7 @@ def test_killed_run_resumes_and_other_parameters_start_anew(chain, reports):
     assert resumed_from >= 3 and "going on" in out
     killed("steps=60", "lr=0.1")
     resumed_from, out = finished("steps=60", "lr=0.2")
-    assert resumed_from == 0 and "starting anew" in out
+    assert resumed_from == 0 and "lr was 0.1, is 0.2: done anew" in out
     killed("steps=60")
     assert finished("steps=60", "resume=false")[0] == 0
 
