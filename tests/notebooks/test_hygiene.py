@@ -1,5 +1,6 @@
 """Notebooks in git: stripped, fixed ids, one parameters cell, short cells, the common skeleton."""
 
+import ast
 import itertools
 import json
 import re
@@ -9,7 +10,7 @@ import pytest
 
 from dsmath_lib.notebook_files import METADATA, strip
 from dsmath_lib.params.base import ROOT
-from dsmath_lib.params.registry import STAGES
+from dsmath_lib.params.registry import STAGES, params_model
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
@@ -64,6 +65,85 @@ def test_code_cells_are_short(path):
         is_parameters = 'scale: str = "toy"' in text
         assert len(lines) <= CODE_LINES or is_parameters, f"{len(lines)} lines:\n{text}"
         assert max(map(len, lines), default=0) <= (120 if is_parameters else CODE_COLUMNS), text
+
+
+class Names(ast.NodeVisitor):
+    """The names that a piece of code binds, and those that it reads, in the notebook's own namespace."""
+
+    def __init__(self, *nodes: ast.AST):
+        self.bound: set[str] = set()
+        self.read: set[str] = set()
+        self.grown: set[str] = set()  # by "+=" and the like
+        for node in nodes:
+            self.visit(node)
+
+    def visit_Name(self, node):
+        (self.bound if isinstance(node.ctx, ast.Store) else self.read).add(node.id)
+
+    def visit_AugAssign(self, node):
+        self.generic_visit(node)
+        if isinstance(node.target, ast.Name):
+            self.read.add(node.target.id)
+            self.grown.add(node.target.id)
+
+    def visit_alias(self, node):
+        self.bound.add((node.asname or node.name).split(".")[0])
+
+    def visit_FunctionDef(self, node):
+        inner = Names(*node.body)
+        arguments = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
+        self.bound.add(node.name)
+        self.read |= inner.read - inner.bound - arguments
+
+    def visit_Lambda(self, node):
+        self.read |= Names(node.body).read - {a.arg for a in node.args.args}
+
+    def _comprehension(self, node):
+        targets = Names(*(g.target for g in node.generators)).bound
+        found = Names(*ast.iter_child_nodes(node))
+        self.read |= found.read - targets
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    def visit_comprehension(self, node):
+        for part in (node.iter, *node.ifs):
+            self.visit(part)
+
+
+def outside(code: str) -> tuple[set[str], set[str]]:
+    """Names that a cell takes from other cells, and names that it binds."""
+    taken, bound = set(), set()
+    for statement in ast.parse(code).body:
+        names = Names(statement)
+        inside = isinstance(statement, ast.For | ast.With | ast.If)
+        own = names.bound - names.grown if inside else set()
+        taken |= names.read - bound - own
+        bound |= names.bound
+    return taken, bound
+
+
+def test_names_of_a_cell():
+    code = "a = [x for x in b if x in c]\ndef f(p): return p + d\nfor i in a: e += i\nimport g.h"
+    assert outside(code) == ({"b", "c", "d", "e"}, {"a", "f", "i", "e", "g"})
+    assert outside("n += 1\nm = n") == ({"n"}, {"n", "m"})
+    assert outside("k = lambda q: q + r\nk(1)") == ({"r"}, {"k"})
+
+
+@each
+def test_no_cell_assigns_a_parameter(path):
+    """Else the cell that reads the parameters cannot be run again."""
+    code = [c for c in cells(path, "code") if 'scale: str = "toy"' not in c]
+    bound = set().union(*(outside(c)[1] for c in code))
+    assert not bound & set(params_model(path.stem).model_fields)
+
+
+@each
+def test_no_cell_reads_a_name_that_a_later_cell_binds_again(path):
+    """Else it means something else when it is run again."""
+    found = [outside(c) for c in cells(path, "code")]
+    for i, (taken, _) in enumerate(found):
+        for later in found[i:]:
+            assert not taken & later[1], cells(path, "code")[i]
 
 
 @each

@@ -48,7 +48,7 @@ def kill_everything(process: subprocess.Popen) -> None:
 
 def start_and_kill(root, stage: str, delay: float) -> bool:
     """Start the stage, kill it ``delay`` seconds after its loop could begin; False if it was done by then."""
-    begun = root / "smoke" / stage / "attempt.json"
+    begun = root / "smoke" / stage / "artifacts"  # made by the notebook itself
     results = root / "smoke" / stage / "results.json"
     process = subprocess.Popen(
         [*COMMAND, stage],
