@@ -234,7 +234,10 @@ def _execute(job: Job) -> tuple[int, str | None]:
     from traitlets.config import Config
 
     try:
-        with _environment(DSMATH_BATCH="1", DSMATH_REPORTS=str(reports_root())), _log_to_stdout():
+        with (
+            _environment(DSMATH_BATCH="1", DSMATH_REPORTS=str(reports_root()), PYTHONUTF8="1"),
+            _log_to_stdout(),
+        ):
             papermill.execute_notebook(
                 job.notebook,
                 job.folder / f"{job.stage}.ipynb",

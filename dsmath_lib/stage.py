@@ -96,12 +96,19 @@ def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
     """Make this process the only one that writes to ``folder``, until it ends or unlocks.
 
     Raises:
-        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two).
+        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two),
+            or there is no permission to write.
     """
     if folder in _LOCKS or fcntl is None:
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    f = (folder.parent / f".{folder.name}.lock").open("w")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        f = (folder.parent / f".{folder.name}.lock").open("w")
+    except OSError as err:
+        raise StageError(
+            f"cannot write to {folder.parent} ({err.strerror}); "
+            "set the variable DSMATH_REPORTS to a folder you can write to"
+        ) from None
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -284,7 +291,9 @@ def peak_memory_mb() -> dict[str, float]:
         peak = psutil.Process().memory_info().peak_wset
     elif status.exists():
         # ru_maxrss of Linux begins at the peak of the process that started this one
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        line = next(
+            x for x in status.read_text("utf-8", "replace").splitlines() if x.startswith("VmHWM:")
+        )
         peak = int(line.split()[1]) * 1024
     else:  # macOS, in bytes
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -306,14 +315,16 @@ def environment() -> dict[str, Any]:
             versions[p] = metadata.version(p)
         except metadata.PackageNotFoundError:
             versions[p] = None
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        git = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    except OSError:  # no git here
+        git = ""
     return {
         "python": platform.python_version(),
         "versions": versions,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "git_commit": git.stdout.strip() or None,
+        "git_commit": git.strip() or None,
     }
