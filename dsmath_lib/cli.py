@@ -168,11 +168,28 @@ def join_pairs(argv: list[str]) -> list[str]:
     return out
 
 
+def _readable_names() -> None:
+    """Raise ParamsError where the project's path has letters that this Python's way of reading file names lacks."""
+    from dsmath_lib.stage import reports_root
+
+    try:
+        f"{ROOT} {reports_root()}".encode()
+    except UnicodeEncodeError:
+        raise ParamsError(
+            f"file names are read as {sys.getfilesystemencoding()}, and the path of this project needs "
+            "UTF-8; call again with the variable PYTHONUTF8=1"
+        ) from None
+
+
 def main() -> None:
     """Entry point of the command ``dsmath``."""
     from dsmath_lib.stage import StageError
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a character that the terminal lacks must not end a run
+            stream.reconfigure(errors="replace")
     try:
+        _readable_names()
         app(args=join_pairs(sys.argv[1:]), prog_name="dsmath")
     except (ParamsError, StageError) as err:
         print(err, file=sys.stderr)

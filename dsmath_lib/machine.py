@@ -26,7 +26,8 @@ def peak_memory_mb() -> dict[str, float]:
         peak = psutil.Process().memory_info().peak_wset
     elif status.exists():
         # ru_maxrss of Linux begins at the peak of the process that started this one
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        lines = status.read_text("utf-8", "replace").splitlines()
+        line = next(x for x in lines if x.startswith("VmHWM:"))
         peak = int(line.split()[1]) * 1024
     else:  # macOS, in bytes
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -48,14 +49,16 @@ def environment() -> dict[str, Any]:
             versions[p] = metadata.version(p)
         except metadata.PackageNotFoundError:
             versions[p] = None
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        git = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    except OSError:  # no git here
+        git = ""
     return {
         "python": platform.python_version(),
         "versions": versions,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "git_commit": git.stdout.strip() or None,
+        "git_commit": git.strip() or None,
     }

@@ -280,6 +280,7 @@ def _execute(job: Job) -> tuple[int, str | None]:
 def _kernel_environment(job: Job) -> dict[str, str]:
     return {
         "DSMATH_BATCH": "1",
+        "PYTHONUTF8": "1",
         "DSMATH_REPORTS": str(reports_root()),
         "DSMATH_NOTEBOOK": str(job.notebook.absolute()),
     }

@@ -69,12 +69,19 @@ def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
     """Make this process the only one that writes to ``folder``, until it ends or unlocks.
 
     Raises:
-        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two).
+        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two),
+            or there is no permission to write.
     """
     if folder in _LOCKS or fcntl is None:
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    f = (folder.parent / f".{folder.name}.lock").open("w")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        f = (folder.parent / f".{folder.name}.lock").open("w")
+    except OSError as err:
+        raise StageError(
+            f"cannot write to {folder.parent} ({err.strerror}); "
+            "set the variable DSMATH_REPORTS to a folder you can write to"
+        ) from None
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -112,8 +119,8 @@ class Stage:
         self.started = time.monotonic()
         self.inputs: dict[str, str] = {}
         self.watchers: list[Callable[[dict[str, Any]], None]] = []  # called with each new row
-        self.dir.mkdir(parents=True, exist_ok=True)
         lock_folder(self.dir)
+        self.dir.mkdir(parents=True, exist_ok=True)
         self._folder = Folder(self.dir, self.artifacts)
         notebook = os.environ.get("DSMATH_NOTEBOOK") or ROOT / "notebooks" / f"{name}.ipynb"
         self._settle(made_of(cfg, self._folder, Path(notebook)))

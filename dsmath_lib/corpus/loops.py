@@ -1,12 +1,15 @@
 """Loops over the characters and hashes of one text, compiled by numba: plain code, at the speed of C.
 
-The machine code is kept beside this file after the first call. Integers are unsigned and overflow is meant.
+The machine code is kept beside this file after the first call, or in the user's cache; where neither can be written,
+each process compiles anew. Integers are unsigned and overflow is meant.
 """
 
 import re
 import sys
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -21,6 +24,14 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _COMMAS = (ord(","), ord("，"))
 _LEAST_HALF = np.uint64(32)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``numba.njit``, kept on disk where there is a place for it."""
+    try:
+        return njit(cache=True)(function)
+    except RuntimeError:  # numba's "no locator available": no folder can be written
+        return njit(function)
 
 
 # -- characters ------------------------------------------------------------------------------------------------------
@@ -59,7 +70,7 @@ def words(text: str) -> np.ndarray:
     return _words(codes(text), *characters(), _crc_table())
 
 
-@njit(cache=True)
+@compiled
 def _words(codes, lower, kind, table):
     out = np.empty(len(codes), np.uint64)
     n = 0
@@ -101,7 +112,7 @@ def spaced(text: str) -> str:
     return _spaced(codes(text), *characters()).tobytes().decode("utf-32-le", "surrogatepass")
 
 
-@njit(cache=True)
+@compiled
 def _spaced(codes, lower, kind):
     out = np.empty(2 * len(codes), np.uint32)
     n = 0
@@ -122,7 +133,7 @@ def _spaced(codes, lower, kind):
 
 
 # -- MinHash ---------------------------------------------------------------------------------------------------------
-@njit(cache=True)
+@compiled
 def runs(words, n):
     """A polynomial hash modulo 2^64, mixed, of each run of ``n`` words, of all words if they are fewer."""
     n = min(n, len(words))
@@ -136,7 +147,7 @@ def runs(words, n):
     return out
 
 
-@njit(cache=True)
+@compiled
 def least(hashes, a, b):
     """The upper half of the least ``a[j] * x + b[j]`` over all ``x`` in ``hashes``, for each ``j``, uint32."""
     out = np.empty(len(a), np.uint32)
@@ -149,7 +160,7 @@ def least(hashes, a, b):
 
 
 # -- grams -----------------------------------------------------------------------------------------------------------
-@njit(cache=True)
+@compiled
 def pieces(units, kinds, values):
     """The hash of each piece of a text, the unit where it starts, and whether one of its units is ``SPECIAL``.
 
@@ -180,7 +191,7 @@ def pieces(units, kinds, values):
     return piece[:n], start[:n], special
 
 
-@njit(cache=True)
+@compiled
 def _three_digits(units, kinds, at):
     """Do three digits follow, and no fourth?"""
     j = at + 1
@@ -189,14 +200,14 @@ def _three_digits(units, kinds, at):
     return j == at + 4
 
 
-@njit(cache=True)
+@compiled
 def known(table, shift, h):
     """Is the bit of a hash set?"""
     at = h >> shift
     return table[at >> np.uint64(3)] >> (at & np.uint64(7)) & np.uint64(1)
 
 
-@njit(cache=True)
+@compiled
 def run_places(piece, n, power, table, shift):
     """Where runs of ``n`` pieces may be known, and their hashes. ``power``: ``BASE`` to the ``n``."""
     places, hashes = np.empty(len(piece), np.int64), np.empty(len(piece), np.uint64)
@@ -212,7 +223,7 @@ def run_places(piece, n, power, table, shift):
     return places[:found], hashes[:found]
 
 
-@njit(cache=True)
+@compiled
 def longer_places(piece, places, hashes, head, longest, table, shift):
     """Of runs of ``head`` pieces: where longer ones with fewer than ``longest`` may be known, and their hashes."""
     size = len(places) * (longest - head)
@@ -243,7 +254,7 @@ def places(data: bytes, words: np.ndarray, keep: int, limit: int) -> tuple[np.nd
     return _places(padded, len(data), words, keep, limit)
 
 
-@njit(cache=True)
+@compiled
 def _places(data, size, words, keep, limit):
     counts, at = np.zeros(len(words), np.int64), np.empty(limit, np.int64)
     n = 0

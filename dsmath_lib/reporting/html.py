@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page: code folded, formulas and figures offline, alt text kept.
+"""An executed notebook as one HTML page: code folded, parameters open, formulas and figures offline, alt text kept.
 
 Formulas need ``reports/assets/tex-svg.js`` (MathJax, copied from the package ``sphinx-mathjax-offline``); nothing else
 is loaded, and no address outside the reports folder is used.
@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dsmath_lib.files import write_atomic
+from dsmath_lib.reporting.pages import merge_parameters, set_links
 from dsmath_lib.stage import reports_root
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
@@ -33,7 +34,8 @@ pre, code, .jp-RenderedHTMLCommon pre { font-family: ui-monospace, Menlo, Consol
 {%- endblock -%}
 {%- block body_header -%}{{ super() }}<nav class="dsmath"><a href="../index.html">← all stages</a></nav>{%- endblock -%}
 {%- block input_group -%}
-{%- if 'injected-parameters' in cell.metadata.get('tags', []) -%}{{ super() }}
+{%- set tags = cell.metadata.get('tags', []) -%}
+{%- if 'parameters' in tags or 'injected-parameters' in tags -%}{{ super() }}
 {%- else -%}<details><summary class="code">code</summary>{{ super() }}</details>{%- endif -%}
 {%- endblock -%}
 {%- block data_widget_view scoped -%}{%- endblock -%}
@@ -57,11 +59,11 @@ def write_html(notebook: Path) -> Path:
     exporter = HTMLExporter(
         extra_loaders=[DictLoader({"dsmath.html.j2": TEMPLATE})], template_file="dsmath.html.j2"
     )
-    nb = nbformat.read(notebook, as_version=4)
+    nb = merge_parameters(nbformat.read(notebook, as_version=4))
     body, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": notebook.stem}})
     copy_assets()
     page = notebook.with_suffix(".html")
-    write_atomic(page, body)
+    write_atomic(page, set_links(body, page.parent))
     return page
 
 

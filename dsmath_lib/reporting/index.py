@@ -14,6 +14,7 @@ from dsmath_lib.params.base import ParamsError
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.reporting.html import write_html
 from dsmath_lib.reporting.notebook import format_value
+from dsmath_lib.reporting.pages import relink_pages
 from dsmath_lib.stage import reports_root
 
 STATES = {
@@ -49,6 +50,7 @@ def write_index(scale: str) -> Path:
     )
     page = folder / "index.html"
     write_atomic(page, render(scale, stages))
+    relink_pages(folder)
     return page
 
 
@@ -121,9 +123,10 @@ def render(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
 def _section(stage: str, part: Mapping[str, Any]) -> str:
     e = html.escape
     state, results = part["state"], part["results"]
+    begin = f'<section id="{e(stage)}">'
     head = f'<h2>{e(stage)} <small class="{e(state.split()[0])}">{STATES[state]}</small></h2>'
     if state == "not run":
-        return f"<section>{head}</section>"
+        return f"{begin}{head}</section>"
     left = f'<p class="error">{e(str(part["error"]))}</p>' if part["error"] else ""
     left += _numbers(results)
     facts = []
@@ -138,7 +141,7 @@ def _section(stage: str, part: Mapping[str, Any]) -> str:
     if figure and figure in part["files"]:
         alt = e(part["alt"] or f"main figure of {stage}", quote=True)
         right = f'<p><img src="{e(stage)}/{e(figure, quote=True)}" alt="{alt}" loading="lazy"></p>'
-    return f"<section>{head}<div><div>{left}</div>{right}</div></section>"
+    return f"{begin}{head}<div><div>{left}</div>{right}</div></section>"
 
 
 def _numbers(results: Mapping[str, Any]) -> str:

@@ -44,3 +44,12 @@ def test_pieces_join_thousands() -> None:
     assert pieces("1,234,567,") == pieces("1234567")
     for text in ("1,00", "1,0000", "1,,000"):
         assert pieces(text) != pieces(text.replace(",", ""))
+
+
+def test_a_loop_that_has_no_place_for_its_machine_code_runs():
+    """numba finds no folder for a function without a file, as in a project and a home that cannot be written."""
+    names = {}
+    exec("def more(x):\n    return x + 1", names)
+    with pytest.raises(RuntimeError, match="no locator"):
+        loops.njit(cache=True)(names["more"])
+    assert loops.compiled(names["more"])(1) == 2

@@ -47,6 +47,8 @@ def test_page(smoke, stage):
     soup = BeautifulSoup(page, "html.parser")
     assert all(i.get("alt") not in (None, "", "figure") for i in soup.find_all("img"))
     assert len(soup.find_all("h1")) == 1
+    for href in (a["href"].split("#")[0] for a in soup.find_all("a", href=True)):
+        assert ":" in href or (smoke.folder / stage / href).exists(), href
     assert "Traceback" not in page and "✗ " + stage[:2] not in page
 
 

@@ -1,13 +1,14 @@
 """The command line: clear errors, exit codes, clean, doctor."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from dsmath_lib import cli
-from dsmath_lib.doctor import needs, pinned, versions
+from dsmath_lib.doctor import REFERENCE, needs, pinned, versions
 from dsmath_lib.params.base import ROOT
 
 
@@ -45,6 +46,14 @@ def test_no_traceback_for_the_user():
         cwd=ROOT,
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_reports_that_cannot_be_written_are_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("DSMATH_REPORTS", str(tmp_path / "file" / "reports"))
+    assert call(monkeypatch, "run", "smoke", "00") == 2
+    err = capsys.readouterr().err
+    assert "set the variable DSMATH_REPORTS" in err and len(err.splitlines()) == 1
 
 
 def test_params_table(monkeypatch, capsys):
@@ -86,21 +95,68 @@ def test_doctor_compares_with_the_constraints():
     assert rows["vllm"]["ok"] or rows["vllm"]["installed"] != "–"
 
 
-def test_needs_says_whether_it_was_measured(reports):
-    assert "estimate" in needs("smoke")["from"] or "reference" in needs("smoke")["from"]
-    assert needs("unheard-of")["from"] == "not measured yet"
-    for i in range(6):
-        folder = reports / "mine" / f"0{i}_x"
-        folder.mkdir(parents=True)
-        results = {
-            "seconds": 60,
-            "peak_memory_mb": {"resident": 1000.0 + i},
-            "environment": {"cores": 2},
-        }
-        (folder / "results.json").write_text(json.dumps(results))
-    assert needs("mine") == {
-        "scale": "mine",
-        "time": "6.0 min",
-        "memory": "1.0 GB",
-        "from": "measured here, 6 stages, 2 cores",
+def results(folder, name, seconds, mb):
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "seconds": seconds,
+        "peak_memory_mb": {"resident": mb},
+        "environment": {"cores": 2, "device": "cpu"},
     }
+    (folder / name).write_text(json.dumps(kept))
+
+
+def test_needs_reads_the_kept_run_with_the_most_stages(reports, tmp_path):
+    """Time is a sum over the stages of one run, memory the most of one stage; nothing is typed."""
+    assert needs("toy", tmp_path)["from"] == "not measured yet"
+    for i in range(10):
+        results(tmp_path / "toy/seed0", f"0{i}_x.json", 90, 1000.0 + 100 * i)
+    for i in range(4):
+        results(tmp_path / "toy/seed1", f"0{i}_x.json", 9000, 9000.0)
+    row = {"scale": "toy", "time": "15.0 min", "memory": "1.9 GB"}
+    assert needs("toy", tmp_path) == row | {"from": "kept run, seed0, 10 stages, cpu, 2 cores"}
+    results(reports / "toy/00_x", "results.json", 60, 500.0)
+    assert needs("toy", tmp_path)["time"] == "15.0 min", "one stage here is not the scale"
+    for i in range(10):
+        results(reports / f"toy/0{i}_x", "results.json", 120, 800.0)
+    row = {"scale": "toy", "time": "20.0 min", "memory": "0.8 GB"}
+    assert needs("toy", tmp_path) == row | {"from": "measured here, 10 stages, cpu, 2 cores"}
+
+
+def test_a_part_of_a_scale_says_so(reports, tmp_path):
+    results(reports / "toy/00_x", "results.json", 60, 500.0)
+    assert needs("toy", tmp_path)["from"] == "measured here, 1 of 10 stages, cpu, 2 cores"
+
+
+def test_doctor_says_of_the_toy_what_the_reference_run_measured(reports, monkeypatch, capsys):
+    kept = [json.loads(p.read_text()) for p in (REFERENCE / "toy/seed0").glob("*.json")]
+    minutes = sum(r["seconds"] for r in kept) / 60
+    peak = max(r["peak_memory_mb"]["resident"] for r in kept) / 1000
+    assert len(kept) == 10
+    assert call(monkeypatch, "doctor") == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("toy "))
+    assert line.split()[1:5] == [f"{minutes:.1f}", "min", f"{peak:.1f}", "GB"]
+    assert "kept run, seed0" in line
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_that_lacks_a_letter_is_no_failure(encoding, tmp_path):
+    """Run messages and the table of parameters hold letters that such a terminal has not."""
+    env = os.environ | {"PYTHONIOENCODING": encoding, "DSMATH_REPORTS": str(tmp_path / "报告")}
+    for args, there in ((["params", "smoke", "00"], "group_size"), (["report", "smoke"], "??")):
+        command = [sys.executable, "-m", "dsmath_lib.cli", *args]
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, env=env)
+        assert b"Traceback" not in done.stderr
+        assert there.encode() in done.stdout + done.stderr
+
+
+def test_names_that_python_cannot_read_are_one_line(tmp_path):
+    env = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "DSMATH_REPORTS": str(tmp_path / "报告")}
+    command = [sys.executable, "-m", "dsmath_lib.cli", "run", "smoke", "00"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "PYTHONUTF8=1" in done.stderr
+    env["PYTHONUTF8"] = "1"
+    again = subprocess.run(
+        [*command[:3], "report", "smoke"], capture_output=True, cwd=ROOT, env=env
+    )
+    assert "报告".encode() in again.stderr, "the advice helps"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dsmath_lib.files import file_digest, write_atomic
-from dsmath_lib.machine import peak_memory_mb
+from dsmath_lib.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage import Stage, StageError, lock_folder, metrics_digest, unlock_folder
 
@@ -324,3 +324,15 @@ def test_peak_memory_is_that_of_this_process_not_of_its_parent():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < peak_memory_mb()["resident"] - 500
     assert block[0] == 1
+
+
+def test_a_machine_without_git_has_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = environment()
+    assert made["git_commit"] is None and made["versions"]["torch"]
+
+
+def test_a_place_that_cannot_be_written_names_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StageError, match=r"cannot write to .*; set the variable DSMATH_REPORTS"):
+        lock_folder(tmp_path / "file" / "smoke" / "chain")
