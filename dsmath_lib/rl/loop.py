@@ -111,7 +111,8 @@ def train_policy(
         the last evaluation.
 
     Raises:
-        NonFiniteLoss: names the step and where the batch was saved; the weights are those before the step.
+        NonFiniteLoss: names the step (from 1, as in the log) and where the batch was saved; the weights are those
+            before the step.
         RewardError: the reward function failed. SamplerError: the sampler failed.
     """
     from dsmath_lib.reporting.notebook import progress
@@ -203,7 +204,7 @@ def one_step(
         norms = [_clip_norm(m, cfg.grad_clip) for m in (players.policy, players.critic) if m]
         losses = measured([row], "loss") + measured([row], "value_loss")
         if not all(map(math.isfinite, [*losses, *norms])):
-            raise _non_finite(stage, run, step, row["loss"], norms[0], batches)
+            raise _non_finite(stage, run, step + 1, row["loss"], norms[0], batches)
         optimizer.step()
         row["grad_norm"] = norms[0]  # of the last update, where the clip may act
     learnt = time.perf_counter()
@@ -317,6 +318,6 @@ def _non_finite(
         parts |= {f"{i}.{k}": v.cpu().contiguous() for k, v in row.items() if v is not None}
     save_file(parts, path)
     return NonFiniteLoss(
-        f"{run}: step {step + 1} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
+        f"{run}: step {step} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
         f"checkpoint is kept. A smaller lr often helps."
     )
