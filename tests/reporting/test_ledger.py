@@ -63,7 +63,10 @@ def test_pooling_takes_the_wider_of_within_and_between_seeds():
     assert (e.value, e.low, e.high, e.n, e.seeds) == pytest.approx((0.1, 0.08, 0.12, 2000, 4))
     apart = [exact(0.0), exact(0.2), exact(0.4)]  # sd 0.2: 4.30 * 0.2 / sqrt(3)
     e = L.pool(apart)
-    assert (e.value, e.high - e.value) == pytest.approx((0.2, 4.30 * 0.2 / 3**0.5))
+    assert (e.value, e.high - e.value) == pytest.approx((0.2, 4.302653 * 0.2 / 3**0.5))
+    # eleven runs, ten degrees of freedom: five at 0, one at 0.5, five at 1: sd 0.5
+    e = L.pool([exact(x) for x in [0.0] * 5 + [0.5] + [1.0] * 5])
+    assert e.high - e.value == pytest.approx(2.228139 * 0.5 / 11**0.5)
     assert L.pool(same[:1]) is same[0]
 
 
