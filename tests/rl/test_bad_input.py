@@ -186,3 +186,10 @@ def test_one_row_has_no_spread_and_no_step_no_step_reward(tokenizer, questions):
     train_policy(cfg, METHODS["sft"], stage, "run", players, questions, rewards(), seed=0)
     (row,) = stage.read_log("run")
     assert row["reward_std"] is None and row["reward"] == 1 and row["mismatch"] is None
+
+
+def test_a_reward_is_not_drawn_as_right_answers():
+    """The rewards of a learned model are no shares: where no rule said what is right, the panel is empty."""
+    log = [{"step": k, "reward": 2.5, "kl": 0.1} for k in (1, 2)]
+    left, right = pictures.forms_plot({"outcome": log}).axes
+    assert len(left.lines[0].get_xdata()) == 0 and len(right.lines[0].get_xdata()) == 2
