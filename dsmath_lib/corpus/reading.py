@@ -1,19 +1,20 @@
 """Pages from WARC and WET files, HTML files and JSONL. A broken record is counted by reason, never fatal."""
 
 import gzip
-import html
-import json
+import html as entities
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from dsmath_lib.corpus import salvage
 from dsmath_lib.corpus.salvage import swallowed
+from dsmath_lib.corpus.shards import Row, to_record, to_row
 from dsmath_lib.records import Document, Page
 
 _WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
@@ -173,16 +174,8 @@ def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
 def read_jsonl(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
     """Rows with ``url`` and ``html`` (a page) or ``text`` (a document), one per line, ``.gz`` or not."""
     with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
-        for line in iter(lambda: f.readline(4 * max_bytes), b""):
-            try:
-                row = json.loads(line)
-                url, body = str(row.get("url", "")), row.get("html", row.get("text"))
-            except (ValueError, AttributeError):
-                counts["skipped: line is not a JSON object"] += 1
-                continue
-            item = _row(url, row, body, counts, max_bytes)
-            if item:
-                yield item
+        lines = iter(lambda: f.readline(4 * max_bytes), b"")
+        yield from read_rows(map(to_record, lines), counts, max_bytes=max_bytes)
 
 
 def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
@@ -200,29 +193,40 @@ def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Pag
 
 
 def read_rows(
-    rows: Iterable[dict], counts: Counter, *, max_bytes: int
+    rows: Iterable[Mapping[str, Any] | None], counts: Counter, *, max_bytes: int
 ) -> Iterator[Page | Document]:
-    """Pages (rows with ``html``) and documents (rows with ``text``)."""
+    """The pages and documents of rows (``page_or_document``); None is a line that held no row."""
     for row in rows:
-        body = row.get("html") or row.get("text")
-        if item := _row(str(row.get("url") or ""), row, body, counts, max_bytes):
+        if row is None:
+            counts["skipped: line is not a JSON object"] += 1
+        elif item := page_or_document(row, counts, max_chars=max_bytes):
             yield item
 
 
-def _row(
-    url: str, row: dict, body: object, counts: Counter, max_bytes: int
-) -> Page | Document | None:
-    if not isinstance(body, str) or not body.strip():
-        counts["skipped: empty"] += 1
-    elif len(body) > max_bytes:
-        counts["skipped: over the size bound"] += 1
-    elif row.get("html"):
-        counts["read: pages"] += 1
-        return Page(url, body)
+def page_or_document(
+    row: Mapping[str, Any], counts: Counter, *, max_chars: int
+) -> Page | Row | None:
+    """The one rule for a row of any file: a page if ``html`` holds text, else a document if ``text`` does.
+
+    A field that is missing, null, blank or no text counts as not there; so does a null ``url``, which becomes "".
+
+    Returns:
+        None, counted by reason: neither field is there, or the one that is has more than ``max_chars`` characters.
+    """
+    html = row.get("html")
+    if isinstance(html, str) and html.strip():
+        item, size = Page(str(row.get("url") or ""), html), len(html)
     else:
-        counts["read: documents"] += 1
-        return Document(url, body, str(row.get("lang") or ""))
-    return None
+        item = to_row({k: v for k, v in row.items() if k != "html"})
+        size = 0 if item is None else len(item.text)
+    if item is None:
+        counts["skipped: empty"] += 1
+        return None
+    if size > max_chars:
+        counts["skipped: over the size bound"] += 1
+        return None
+    counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
+    return item
 
 
 def looks_like_html(data: bytes) -> bool:
@@ -252,7 +256,7 @@ def declared_url(text: str) -> str:
     """The address a page gives itself (``rel=canonical``, else ``og:url``); empty if it gives none."""
     for tag in (_CANONICAL.search(text, 0, 200_000), _OG_URL.search(text, 0, 200_000)):
         if tag and (m := _ADDRESS.search(tag[0])):
-            return html.unescape(m[1])
+            return entities.unescape(m[1])
     return ""
 
 

@@ -149,7 +149,7 @@ def read_records(part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
         else:
             with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as f:
                 for line in _lines(f, part):
-                    record = _record(line)
+                    record = to_record(line)
                     if record is None:
                         counts["skipped: line is not a JSON object"] += 1
                     else:
@@ -186,7 +186,8 @@ def _lines(f: BinaryIO, part: Part) -> Iterator[bytes]:
         yield line
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def to_record(line: bytes) -> dict[str, Any] | None:
+    """A line of JSONL as a record; None if it is no JSON object."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

@@ -20,13 +20,11 @@ from dsmath_lib.corpus.extract import documents as extracted
 from dsmath_lib.corpus.language import language
 from dsmath_lib.corpus.shards import (
     BadFile,
-    Part,
     Row,
     Shard,
     as_record,
     holds_records,
     read_records,
-    to_row,
 )
 from dsmath_lib.data import read_rows
 from dsmath_lib.records import Document, Page
@@ -44,7 +42,8 @@ def read_pages(
         path = Path(part.path)
         try:
             if holds_records(part):
-                yield from _pages_of_records(part, counts, max_chars)
+                rows = read_records(part, counts)
+                yield from reading.read_rows(rows, counts, max_bytes=max_chars)
                 continue
             with path.open("rb") as f:
                 f.read(1)
@@ -61,21 +60,6 @@ def read_pages(
                 counts[f"note: {path}: {reason.removeprefix('file ')}"] += 1
             elif reason == "skipped: unknown kind of file":
                 errors.append(f"{path}: not a kind of file that is known here")
-
-
-def _pages_of_records(part: Part, counts: Counter, max_chars: int) -> Iterator[Page | Document]:
-    for record in read_records(part, counts):
-        html = record.get("html")
-        if isinstance(html, str) and html.strip():
-            counts["read: pages"] += 1
-            yield Page(str(record.get("url") or ""), html)
-        elif (row := to_row(record)) is None:
-            counts["skipped: record without html or text"] += 1
-        elif len(row.text) > max_chars:
-            counts["skipped: over the size bound"] += 1
-        else:
-            counts["read: documents"] += 1
-            yield row
 
 
 # -- steps -----------------------------------------------------------------------------------------------------------

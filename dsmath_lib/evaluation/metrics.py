@@ -41,6 +41,33 @@ def standard_error(values: Sequence[float]) -> float:
     return math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
 
 
+def students_t(df: int) -> float:
+    """97.5 % quantile of Student's t for ``df`` degrees of freedom, exact to rounding: 12.706 at 1, ``Z`` at infinity.
+
+    P(|T| <= t) is a finite sum for whole ``df`` (Abramowitz and Stegun, 26.7.3 and 26.7.4); its inverse by halving.
+
+    Raises:
+        ValueError: ``df`` below 1.
+    """
+    if df < 1:
+        raise ValueError(f"Student's t needs at least one degree of freedom, got {df}")
+
+    def within(angle: float) -> float:
+        """P(|T| <= t) for t = √df · tan(angle)."""
+        cos, total = math.cos(angle), 0.0
+        term = cos if df % 2 else 1.0
+        for k in range(2 + df % 2, df + 1, 2):
+            total += term
+            term *= cos * cos * (k - 1) / k
+        total *= math.sin(angle)
+        return (angle + total) * 2 / math.pi if df % 2 else total
+
+    low, high = 0.0, math.pi / 2
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
+    return math.sqrt(df) * math.tan(high)
+
+
 def accuracy(correct: Sequence[bool]) -> Estimate:
     """Share of right answers, one per question: Wilson below 100 questions or at 0 and 1, else normal.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dsmath_lib.evaluation.metrics import Estimate, best_of_k, clustered, maj_at_k, wilson
+from dsmath_lib.evaluation.metrics import Estimate, Z, best_of_k, clustered, maj_at_k, wilson
 from dsmath_lib.runtime import seed_for
 
 RESAMPLES = 200  # bootstrap samples of the questions
@@ -73,7 +73,7 @@ def threshold_accuracy(
     # each question's sum about the mean: a question with many solutions weighs as many
     residual = [sum(r) - mean * len(r) for r in rows.values()]
     m = len(rows)
-    half = 1.96 * (m / max(m - 1, 1) * sum(e * e for e in residual)) ** 0.5 / n
+    half = Z * (m / max(m - 1, 1) * sum(e * e for e in residual)) ** 0.5 / n
     if mean in (0.0, 1.0):
         low, high = wilson(round(mean * m), m)
         return {"value": mean, "low": max(0.0, low), "high": min(1.0, high), "n": n}

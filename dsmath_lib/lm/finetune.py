@@ -14,12 +14,11 @@ from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.lm.train import TrainSettings, score_examples, train, train_once
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.prompts import chat_prompt
 from dsmath_lib.records import Problem, Sample
-from dsmath_lib.rewards.grade import grade
+from dsmath_lib.rewards.ask import Answers, ask, prompt_ids
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage, StageError
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
@@ -134,15 +133,6 @@ def finetune(
     return train_once(stage, run, made_with, tokenizer, make, device)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Greedy answers to problems: ``texts``, ``correct`` (bool) and ``finish`` per problem."""
-
-    texts: list[str]
-    correct: list[bool]
-    finish: list[str]
-
-
 def greedy_answers(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -152,19 +142,10 @@ def greedy_answers(
     max_new_tokens: int,
     seed: int,
 ) -> Answers:
-    """Answer each problem greedily with its prompt of ``template``, and grade the answers."""
-    bos = tokenizer.bos_token_id
-    prompts = [
-        [bos, *encode(tokenizer, chat_prompt(template, p.question, p.lang))] for p in problems
-    ]
-    out = HFSampler(model, tokenizer).sample(
-        prompts, n=1, temperature=0.0, max_new_tokens=max_new_tokens, seed=seed
-    )
-    correct = [
-        grade(p.answer, text, "paper", p.question).correct
-        for p, text in zip(problems, out.texts, strict=True)
-    ]
-    return Answers(out.texts, correct, out.finish)
+    """Answer each problem once, greedily, with its prompt of ``template``, and grade the answers as RL does."""
+    prompts = prompt_ids(tokenizer, problems, template)
+    how = {"n": 1, "temperature": 0.0, "max_new_tokens": max_new_tokens, "seed": seed}
+    return ask(HFSampler(model, tokenizer), problems, prompts, **how)
 
 
 def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:

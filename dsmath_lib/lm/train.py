@@ -164,11 +164,11 @@ def train(
         loss: model, batch, micro-batch, dtype -> mean loss of the batch, its gradient added to the parameters.
 
     Returns:
-        ``loss`` (mean over the last tenth of the steps), ``tokens`` (inputs read) and the last evaluation;
-        ``seconds`` and ``tokens_per_s`` count this process only.
+        ``loss`` (in training, mean over the last tenth of the steps), ``tokens`` (inputs read) and the last evaluation,
+        each of its numbers with ``eval.`` before its name; ``seconds`` and ``tokens_per_s`` count this process only.
 
     Raises:
-        NonFiniteLoss: names the step and where the batch was saved.
+        NonFiniteLoss: names the step (from 1, as in the log) and where the batch was saved.
     """
     from dsmath_lib.reporting.notebook import progress
 
@@ -187,7 +187,7 @@ def train(
     begun, begun_tokens = clock, tokens
     model.train()
     for step in progress(range(start, s.steps), desc=run, total=s.steps - start):
-        lr = s.lr(step)
+        done, lr = step + 1, s.lr(step)
         for g in optimizer.param_groups:
             g["lr"] = lr
         batch = {k: v.to(device) for k, v in batches(step).items()}
@@ -195,10 +195,9 @@ def train(
         value = loss(model, batch, s.micro_batch, s.dtype)
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), s.grad_clip or math.inf))
         if not (math.isfinite(value) and math.isfinite(norm)):
-            raise _non_finite(stage, run, step, value, norm, batch)
+            raise _non_finite(stage, run, done, value, norm, batch)
         optimizer.step()
         tokens += batch["inputs"].numel()
-        done = step + 1
         if done > s.steps - max(1, s.steps // 10):
             tail.append(value)
         if done % s.log_every == 0 or done == s.steps:
@@ -223,7 +222,7 @@ def train(
     return {
         "loss": float(np.mean(tail)),
         "tokens": tokens,
-        **last,
+        **{f"eval.{name}": number for name, number in last.items()},
         "seconds": seconds,
         "tokens_per_s": (tokens - begun_tokens) / max(seconds, 1e-9),
     }

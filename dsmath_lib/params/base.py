@@ -135,6 +135,8 @@ def allowed(model: type[Params], key: str) -> str:
         "maximum": "<=",
         "exclusiveMaximum": "<",
         "minLength": "length >=",
+        "minItems": "length >=",
+        "multipleOf": "a multiple of",
         "pattern": "matching",
     }
     parts = [f"{sign} {schema[name]}" for name, sign in signs.items() if name in schema]

@@ -25,4 +25,7 @@ class GRPOParams(RLParams):
     renew_completions: int = par("completions that label a step of it", "not stated", ge=1)
     renew_steps: int = par("training steps of the renewal", "not stated", ge=1)
     renew_lr: float = par("its learning rate", 2e-5, gt=0, le=1)
-    compare_steps: int = par("steps of the comparison of supervisions; 0: left out", ge=0)
+    # even: two rounds must take as many steps as one
+    compare_steps: int = par(
+        "steps of the comparison of supervisions; 0: left out", ge=0, multiple_of=2
+    )

@@ -47,7 +47,7 @@ class PretrainingParams(Params):
     dtype: Literal["float32", "bfloat16"] = par("arithmetic; weights stay float32", "not stated")
     # comparison of corpora
     compare_corpora: list[Literal["mined", "web", "seed"]] = par(
-        "corpora to compare", "four (Table 1)"
+        "corpora to compare", "four (Table 1)", min_length=1
     )
     compare_tokens: int = par("training tokens per compared corpus", "150B", ge=1)
     # looking and saving

@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dsmath_lib.evaluation.metrics import independent_difference
+from dsmath_lib.evaluation.metrics import independent_difference, students_t
 from dsmath_lib.params.base import ROOT
 from dsmath_lib.stage import reports_root
 
 AGREES, DISAGREES = "agrees", "disagrees"
 NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
 SYMBOL = {AGREES: "✓", DISAGREES: "✗", NOISY: "≈", NOT_TESTED: "–"}
-# 97.5 % quantiles of Student's t for 1, 2, … degrees of freedom; 1.96 beyond
-_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 Results = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
 
@@ -194,7 +192,7 @@ def pool(estimates: Sequence[Estimate]) -> Estimate:
     down = math.sqrt(sum((e.value - e.low) ** 2 for e in estimates)) / k
     up = math.sqrt(sum((e.high - e.value) ** 2 for e in estimates)) / k
     spread = math.sqrt(sum((e.value - mean) ** 2 for e in estimates) / (k - 1))
-    between = (_T[k - 2] if k - 2 < len(_T) else 1.96) * spread / math.sqrt(k)
+    between = students_t(k - 1) * spread / math.sqrt(k)
     n = sum(e.n for e in estimates) if all(e.n is not None for e in estimates) else None
     low, high = mean - max(down, between), mean + max(up, between)
     return Estimate(mean, low, high, n, sum(e.seeds for e in estimates))

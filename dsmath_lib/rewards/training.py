@@ -189,5 +189,6 @@ def train_reward_model(
     made_with = cfg.model_dump(
         exclude={"resume", "artifacts_dir", "scale", "threads", "log_every", "models"}
     )
-    made_with |= {"data": data}
-    return train_once(stage, name, made_with, tokenizer, make, device, load=load_reward_model)
+    # apart: "data" is a parameter, too
+    key = {"parameters": made_with, "data": data}
+    return train_once(stage, name, key, tokenizer, make, device, load=load_reward_model)

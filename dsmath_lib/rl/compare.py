@@ -14,6 +14,7 @@ from dsmath_lib.lm.samplers import Sampler
 from dsmath_lib.lm.train import train_once
 from dsmath_lib.params.methods import MethodsParams
 from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.diagnostics import mean, measured
 from dsmath_lib.rl.loop import Players, Rewards, train_policy
 from dsmath_lib.rl.methods import METHODS, TITLES
 from dsmath_lib.rl.questions import Questions
@@ -93,8 +94,8 @@ def run_methods(
         before: ``sampled_answers`` of the start.
     """
     reference = frozen(load_model(start, revision=cfg.sft_revision, device=device))
-    mean = sum(before["shares"]) / len(before["shares"])
-    at_start = {"accuracy": mean, "length": before["length"]}
+    accuracy = sum(before["shares"]) / len(before["shares"])
+    at_start = {"accuracy": accuracy, "length": before["length"]}
     out = {}
     for name in cfg.methods:
         done = [
@@ -207,19 +208,14 @@ def course(stage: Stage, methods: Sequence[str], seeds: Sequence[int]) -> list[d
             done = [e for rows in evals for e in rows if e["step"] == at]
             near = [r for rows in logs for r in rows if at - 10 < r["step"] <= max(at, 1)]
             row = {"method": TITLES[name], "step": at}
-            row |= {"right": _mean(done, "accuracy"), "length": _mean(done, "length")}
+            row |= {"right": mean(done, "accuracy"), "length": mean(done, "length")}
             paid = "reward.steps" if any("reward.steps" in r for r in near) else "reward"
-            row |= {"paid": _mean(near, paid), "truncated": _mean(near, "truncated")}
-            row |= {"entropy": _mean(near, "entropy")}
-            if pairs := sum(r.get("pairs", 0) for r in near):
-                row["told apart"] = sum(r["preferred"] for r in near if r.get("pairs")) / pairs
+            row |= {"paid": mean(near, paid), "truncated": mean(near, "truncated")}
+            row |= {"entropy": mean(near, "entropy")}
+            if pairs := sum(measured(near, "pairs")):
+                row["told apart"] = sum(measured(near, "preferred")) / pairs
             out.append(row)
     return out
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
-    found = [r[key] for r in rows if r.get(key) is not None]
-    return sum(found) / len(found) if found else None
 
 
 def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, float]]:

@@ -101,12 +101,18 @@ def scored(
     reward_function: RewardFunction,
     step_rewards: StepRewardFunction | None = None,
 ) -> Rollouts:
-    """The rollouts with their rewards, checked; ``golds`` are the answers of the groups."""
+    """The rollouts with their rewards, checked; ``golds`` are the answers of the groups.
+
+    Raises:
+        RewardError: see ``score`` and ``score_steps``; or a reward and a step reward have one name.
+    """
     rows = [golds[g] for g in rollouts.group.tolist()]
     rollouts = replace(rollouts, rewards=score(rollouts, rows, reward_function))
     if step_rewards is None:
         return rollouts
     ends, named = score_steps(rollouts, rows, step_rewards)
+    if double := rollouts.rewards.keys() & named.keys():
+        raise RewardError(f"a reward and a step reward are both named {sorted(double)}")
     return replace(rollouts, step_ends=ends, step_rewards=named)
 
 
@@ -190,7 +196,11 @@ def together(*functions: RewardFunction) -> RewardFunction:
 
 
 def rule_reward(rule: str) -> RewardFunction:
-    """The reward function of a rule of ``dsmath_lib.rewards.reward``; it never runs or evaluates a completion."""
+    """The reward function of a rule of ``dsmath_lib.rewards.reward``.
+
+    The rules read answers from the text. Only ``program`` runs what a completion holds, in the sandbox of
+    ``dsmath_lib.rewards.program_tests`` (no files, no network, bounded time and memory).
+    """
 
     def function(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, list[float]]:
         rows = [

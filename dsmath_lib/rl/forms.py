@@ -72,7 +72,7 @@ def compare_forms(
     """
     out = {}
     for name, change in FORMS.items() if cfg.compare_steps else ():
-        steps = max(1, cfg.compare_steps // change["iterations"])
+        steps = cfg.compare_steps // change["iterations"]
         form = cfg.model_copy(update=change | {"steps": steps, "eval_every": 0})
         _, out[name] = make_policy(
             form,

@@ -8,6 +8,7 @@ import torch
 
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rl.critic import Critic, value_loss
+from dsmath_lib.rl.diagnostics import MEASURED
 from dsmath_lib.rl.kl import k1
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LOSSES, token_weights
@@ -190,15 +191,17 @@ def update(
     objective: Objective,
     dtype: str = "float32",
     critic: Critic | None = None,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Loss and gradient of one update; the gradients are left in the parameters, the optimizer is not stepped.
 
     Unless ``measure`` has run, on the first update after exploration the old log-probs are the policy's own, so they
     cost no forward pass; they and the reference's are kept in ``batches`` for further updates.
 
     Returns:
-        loss; per-token means kl, entropy, clip_fraction; ratio_min and ratio_max; mismatch = max |Δ log-prob| between
-        sampler and trainer before the first update; value_loss with a critic; pairs and preferred with DPO.
+        ``MEASURED``, always all of it, None where there was nothing to measure: loss (0 without rows); means over the
+        tokens learned from kl (with a reference), entropy in nats, clip_fraction; ratio_min and ratio_max; mismatch =
+        max |Δ log-prob| between sampler and trainer before the first update; value_loss with a critic; numbers of
+        pairs and of preferred ones with DPO.
     """
     o = objective
     for p in [*policy.parameters(), *(critic.parameters() if critic else ())]:
@@ -206,9 +209,7 @@ def update(
             p
         )  # not None: with no rows at all, AdamW still decays its averages
     sums: dict[str, float] = {}
-    low, high, loss_sum, mismatch = (
-        (math.inf, -math.inf, 0.0, 0.0) if batches else (1.0, 1.0, 0.0, 0.0)
-    )
+    low, high, loss_sum, mismatch = math.inf, -math.inf, 0.0, 0.0
     for b in batches:
         device, mask = b.tokens.ids.device, b.tokens.mask
         with autocast(device, dtype):
@@ -245,17 +246,15 @@ def update(
         )
         for name, value in (stats | {"entropy": entropy.sum()}).items():
             sums[name] = sums.get(name, 0.0) + float(value)
-    n = max(sums.get("tokens", 0.0), 1.0)
-    means = {"clip_fraction": "clipped", "kl": "kl", "entropy": "entropy"}
-    plain = ("value_loss", "pairs", "preferred")
-    return {
-        "loss": loss_sum,
-        **{name: sums[key] / n for name, key in means.items() if key in sums},
-        **{name: sums[name] for name in plain if name in sums},
-        "ratio_min": low,
-        "ratio_max": high,
-        "mismatch": mismatch,
-    }
+    row: dict[str, float | None] = dict.fromkeys(MEASURED) | {"loss": loss_sum}
+    if o.loss == "pair":
+        row |= {"pairs": 0.0, "preferred": 0.0}
+    if batches:
+        means = {"clip_fraction": "clipped", "kl": "kl", "entropy": "entropy"}
+        row |= {name: sums[key] / sums["tokens"] for name, key in means.items() if key in sums}
+        row |= {name: sums[name] for name in MEASURED if name in sums and name not in means}
+        row |= {"ratio_min": low, "ratio_max": high, "mismatch": mismatch}
+    return row
 
 
 def _critic_backward(critic: Critic, b: MicroBatch, o: Objective, dtype: str) -> torch.Tensor:

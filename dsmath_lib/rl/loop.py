@@ -18,6 +18,7 @@ from dsmath_lib.lm.train import NonFiniteLoss, autocast, make_optimizer
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.data import batch_of_step
+from dsmath_lib.rl.diagnostics import measured
 from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction
 from dsmath_lib.rl.learn import MicroBatch, Objective, assign, gathered, measure, prepare, update
 from dsmath_lib.rl.methods import (
@@ -110,7 +111,8 @@ def train_policy(
         the last evaluation.
 
     Raises:
-        NonFiniteLoss: names the step and where the batch was saved; the weights are those before the step.
+        NonFiniteLoss: names the step (from 1, as in the log) and where the batch was saved; the weights are those
+            before the step.
         RewardError: the reward function failed. SamplerError: the sampler failed.
     """
     from dsmath_lib.reporting.notebook import progress
@@ -171,11 +173,12 @@ def optimizer_of(cfg: RLParams, players: Players) -> torch.optim.AdamW:
 def one_step(
     cfg, method: Method, stage, run, step, players: Players, optimizer, sampler, questions, rewards,
     seed,
-) -> tuple[dict[str, float], dict[str, float]]:  # fmt: skip
+) -> tuple[dict[str, float | None], dict[str, float]]:  # fmt: skip
     """Draw and score, compare, learn.
 
     Returns:
-        the step's diagnostics and its timing; both speeds count completion tokens only.
+        the step's diagnostics, with the same keys at every step of a run (``diagnostics``), and its timing; both
+        speeds count completion tokens only.
     """
     begun = time.perf_counter()
     device = next(players.policy.parameters()).device
@@ -192,20 +195,21 @@ def one_step(
         value = sorted(set(scored.reward.tolist()))
         why = f"no group has rewards that differ (values {value[:5]}): nothing to learn from"
         stage.log(f"{run}.alarm", step + 1, message=why)
-    row: dict[str, float] = {}
+    row: dict[str, float | None] = {}
     for _ in range(cfg.updates_per_exploration):
         row = update(
             players.policy, players.start, batches, objective_of(cfg, method), cfg.dtype,
             players.critic,
         )  # fmt: skip
         norms = [_clip_norm(m, cfg.grad_clip) for m in (players.policy, players.critic) if m]
-        if not all(map(math.isfinite, [row["loss"], row.get("value_loss", 0.0), *norms])):
-            raise _non_finite(stage, run, step, row["loss"], norms[0], batches)
+        losses = measured([row], "loss") + measured([row], "value_loss")
+        if not all(map(math.isfinite, [*losses, *norms])):
+            raise _non_finite(stage, run, step + 1, row["loss"], norms[0], batches)
         optimizer.step()
         row["grad_norm"] = norms[0]  # of the last update, where the clip may act
     learnt = time.perf_counter()
     if method.data != "policy":
-        del row["mismatch"]  # the data is not the policy's
+        row["mismatch"] = None  # the data is not the policy's
     tokens = int(rollouts.lengths.sum())
     return row | summary(rollouts, scored.reward, flat), {
         "rollout_seconds": explored - begun,
@@ -267,12 +271,17 @@ def _clip_norm(module: torch.nn.Module, limit: float) -> float:
     return float(torch.nn.utils.clip_grad_norm_(module.parameters(), limit or math.inf))
 
 
-def summary(rollouts: Rollouts, reward: torch.Tensor, flat: torch.Tensor) -> dict[str, float]:
-    """What the completions of a step looked like. ``flat`` (B,): rows of groups without signal."""
+def summary(
+    rollouts: Rollouts, reward: torch.Tensor, flat: torch.Tensor
+) -> dict[str, float | None]:
+    """What the completions of a step looked like. ``flat`` (B,): rows of groups without signal.
+
+    None: not measured, as the spread of one row or the step rewards of completions without a step.
+    """
     lengths = rollouts.lengths.float()
     out = {
         "reward": reward.mean(),
-        "reward_std": reward.std(),
+        "reward_std": reward.std() if len(reward) > 1 else None,
         "zero_variance": flat.float().mean(),
         "length": lengths.mean(),
         "truncated": rollouts.truncated.float().mean(),
@@ -281,10 +290,10 @@ def summary(rollouts: Rollouts, reward: torch.Tensor, flat: torch.Tensor) -> dic
     }
     for name, rows in rollouts.step_rewards.items():
         values = [v for r in rows for v in r]
-        out[f"reward.{name}"] = sum(values) / max(len(values), 1)
+        out[f"reward.{name}"] = sum(values) / len(values) if values else None
     if "accuracy" in rollouts.rewards:
         out["accuracy"] = (rollouts.rewards["accuracy"] > 0).float().mean()
-    return {name: float(value) for name, value in out.items()}
+    return {name: None if value is None else float(value) for name, value in out.items()}
 
 
 def samples(rollouts: Rollouts, reward: torch.Tensor, most: int = 4) -> dict[str, list]:
@@ -309,6 +318,6 @@ def _non_finite(
         parts |= {f"{i}.{k}": v.cpu().contiguous() for k, v in row.items() if v is not None}
     save_file(parts, path)
     return NonFiniteLoss(
-        f"{run}: step {step + 1} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
+        f"{run}: step {step} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
         f"checkpoint is kept. A smaller lr often helps."
     )

@@ -182,7 +182,7 @@ def forms_plot(logs: Mapping[str, Sequence[Mapping]]) -> Figure:
     for name, log in logs.items():
         for r in log:
             row = rows.setdefault(r["step"], {"step": r["step"]})
-            row[name] = r.get("accuracy", r["reward"])
+            row[name] = r.get("accuracy")
             row[f"kl {name}"] = r.get("kl")
     points = [rows[k] for k in sorted(rows)]
     fig, (left, right) = axes(1, 2, width=9.6)

@@ -9,10 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.data import read_rows
 from dsmath_lib.lm.finetune import row_sample
-from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.prompts import chat_prompt
 from dsmath_lib.records import Problem, Sample
+from dsmath_lib.rewards.ask import prompt_ids
 from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import StageError
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
@@ -101,9 +100,7 @@ def as_prompts(
     Raises:
         StageError: none is left.
     """
-    texts = [chat_prompt(template, p.question, p.lang) for p in problems]
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    pairs = [(p, bos + ids) for p, ids in zip(problems, encode_many(tokenizer, texts), strict=True)]
+    pairs = list(zip(problems, prompt_ids(tokenizer, problems, template), strict=True))
     kept = [(p, ids) for p, ids in pairs if len(ids) <= max_tokens]
     if not kept:
         shortest = min((len(ids) for _, ids in pairs), default=0)

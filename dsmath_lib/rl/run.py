@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.train import autocast, train_once
 from dsmath_lib.params.grpo import GRPOParams
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rewards.grade import grade
+from dsmath_lib.rewards.ask import Answers, ask
 from dsmath_lib.rewards.models import load_reward_model, reward_model_path
 from dsmath_lib.rl.explore import rule_reward, together
 from dsmath_lib.rl.loop import Players, Rewards, train_policy
@@ -26,45 +26,9 @@ from dsmath_lib.runtime import seed_for
 from dsmath_lib.stage import Stage
 
 
-@dataclass(frozen=True)
-class Answers:
-    """n answers to each of Q questions; row q holds those of question q."""
-
-    texts: list[list[str]]
-    correct: list[list[bool]]
-    finish: list[list[str]]
-    lengths: list[list[int]]
-
-    @property
-    def shares(self) -> list[float]:
-        """Share of right answers of each question."""
-        return [sum(c) / len(c) for c in self.correct]
-
-
-def answer(
-    sampler: Sampler,
-    questions: Questions,
-    *,
-    n: int,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
-) -> Answers:
-    """Answer every question ``n`` times (temperature 0: greedily) and grade by the paper's rule."""
-    done = sampler.sample(
-        questions.prompts, n=n, temperature=temperature, max_new_tokens=max_new_tokens, seed=seed
-    )
-    correct = [
-        grade(questions.problems[i // n].answer, text, "paper").correct
-        for i, text in enumerate(done.texts)
-    ]
-    rows = range(0, len(done.texts), n)
-    return Answers(
-        texts=[done.texts[i : i + n] for i in rows],
-        correct=[correct[i : i + n] for i in rows],
-        finish=[done.finish[i : i + n] for i in rows],
-        lengths=[[len(ids) for ids in done.ids[i : i + n]] for i in rows],
-    )
+def answer(sampler: Sampler, questions: Questions, **how) -> Answers:
+    """Answer every question and grade it; ``how`` as in ``ask``: n, temperature, max_new_tokens, seed."""
+    return ask(sampler, questions.problems, questions.prompts, **how)
 
 
 def greedy_accuracy(cfg: RLParams, questions: Questions):

@@ -5,10 +5,14 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dsmath_lib.corpus import reading
 from dsmath_lib.corpus.language import language
+from dsmath_lib.corpus.shards import Part, Row, as_record
+from dsmath_lib.corpus.steps import read_pages
 from dsmath_lib.records import Document, Page
 
 HTML = "<html><body><p>Ein schöner Tag für 小明</p></body></html>"
@@ -117,7 +121,7 @@ def test_jsonl(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     got, counts = read(path)
-    assert got == [Document("u", "t", "en"), Page("v", "<p>x")]
+    assert got == [Row("u", "t", "en"), Page("v", "<p>x")]
     assert counts["skipped: empty"] == 2 and counts["skipped: line is not a JSON object"] == 2
 
 
@@ -185,7 +189,7 @@ def test_parquet(tmp_path: Path) -> None:
         {"url": "v", "html": "<p>x", "text": "", "lang": ""},
         {"url": "w", "html": None, "text": None, "lang": None},
     ]
-    want = [Document("u", "t", "en"), Page("v", "<p>x")]
+    want = [Row("u", "t", "en"), Page("v", "<p>x")]
     data = datasets.Dataset.from_list(rows)
     data.to_parquet(tmp_path / "a.parquet")
     got, counts = read(tmp_path / "a.parquet")
@@ -193,3 +197,50 @@ def test_parquet(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     got, counts = read(tmp_path / "broken.parquet")
     assert not got and any(k.startswith("file ended early") for k in counts)
+
+
+def test_a_row_is_the_same_page_or_document_however_it_is_read(tmp_path: Path) -> None:
+    """As JSONL and as Parquet, by the notebook's reader and by that of the commands."""
+    rows = [
+        {"url": "null html", "html": None, "text": "t", "lang": "en"},
+        {"url": "blank html", "html": " \n", "text": "t", "lang": "en"},
+        {"url": None, "html": "<p>x", "text": "t", "lang": None},
+        {"url": None, "html": None, "text": "t", "lang": None},
+        {"url": "both", "html": "<p>x", "text": "t", "lang": "en"},
+        {"url": "null text", "html": "<p>x", "text": None, "lang": "en"},
+        {"url": "nothing", "html": None, "text": None, "lang": "en"},
+        {"url": "long html", "html": "<p>" + "x" * 100, "text": "t", "lang": "en"},
+        {"url": "long text", "html": None, "text": "x" * 101, "lang": "en"},
+        {"url": "just fits", "html": "<p>" + "x" * 97, "text": None, "lang": "en"},
+    ]
+    want = [
+        Document("null html", "t", "en"),
+        Document("blank html", "t", "en"),
+        Page("", "<p>x"),
+        Document("", "t", ""),
+        Page("both", "<p>x"),
+        Page("null text", "<p>x"),
+        Page("just fits", "<p>" + "x" * 97),
+    ]
+    numbers = {
+        "read: pages": 4, "read: documents": 3, "skipped: empty": 1,
+        "skipped: over the size bound": 2,
+    }  # fmt: skip
+    text = "\n".join(map(json.dumps, rows)).encode()
+    (tmp_path / "a.jsonl").write_bytes(text)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.jsonl.gz", "a.parquet"):
+        path, counts, errors = tmp_path / name, Counter(), []
+        by_command = list(read_pages((Part(str(path)),), counts, errors, max_chars=100))
+        for got, counted in (read(path, max_bytes=100), (by_command, counts)):
+            plain = [Document(d.url, d.text, d.lang) if isinstance(d, Document) else d for d in got]
+            assert plain == want and counted == numbers and not errors, name
+
+
+def test_other_fields_of_a_row_are_kept_and_a_row_too_deep_is_no_object(tmp_path: Path) -> None:
+    lines = [json.dumps({"url": "u", "text": "t", "id": 7, "n_formulas": 2}), "[" * 100_000]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    (got,), counts = read(tmp_path / "a.jsonl")
+    assert as_record(got) == {"url": "u", "text": "t", "lang": "", "n_formulas": 2, "id": 7}
+    assert counts["skipped: line is not a JSON object"] == 1

@@ -183,3 +183,22 @@ def test_mean_best_of_k_on_qwens_rewards(data_dir):
     rewards = [[s[0] for s in r["pred_score"]] for r in rows]
     got = m.mean_best_of_k([r["score"] for r in rows], rewards, 8)
     assert got["value"] == pytest.approx(0.9565, abs=5e-5) and got["n"] == 69
+
+
+@pytest.mark.parametrize(
+    ("df", "quantile"),
+    [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (9, 2.262), (10, 2.228),
+     (11, 2.201), (15, 2.131), (20, 2.086), (29, 2.045), (30, 2.042), (40, 2.021), (60, 2.000),
+     (120, 1.980), (20_000, 1.960)],
+)  # fmt: skip
+def test_quantiles_of_students_t_are_those_of_the_tables(df, quantile):
+    assert m.students_t(df) == pytest.approx(quantile, abs=5e-4)
+
+
+def test_students_t_falls_to_the_normal_quantile():
+    values = [m.students_t(df) for df in range(1, 400)]
+    assert values == sorted(values, reverse=True) and values[-1] > m.Z
+    assert m.students_t(1) == pytest.approx(math.tan(0.475 * math.pi), rel=1e-12)  # Cauchy
+    assert m.students_t(2) == pytest.approx(0.95 / math.sqrt(2 * 0.975 * 0.025), rel=1e-12)
+    with pytest.raises(ValueError, match="degree of freedom"):
+        m.students_t(0)

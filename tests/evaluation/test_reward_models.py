@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.data import read_rows
-from dsmath_lib.evaluation.metrics import answer_classes
+from dsmath_lib.evaluation.metrics import Z, answer_classes
 from dsmath_lib.evaluation.reward_models import (
     auc,
     auc_estimate,
@@ -59,6 +59,9 @@ def test_pair_accuracy_leaves_the_question_out():
 def test_threshold_accuracy():
     found = threshold_accuracy([0.9, 0.4, 0.6, 0.1], [True, True, False, False], [0, 0, 1, 1])
     assert found["value"] == 0.5 and found["n"] == 4
+    # 3 of 4 right, one each: residuals 1/4, 1/4, 1/4, -3/4; 4/3 · 3/4 = 1, so the standard error is 1/4
+    alone = threshold_accuracy([0.9] * 4, [True, True, True, False], range(4))
+    assert alone["low"] == pytest.approx(0.75 - Z / 4, rel=1e-12)
     sure = threshold_accuracy([0.9] * 5, [True] * 5, range(5))
     assert sure["value"] == 1 and sure["high"] == 1 and sure["low"] < 0.9
 

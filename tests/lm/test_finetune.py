@@ -12,10 +12,13 @@ from dsmath_lib.lm.finetune import (
     row_sample,
 )
 from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
+from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.params.base import PARAMS_DIR, read_yaml
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.prompts import chat_prompt
 from dsmath_lib.rewards.grade import grade
+from dsmath_lib.rl.questions import as_prompts
+from dsmath_lib.rl.run import answer
 from dsmath_lib.stage import Stage, StageError
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
@@ -101,6 +104,9 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
     kw = {"template": "toy-cot", "max_new_tokens": 4, "seed": 0}
     answers = greedy_answers(model, tokenizer, data.problems, **kw)
     assert len(answers.correct) == len(answers.texts) == 8
+    how = {"n": 1, "temperature": 0.0, "max_new_tokens": 4, "seed": 0}
+    asked = as_prompts(tokenizer, data.problems, "toy-cot", 10_000)
+    assert answer(HFSampler(model, tokenizer), asked, **how) == answers
 
 
 def test_example_html_marks_trained_tokens_and_escapes(tokenizer):

@@ -114,12 +114,24 @@ def test_resume_equals_a_straight_run_bit_for_bit(stage, kill_at):
         resumed = tiny_model()
     again = train(resumed, batch_of, settings, stage, "resumed", evaluate)
     assert torch.equal(weights(resumed), weights(straight))
-    exact = ("loss", "tokens", "heldout")
+    exact = ("loss", "tokens", "eval.heldout")
     assert [again[k] for k in exact] == [numbers[k] for k in exact]
     for kind in ("", ".eval"):
         drop = lambda row: {k: v for k, v in row.items() if k not in ("kind", "tokens_per_s")}  # noqa: E731
         a, b = ([drop(r) for r in stage.read_log(run + kind)] for run in ("straight", "resumed"))
         assert a == b and a
+
+
+def test_an_evaluation_cannot_take_the_name_of_a_number_of_the_training(stage, model):
+    """Both measure a ``loss``: the numbers of the evaluation are told apart by their front."""
+    settings = TrainSettings(steps=10, **SETTINGS)
+    numbers = train(
+        model, batch_of, settings, stage, "two", lambda m: {"loss": 99.0, "seconds": -1.0}
+    )
+    logged = stage.read_log("two")[-1]["loss"]
+    assert numbers["loss"] == logged  # the last tenth of ten steps is the last one
+    assert (numbers["eval.loss"], numbers["eval.seconds"]) == (99.0, -1.0)
+    assert numbers["seconds"] >= 0 and stage.read_log("two.eval")[-1]["loss"] == 99.0
 
 
 def gradient_free_loss(model):
@@ -142,7 +154,7 @@ def test_non_finite_loss_stops_saves_the_batch_and_keeps_the_checkpoint(stage, m
                 model.model.norm.weight[0] = math.nan
         return batch_of(step)
 
-    with pytest.raises(NonFiniteLoss, match="step 4"):
+    with pytest.raises(NonFiniteLoss, match="step 5 has loss nan"):
         train(model, batches, TrainSettings(steps=10, **SETTINGS), stage, "bad")
     saved = load_file(stage.dir / "bad_batch.safetensors")
     assert torch.equal(saved["inputs"], batch_of(4)["inputs"])

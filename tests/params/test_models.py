@@ -54,6 +54,19 @@ def test_allowed_range_as_text():
     assert allowed(SizeParams, "resume") == ""
 
 
+def test_values_that_make_no_sense_are_refused_with_what_is_allowed():
+    """Two rounds of half an odd number of steps are not as many steps; nothing to compare is no comparison."""
+    for stage, change, text in (
+        ("05_grpo", {"compare_steps": 3}, "allowed: >= 0, a multiple of 2"),
+        ("02_pretraining", {"compare_corpora": []}, "allowed: length >= 1"),
+    ):
+        with pytest.raises(ParamsError) as err:
+            params_model(stage).check(
+                stage_values(PARAMS_DIR / "smoke", stage)[0] | change, "f.yaml"
+            )
+        assert text in str(err.value) and "\n" not in str(err.value)
+
+
 def test_yaml_is_flat_and_safe(tmp_path):
     path = tmp_path / "x.yaml"
     for text in ("a: {b: 1}", "[1]", "1: 2", "a: !!python/object/apply:os.system [ls]", "a: b: c"):

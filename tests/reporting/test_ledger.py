@@ -63,7 +63,10 @@ def test_pooling_takes_the_wider_of_within_and_between_seeds():
     assert (e.value, e.low, e.high, e.n, e.seeds) == pytest.approx((0.1, 0.08, 0.12, 2000, 4))
     apart = [exact(0.0), exact(0.2), exact(0.4)]  # sd 0.2: 4.30 * 0.2 / sqrt(3)
     e = L.pool(apart)
-    assert (e.value, e.high - e.value) == pytest.approx((0.2, 4.30 * 0.2 / 3**0.5))
+    assert (e.value, e.high - e.value) == pytest.approx((0.2, 4.302653 * 0.2 / 3**0.5))
+    # eleven runs, ten degrees of freedom: five at 0, one at 0.5, five at 1: sd 0.5
+    e = L.pool([exact(x) for x in [0.0] * 5 + [0.5] + [1.0] * 5])
+    assert e.high - e.value == pytest.approx(2.228139 * 0.5 / 11**0.5)
     assert L.pool(same[:1]) is same[0]
 
 
@@ -144,3 +147,21 @@ def test_half_written_results_are_left_out(tmp_path, monkeypatch):
         (tmp_path / "toy" / stage / "results.json").write_text(text)
     assert list(L.load_results("toy")) == ["01_corpus_mining"]
     assert L.load_results("absent") == {}
+
+
+@pytest.mark.parametrize(("claim", "than"), [("C06", "seed"), ("C07", "web")])
+def test_english_and_chinese_are_judged_apart(claim, than):
+    """The mean of both languages is a gain, and English alone a loss: the claim does not agree."""
+    name = f"diff.{than}-mined.loss"
+    run = results(
+        **{
+            name: estimate(0.13, 0.07, 0.19),
+            f"{name}.en": estimate(-0.29, -0.30, -0.27),
+            f"{name}.zh": estimate(0.64, 0.59, 0.69),
+        }
+    )
+    row = L.judge(BY_ID[claim], [run])
+    assert row.verdicts == (L.DISAGREES, L.AGREES) and row.verdict == L.DISAGREES
+    assert [p.what.split()[0] for p in BY_ID[claim].parts] == ["English", "Chinese"]
+    only_chinese = L.judge(BY_ID["C09"], [run])
+    assert only_chinese.verdicts == ((L.AGREES,) if than == "seed" else (L.NOT_TESTED,))

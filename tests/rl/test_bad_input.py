@@ -12,9 +12,13 @@ import torch
 
 from dsmath_lib.lm.sampler import Completions, HFSampler
 from dsmath_lib.params.base import ParamsError
-from dsmath_lib.rl import loop
+from dsmath_lib.reporting.live import panel_plot, words
+from dsmath_lib.reporting.notebook import table
+from dsmath_lib.rl import loop, pictures
+from dsmath_lib.rl.compare import course
 from dsmath_lib.rl.critic import Critic
-from dsmath_lib.rl.loop import Players, train_policy
+from dsmath_lib.rl.diagnostics import MEASURED, mean, measured, newest
+from dsmath_lib.rl.loop import Players, Rewards, train_policy
 from dsmath_lib.rl.methods import METHODS
 from dsmath_lib.stage import Stage
 from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
@@ -50,6 +54,7 @@ def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
         cfg, METHODS[name], stage, "run", players, questions, rewards(reward), seed=0
     )  # fmt: skip
     (row,) = stage.read_log("run")
+    assert set(MEASURED) <= set(row), "every row has every key"
     text = (stage.dir / "log.jsonl").read_text()
     assert not {"NaN", "Infinity", "-Infinity"} & set(text.replace(",", " ").split()), "no JSON"
     json.loads(text.splitlines()[0])
@@ -119,3 +124,72 @@ def test_steps_of_an_empty_completion_are_none():
 
     ends, named = odd_steps(rollouts(), [])
     assert ends[2] == named["steps"][2] == []
+
+
+@pytest.mark.parametrize("name", ["rft", "grpo-os", "grpo-ps", "ppo", "dpo"])
+@pytest.mark.parametrize("flat", ["last", "all"])
+def test_rows_have_the_same_keys_whether_or_not_there_was_a_signal(
+    monkeypatch, tokenizer, questions, name, flat
+):
+    """Without a KL term a step of flat groups has no row to learn from: its diagnostics are None, and readers go on."""
+    steps, seen = 3, []
+
+    def still() -> bool:
+        return flat == "all" or len(seen) == steps
+
+    def reward(rollouts, golds):
+        seen.append(len(golds))
+        return {"odd": [0.0 if still() else float(i % 2) for i in range(len(golds))]}
+
+    def step_reward(rollouts, golds):
+        last = [0.0 if still() else float(i % 2) for i in range(len(golds))]
+        return [[0, 2] for _ in golds], {"steps": [[0.0, r] for r in last]}
+
+    cfg = grpo_params(
+        steps=steps, eval_every=0, checkpoint_every=0, beta=0.0, skip_zero_variance=True,
+        weight_decay=0.0,
+    )  # fmt: skip
+    stage, policy = Stage(cfg, "05_grpo"), tiny_policy()
+    critic = Critic(policy) if METHODS[name].needs_critic else None
+    sampler = Fixed(lambda i: ([20, 21 + i % 2, 1], "eos"))
+    for where in ("dsmath_lib.rl.loop", "dsmath_lib.rl.data"):
+        monkeypatch.setattr(f"{where}.make_sampler", lambda *a: sampler)
+    run = f"{name}.0"
+    paid = Rewards(reward, {"odd": 1.0}, step_reward, {"steps": 1.0})
+    train_policy(
+        cfg, METHODS[name], stage, run, Players(policy, tiny_policy(), tokenizer, critic), questions,
+        paid, lambda s: {"accuracy": 0.5, "length": 3.0}, seed=0,
+    )  # fmt: skip
+    log, evals = stage.read_log(run), stage.read_log(f"{run}.eval")
+    assert len(log) == steps and {frozenset(r) for r in log} == {frozenset(log[0])}
+    assert set(MEASURED) <= set(log[0])
+    if critic is None:  # PPO's critic learns from every row
+        assert log[-1]["entropy"] is None and log[-1]["clip_fraction"] is None
+        assert log[-1]["loss"] == 0
+        found = [r["entropy"] for r in log[:-1]]
+        assert newest(log, "entropy") == (None if flat == "all" else found[-1])
+        assert (flat == "all") == (not measured(log, "entropy")) == (mean(log, "entropy") is None)
+    assert words(log, evals).startswith("Step 3: mean reward 0")
+    assert course(stage, [name], [0])[-1]["right"] == 0.5
+    table(log)._repr_html_()
+    for figure in (
+        panel_plot(log, evals), pictures.training_plot(log, evals), pictures.forms_plot({"a": log})
+    ):  # fmt: skip
+        figure.canvas.draw()
+
+
+def test_one_row_has_no_spread_and_no_step_no_step_reward(tokenizer, questions):
+    """One demonstration per step: the standard deviation of one number is not measured, and is no NaN."""
+    cfg = grpo_params(steps=1, questions_per_step=1, eval_every=0, checkpoint_every=0, beta=0.0)
+    stage = Stage(cfg, "05_grpo")
+    players = Players(tiny_policy(), tiny_policy(), tokenizer)
+    train_policy(cfg, METHODS["sft"], stage, "run", players, questions, rewards(), seed=0)
+    (row,) = stage.read_log("run")
+    assert row["reward_std"] is None and row["reward"] == 1 and row["mismatch"] is None
+
+
+def test_a_reward_is_not_drawn_as_right_answers():
+    """The rewards of a learned model are no shares: where no rule said what is right, the panel is empty."""
+    log = [{"step": k, "reward": 2.5, "kl": 0.1} for k in (1, 2)]
+    left, right = pictures.forms_plot({"outcome": log}).axes
+    assert len(left.lines[0].get_xdata()) == 0 and len(right.lines[0].get_xdata()) == 2

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.rl.explore import RewardError, explore, questions_of_step, rule_reward
+from dsmath_lib.rl.explore import RewardError, explore, questions_of_step, rule_reward, scored
 from tests.rl.conftest import odd_reward, tiny_policy
 
 
@@ -61,6 +61,17 @@ def test_the_reward_function_sees_the_gold_of_each_row(tokenizer):
 def test_bad_reward_functions_are_named(tokenizer, function, message):
     with pytest.raises(RewardError, match=message):
         rollouts_of(tokenizer, function)
+
+
+def test_a_reward_and_a_step_reward_of_one_name_are_refused(tokenizer):
+    """Else the mean of one would stand in the log under the name of both."""
+    r = rollouts_of(tokenizer, odd_reward)
+
+    def step_reward(rollouts, golds):
+        return [[0] for _ in golds], {"odd": [[1.0] for _ in golds]}
+
+    with pytest.raises(RewardError, match=r"both named \['odd'\]"):
+        scored(r, ["7", "8"], odd_reward, step_reward)
 
 
 def test_rule_reward(tokenizer):
