@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib import checkpoint
-from dsmath_lib.lm.model import DTYPES, load_model
+from dsmath_lib.lm.model import DTYPES, at_least_float32, load_model
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import Stage, StageError, write_atomic
 
@@ -85,14 +85,14 @@ class Scores:
 
 
 def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits in float32 and target of every position that has one; the output layer runs only there.
+    """Logits, at least in float32, and target of every position that has one; the output layer runs only there.
 
     Returns:
         ``(n, V)`` logits and ``(n,)`` targets, row by row.
     """
     hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
     wanted = batch["targets"] != IGNORE
-    logits = model.get_output_embeddings()(hidden[wanted]).float()
+    logits = at_least_float32(model.get_output_embeddings()(hidden[wanted]))
     return logits, batch["targets"][wanted]
 
 
