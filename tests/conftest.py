@@ -1,4 +1,4 @@
-"""Shared by all tests: a private reports folder, threads, float64 for what compares numbers, the folder of real data."""
+"""Shared by all tests: a private reports folder, threads, float64 to compare numbers, the folder of real data."""
 
 import os
 from collections.abc import Iterator
@@ -37,8 +37,8 @@ def threads() -> None:
 def float64(request, monkeypatch) -> Iterator[None]:
     """Tests marked ``numeric`` compute in float64, also what the library calls float32.
 
-    In what order a sum is taken hangs on the processor, on threads, on shapes and on addresses. In float64 such rounding
-    is far below any real difference, so tolerances can be tight.
+    The order in which a sum is taken hangs on the processor, on threads, on shapes and on addresses. In float64 its
+    rounding is far below any real difference, so tolerances can be tight. ``numeric(dtype="float32")`` leaves it out.
     """
     mark = request.node.get_closest_marker("numeric")
     if mark is None or mark.kwargs.get("dtype") == "float32":

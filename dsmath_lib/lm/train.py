@@ -1,4 +1,4 @@
-"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, exact resume."""
+"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, resume."""
 
 import contextlib
 import hashlib
@@ -156,7 +156,8 @@ def train(
     Logs rows of kind ``run`` (loss, lr, grad_norm, tokens, tokens_per_s) and of kind ``run + ".eval"``.
 
     Args:
-        batches: step -> batch on the CPU, a pure function: with it a resumed run equals a straight one.
+        batches: step -> batch on the CPU, a pure function: with it a resumed run equals a straight one (to the bit
+            on the same machine with one thread, to rounding elsewhere).
         run: names the run in the log and in ``checkpoints/``.
         evaluate: model -> numbers, called every ``eval_every`` steps and after the last.
         loss: model, batch, micro-batch, dtype -> mean loss of the batch, its gradient added to the parameters.

@@ -16,7 +16,6 @@ from dsmath_lib.lm.train import (
     train,
     train_once,
 )
-
 from tests.rounding import assert_same
 
 from .conftest import tiny_model

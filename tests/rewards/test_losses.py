@@ -118,5 +118,5 @@ def test_the_batch_loss_is_the_mean_over_labels(lm_folder, tokenizer):
             -(y * math.log(q) + (1 - y) * math.log(1 - q))
             for y, q in zip(r.labels, p.tolist(), strict=True)
         ]
-    got = float(batch_losses(model, batch_of(ROWS["process"])).mean())
+    got = batch_losses(model, batch_of(ROWS["process"])).mean().item()
     assert len(per_label) == 6 and got == pytest.approx(sum(per_label) / 6, abs=1e-12)

@@ -10,7 +10,6 @@ from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
 from dsmath_lib.rewards.training import fit, train_reward_model, training_rows
 from dsmath_lib.stage import Stage, StageError
-
 from tests.rounding import assert_same
 
 from .conftest import made_solution, reward_params
