@@ -1,5 +1,6 @@
 # make toy    set up (once) and run the whole pipeline on this machine, offline
 # make test   set up (once) and run the tests
+# make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
@@ -20,7 +21,7 @@ export PYTHONUTF8 := 1
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks test-vllm lab lint clean
+.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-vllm lab lint clean
 
 env: $(OK)
 
@@ -36,6 +37,14 @@ test-library: $(OK)
 
 test-notebooks: $(OK)
 	"$(BIN)/python" -m pytest tests/notebooks
+
+# Instruction sets of torch, oneDNN and MKL (its first setting acts on Intel, MKL_CBWR everywhere), one thread and two.
+# Threads that wait do not spin: beside a busy process they would take all its time.
+test-portable: $(OK)
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric
+	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		$(BIN)/python -m pytest -m numeric
 
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'

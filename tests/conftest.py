@@ -1,10 +1,11 @@
-"""Shared by all tests: a private reports folder, one torch thread, the folder of real data."""
+"""Shared by all tests: a private reports folder, threads, float64 to compare numbers, the folder of real data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["MKL_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # ``make test-portable`` sets it to 2
+os.environ["MKL_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may touch a network
 os.environ["MPLBACKEND"] = "agg"
@@ -26,10 +27,45 @@ def reports(tmp_path_factory, monkeypatch) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
+def threads() -> None:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+@pytest.fixture(autouse=True)
+def float64(request, monkeypatch) -> Iterator[None]:
+    """Tests marked ``numeric`` compute in float64, also what the library calls float32.
+
+    The order in which a sum is taken hangs on the processor, on threads, on shapes and on addresses. In float64 its
+    rounding is far below any real difference, so tolerances can be tight. ``numeric(dtype="float32")`` leaves it out.
+    """
+    mark = request.node.get_closest_marker("numeric")
+    if mark is None or mark.kwargs.get("dtype") == "float32":
+        yield
+        return
+    import torch
+    from transformers.models.llama import modeling_llama as llama
+
+    from dsmath_lib.lm.model import DTYPES
+
+    def norm(self, x):  # transformers' own passes through float32, whatever the model's dtype
+        return torch.nn.functional.rms_norm(
+            x, self.weight.shape, self.weight, self.variance_epsilon
+        )
+
+    def angles(self, x, position_ids):  # and so does this
+        half = position_ids[..., None] * self.inv_freq.double()
+        whole = torch.cat((half, half), dim=-1)
+        return whole.cos().to(x.dtype), whole.sin().to(x.dtype)
+
+    monkeypatch.setattr(llama.LlamaRMSNorm, "forward", norm)
+    monkeypatch.setattr(llama.LlamaRotaryEmbedding, "forward", angles)
+    monkeypatch.setitem(DTYPES, "float32", torch.float64)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import torch
 from transformers import AttentionInterface, Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
+from dsmath_lib.lm.model import at_least_float32
 from dsmath_lib.runtime import generator
 
 FINISH = ("length", "eos", "stop")
@@ -118,7 +119,8 @@ class HFSampler:
         ]  # (B, 1, 1, W)
         rows = torch.arange(batch, device=device)  # slot -> row
         out_ids = torch.zeros(batch, steps, dtype=torch.long, device=device)
-        out_logprobs = torch.zeros(batch, steps, device=device)
+        wide = torch.promote_types(logits.dtype, torch.float32)
+        out_logprobs = torch.zeros(batch, steps, dtype=wide, device=device)
         out_len = torch.full((batch,), steps, device=device)
         finish = torch.zeros(batch, dtype=torch.long, device=device)
         for t in range(steps):
@@ -178,9 +180,9 @@ def pick(
         logits: (B, V). u: (B,) float64 in [0, 1).
 
     Returns:
-        token ids (B,) and their log-probs (B,) in float32.
+        token ids (B,) and their log-probs (B,), at least in float32.
     """
-    logprobs = torch.log_softmax(logits.float() / (temperature or 1.0), dim=-1)
+    logprobs = torch.log_softmax(at_least_float32(logits) / (temperature or 1.0), dim=-1)
     if temperature == 0:
         token = logprobs.argmax(-1)
         return token, logprobs.gather(1, token[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, exact resume."""
+"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, resume."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib import checkpoint
 from dsmath_lib.files import write_atomic
-from dsmath_lib.lm.model import DTYPES, load_model
+from dsmath_lib.lm.model import DTYPES, at_least_float32, load_model
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import Stage, StageError
 
@@ -87,14 +87,14 @@ class Scores:
 
 
 def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits in float32 and target of every position that has one; the output layer runs only there.
+    """Logits, at least in float32, and target of every position that has one; the output layer runs only there.
 
     Returns:
         ``(n, V)`` logits and ``(n,)`` targets, row by row.
     """
     hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
     wanted = batch["targets"] != IGNORE
-    logits = model.get_output_embeddings()(hidden[wanted]).float()
+    logits = at_least_float32(model.get_output_embeddings()(hidden[wanted]))
     return logits, batch["targets"][wanted]
 
 
@@ -158,7 +158,8 @@ def train(
     Logs rows of kind ``run`` (loss, lr, grad_norm, tokens, tokens_per_s) and of kind ``run + ".eval"``.
 
     Args:
-        batches: step -> batch on the CPU, a pure function: with it a resumed run equals a straight one.
+        batches: step -> batch on the CPU, a pure function: with it a resumed run equals a straight one (to the bit
+            on the same machine with one thread, to rounding elsewhere).
         run: names the run in the log and in ``checkpoints/``.
         evaluate: model -> numbers, called every ``eval_every`` steps and after the last.
         loss: model, batch, micro-batch, dtype -> mean loss of the batch, its gradient added to the parameters.

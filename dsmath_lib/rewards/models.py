@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from dsmath_lib.lm.model import DTYPES, pinned
+from dsmath_lib.lm.model import DTYPES, aligned, at_least_float32, pinned
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.stage import Stage
@@ -106,7 +106,7 @@ def _open(
     if new_head:
         config.num_labels = 1
         config.classifier_dropout = 0.0  # the library would drop a tenth of a process model's head
-    return CLASSES[kind].from_pretrained(
+    model = CLASSES[kind].from_pretrained(
         str(name_or_path),
         config=config,
         dtype=DTYPES["float32"],
@@ -114,6 +114,7 @@ def _open(
         use_safetensors=True,  # pickle weights could run code
         **where,
     )
+    return aligned(model)
 
 
 def kind_of(model: PreTrainedModel) -> str:
@@ -131,11 +132,11 @@ def logits_at(model: PreTrainedModel, ids: torch.Tensor, positions: torch.Tensor
         positions: (B, S) columns to read; negative ones are read at column 0 and mean nothing.
 
     Returns:
-        (B, S) float32.
+        (B, S), at least float32.
     """
     hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
     index = positions.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
-    return model.score(hidden.gather(1, index)).squeeze(-1).float()
+    return at_least_float32(model.score(hidden.gather(1, index)).squeeze(-1))
 
 
 def score_completions(

@@ -92,7 +92,7 @@ def process_advantages(
         lengths: (B,) completion tokens. group, ddof, eps, scale: see ``group_advantages``.
 
     Returns:
-        (B, T), T the longest completion; 0 at padding.
+        (B, T) in the default dtype, T the longest completion; 0 at padding.
 
     Raises:
         ValueError: a row has other numbers of rewards and ends, an end outside its completion or out of order.
@@ -116,7 +116,8 @@ def process_advantages(
         flat_group = zero_variance(flat, group[rows])
         ends = torch.tensor([e for row in step_ends for e in row], device=group.device)
         out[rows, ends] = torch.where(flat_group, 0.0, deviation)
-    return out.flip(1).cumsum(1).flip(1).float()  # Σ over index(j) >= t
+    total = out.flip(1).cumsum(1).flip(1)  # Σ over index(j) >= t
+    return total.to(torch.get_default_dtype())
 
 
 def gae(

@@ -4,6 +4,7 @@ import copy
 
 import torch
 
+from dsmath_lib.lm.model import at_least_float32
 from dsmath_lib.rl.records import Tokens
 
 
@@ -22,16 +23,16 @@ class Critic(torch.nn.Module):
         self.to(next(policy.parameters()).device).requires_grad_(True)
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
-        """Value of the state in which each completion token was chosen, (B, T) float32; 0 at padding."""
+        """Value of the state in which each completion token was chosen, (B, T), at least float32; 0 at padding."""
         given = {"position_ids": tokens.positions, "attention_mask": tokens.attention}
         hidden = self.decoder(
             input_ids=tokens.ids,
             use_cache=False,
             **{k: v for k, v in given.items() if v is not None},
         ).last_hidden_state
-        values = self.head(tokens.before_completions(hidden))[:, 0].float()
+        values = at_least_float32(self.head(tokens.before_completions(hidden))[:, 0])
         mask = tokens.mask
-        return torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, values)
+        return values.new_zeros(mask.shape).masked_scatter(mask, values)
 
 
 def value_loss(

@@ -3,6 +3,7 @@
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from dsmath_lib.lm.model import at_least_float32
 from dsmath_lib.rl.records import Tokens
 
 LOGITS_AT_ONCE = 2**26  # numbers: 256 MB in float32
@@ -25,7 +26,7 @@ def completion_logprobs(
         entropy: False leaves it out (None), where nobody looks at it.
 
     Returns:
-        log-probs (B, T) with gradient, and entropies (B, T) in nats without; both float32 and 0 at padding.
+        log-probs (B, T) with gradient, and entropies (B, T) in nats without; both at least float32 and 0 at padding.
     """
     given = {"position_ids": tokens.positions, "attention_mask": tokens.attention}
     out = model.base_model(
@@ -44,7 +45,7 @@ def completion_logprobs(
             picked = _pick(head, h, y, temperature, entropy)
         parts.append(picked)
     logprobs, spread = zip(*parts, strict=True)
-    zeros = torch.zeros(mask.shape, device=mask.device)
+    zeros = logprobs[0].new_zeros(mask.shape)
     return (
         zeros.masked_scatter(mask, torch.cat(logprobs)),
         zeros.masked_scatter(mask, torch.cat(spread)) if entropy else None,
@@ -58,7 +59,7 @@ def _pick(
     temperature: float,
     entropy: bool,
 ) -> tuple:
-    logits = head(hidden).float()  # (N, V)
+    logits = at_least_float32(head(hidden))  # (N, V)
     if temperature != 1:
         logits = logits / temperature
     logprobs = torch.log_softmax(logits, dim=-1)

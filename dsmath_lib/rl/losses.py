@@ -31,7 +31,7 @@ def token_weights(lengths: torch.Tensor, norm: str, max_length: int = 0) -> torc
     Raises:
         ValueError: unknown ``norm``.
     """
-    lengths = lengths.float()
+    lengths = lengths.to(torch.get_default_dtype())
     if norm == "sequence":
         return 1.0 / (len(lengths) * lengths.clamp(min=1))
     if norm == "token":

@@ -166,7 +166,7 @@ def _one(x: Scored, m: Method) -> torch.Tensor:
 
 def _right(x: Scored, m: Method) -> torch.Tensor:
     """RFT, Eq. 10: 1 if the answer is right, else 0."""
-    return (x.reward > 0).float()
+    return (x.reward > 0).to(x.reward)
 
 
 def _group(x: Scored, m: Method) -> torch.Tensor:
@@ -264,4 +264,4 @@ def without_signal(m: Method, x: Scored) -> torch.Tensor:
 def overlong_penalty(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
     """DAPO's soft punishment (B,): 0 up to the last fifth of the budget, then falling to −1 at its end."""
     margin = max(1.0, OVERLONG_SHARE * max_length)
-    return -((lengths.float() - (max_length - margin)) / margin).clamp(0, 1)
+    return -((lengths - (max_length - margin)) / margin).clamp(0, 1)

@@ -13,6 +13,7 @@ from dsmath_lib.evaluation import metrics as m
 from dsmath_lib.rewards.equality import answers_equal
 from dsmath_lib.rewards.grade import grade
 
+pytestmark = pytest.mark.numeric
 rights = st.lists(st.booleans(), min_size=1, max_size=7)
 
 

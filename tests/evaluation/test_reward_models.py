@@ -19,6 +19,7 @@ from dsmath_lib.evaluation.reward_models import (
     threshold_accuracy,
 )
 
+pytestmark = pytest.mark.numeric
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30)
 
 

@@ -1,21 +1,11 @@
 """A stage in a temporary folder, a tiny model and a tiny tokenizer for the language-model tests."""
 
 import pytest
-import torch
 
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage import Stage
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Bit-equal sums need one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from dsmath_lib.world.problems import cot, sample_problems
 
 from .conftest import tiny_model
 
+pytestmark = pytest.mark.numeric
+
 
 def config(**changes) -> PretrainingParams:
     values = read_yaml(PARAMS_DIR / "smoke/common.yaml") | read_yaml(

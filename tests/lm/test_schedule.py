@@ -2,6 +2,7 @@ import pytest
 
 from dsmath_lib.lm.schedule import constant, constant_then_low, multi_step
 
+pytestmark = pytest.mark.numeric
 PAPER = {"peak": 5.3e-4, "warmup": 2000, "total": 37_500}  # 150B tokens in batches of 4M
 
 

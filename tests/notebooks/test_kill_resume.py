@@ -1,4 +1,7 @@
-"""SIGKILL at a random moment, then the same command: the metrics are those of an uninterrupted run, exactly."""
+"""SIGKILL at a random moment, then the same command: the metrics are those of an uninterrupted run.
+
+Equal to the bit is promised on the same machine with one thread, so that is what runs here.
+"""
 
 import json
 import os
@@ -58,7 +61,7 @@ def start_and_kill(root, stage: str, delay: float) -> bool:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while not begun.exists():
         assert process.poll() is None and time.monotonic() < deadline, f"{stage} did not start"
         time.sleep(0.02)
@@ -71,7 +74,8 @@ def kill_and_resume(smoke: Run, root, stage: str) -> tuple[dict, dict]:
     """Metrics of the uninterrupted run, and of one that was killed and started again."""
     expected = json.loads((smoke.folder / stage / "results.json").read_text())
     delay = random.Random(stage).uniform(0.2, 0.9) * expected["seconds"]
-    for attempt in range(4):
+    assert expected["params"]["threads"] == 1
+    for attempt in range(6):
         trial = root / str(attempt)
         for name in upstream(stage):
             if (smoke.folder / name).exists():

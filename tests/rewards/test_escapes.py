@@ -87,7 +87,7 @@ def test_without_walls_the_programs_do_what_they_try(name, tmp_path, host, monke
     (tmp_path / "secret").write_text(SECRET)
     code = fill(ESCAPES[name], **host[2] | {"DIR": tmp_path}) + "\nprint('ESCAPED')"
     monkeypatch.chdir(tmp_path)
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert "ESCAPED" in out.stdout, out.stderr
     if name == "tcp":
         host[1].accept()[0].close()
@@ -138,14 +138,16 @@ def bomb(code, executor, may_end_well=False):
     assert result.error or may_end_well, result
     assert not result.error.startswith(python_tool.FAILED), result
     assert len(result.stdout) <= 2000
-    assert time.monotonic() - start < 20
+    assert (
+        time.monotonic() - start < 90
+    )  # what is not stopped goes on; the slack is for a busy machine
 
 
 def test_the_sandbox_works_after_all_that_and_nothing_is_left_running(executor):
     assert run_program("print('alive')", **executor).stdout == "alive\n"
     workers = [p for pool in client._pools.values() for p in pool.idle]
     assert len(workers) <= 8
-    deadline = time.monotonic() + 10  # the process that killed the last program may still be ending
+    deadline = time.monotonic() + 60  # the process that killed the last program may still be ending
     while below(workers) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert below(workers) == []

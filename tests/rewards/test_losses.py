@@ -9,6 +9,7 @@ from dsmath_lib.rewards.losses import pairwise_loss, pointwise_loss
 from dsmath_lib.rewards.models import new_reward_model
 from dsmath_lib.rewards.training import RewardExample, batch_losses, batch_of, loss_and_backward
 
+pytestmark = pytest.mark.numeric
 S = torch.tensor([-3.0, -0.5, 0.0, 0.4, 2.5], dtype=torch.float64)
 Y = torch.tensor([0.0, 1.0, 0.25, 1.0, 0.7], dtype=torch.float64)
 
@@ -48,7 +49,7 @@ def test_pairwise_value_and_gradient():
 
 def test_pairwise_counts_differences_only():
     c, r = torch.tensor([1.0, -2.0]), torch.tensor([0.0, 3.0])
-    assert torch.allclose(pairwise_loss(c, r), pairwise_loss(c + 7, r + 7), atol=1e-6)
+    assert torch.allclose(pairwise_loss(c, r), pairwise_loss(c + 7, r + 7), atol=1e-12)
     assert pairwise_loss(c, c).tolist() == pytest.approx([math.log(2)] * 2)
 
 
@@ -90,10 +91,11 @@ def test_micro_batches_change_neither_loss_nor_gradient(kind, lm_folder, tokeniz
         loss = loss_and_backward(model, batch_of(ROWS[kind]), size, "float32")
         found[size] = loss, torch.cat([p.grad.flatten() for p in model.parameters()])
     for size in (1, 2):
-        assert found[size][0] == pytest.approx(found[64][0], abs=1e-6)
-        assert torch.allclose(found[size][1], found[64][1], atol=1e-5)
-    alone = torch.cat([batch_losses(model, batch_of([r])) for r in ROWS[kind]]).mean()
-    assert float(alone) == pytest.approx(found[64][0], abs=1e-6)  # nor does padding
+        assert found[size][0] == pytest.approx(found[64][0], rel=1e-9)
+        torch.testing.assert_close(found[size][1], found[64][1], atol=1e-12, rtol=1e-9)
+    with torch.no_grad():
+        alone = torch.cat([batch_losses(model, batch_of([r])) for r in ROWS[kind]]).mean()
+    assert float(alone) == pytest.approx(found[64][0], rel=1e-9)  # nor does padding
     assert found[64][1].abs().sum() > 0
 
 
@@ -101,7 +103,7 @@ def test_micro_batches_change_neither_loss_nor_gradient(kind, lm_folder, tokeniz
 def test_the_loss_of_a_new_model_is_log_2(kind, lm_folder, tokenizer):
     model = new_reward_model(lm_folder, "process" if kind == "process" else "outcome", tokenizer)
     loss = loss_and_backward(model, batch_of(ROWS[kind]), 64, "float32")
-    assert loss == pytest.approx(math.log(2), abs=1e-6)
+    assert loss == pytest.approx(math.log(2), abs=1e-12)
 
 
 def test_the_batch_loss_is_the_mean_over_labels(lm_folder, tokenizer):
@@ -111,10 +113,10 @@ def test_the_batch_loss_is_the_mean_over_labels(lm_folder, tokenizer):
     for r in ROWS["process"]:
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([r.ids])).logits[0, list(r.positions), 0]
-        p = logits.double().sigmoid()
+        p = logits.sigmoid()
         per_label += [
             -(y * math.log(q) + (1 - y) * math.log(1 - q))
             for y, q in zip(r.labels, p.tolist(), strict=True)
         ]
-    got = float(batch_losses(model, batch_of(ROWS["process"])).mean())
-    assert len(per_label) == 6 and got == pytest.approx(sum(per_label) / 6, abs=1e-6)
+    got = batch_losses(model, batch_of(ROWS["process"])).mean().item()
+    assert len(per_label) == 6 and got == pytest.approx(sum(per_label) / 6, abs=1e-12)

@@ -14,7 +14,9 @@ from dsmath_lib.rl.advantages import (
     zero_variance,
 )
 
-R = torch.tensor([1.0, 0, 0, 1, 0, 0, 0, 0])
+pytestmark = pytest.mark.numeric
+EXACT = {"atol": 1e-12, "rtol": 1e-9}
+R = torch.tensor([1.0, 0, 0, 1, 0, 0, 0, 0], dtype=torch.float64)
 GROUP = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
 
 
@@ -46,7 +48,8 @@ def test_constant_groups_are_exactly_zero():
 def test_rows_of_a_group_need_not_be_neighbours():
     order = torch.tensor([4, 0, 6, 3, 1, 7, 2, 5])
     a = group_advantages(R, GROUP, ddof=1, eps=1e-4)
-    assert torch.equal(group_advantages(R[order], GROUP[order], ddof=1, eps=1e-4), a[order])
+    moved = group_advantages(R[order], GROUP[order], ddof=1, eps=1e-4)
+    torch.testing.assert_close(moved, a[order], **EXACT)
 
 
 def test_a_group_of_one_is_an_error():
@@ -60,8 +63,8 @@ def test_groups_have_mean_zero_and_unit_std(values):
     group = torch.arange(len(r)) // 4
     a = group_advantages(r, group, ddof=0, eps=0.0).view(-1, 4)
     flat = zero_variance(r, group).view(-1, 4)[:, 0]
-    torch.testing.assert_close(a.mean(1), torch.zeros(len(a)), atol=1e-6, rtol=0)
-    torch.testing.assert_close(a.std(1, correction=0), (~flat).float(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(a.mean(1), torch.zeros(len(a)), **EXACT)
+    torch.testing.assert_close(a.std(1, correction=0), (~flat).to(a), **EXACT)
 
 
 def process(rewards, ends, lengths, group, **kw):
@@ -80,7 +83,7 @@ def test_process_advantages_by_hand():
         [0, 1, 1, 0, 0],  # the last token comes after the last step
     ]
     sample = process(rewards, ends, [5, 3, 4], [7, 7, 7], ddof=1)
-    torch.testing.assert_close(sample, a * (5 / 6) ** 0.5)
+    torch.testing.assert_close(sample, a * (5 / 6) ** 0.5, **EXACT)
     assert process(rewards, ends, [5, 3, 4], [7, 7, 7], scale=False)[1, 0] == -0.5
 
 
@@ -89,7 +92,7 @@ def test_one_step_per_completion_is_outcome_supervision():
     group = torch.zeros(5, dtype=torch.long)
     got = process([[x] for x in r], [[3]] * 5, [4] * 5, [0] * 5, ddof=1, eps=1e-4)
     want = group_advantages(torch.tensor(r), group, ddof=1, eps=1e-4)
-    torch.testing.assert_close(got, want[:, None].expand(5, 4))
+    torch.testing.assert_close(got, want[:, None].expand(5, 4), **EXACT)
 
 
 def test_process_groups_do_not_mix_and_equal_steps_are_zero():
@@ -118,19 +121,19 @@ def test_gae_known_values():
     third = 1.7
     second = -0.13 + 0.72 * third
     first = 0.86 + 0.72 * second
-    torch.testing.assert_close(a, torch.tensor([[first, second, third]]))
-    torch.testing.assert_close(returns, a + values)
+    torch.testing.assert_close(a, torch.tensor([[first, second, third]]), **EXACT)
+    torch.testing.assert_close(returns, a + values, **EXACT)
 
 
 def test_gae_limits():
     rewards, values = torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.2, 0.7, 0.1]])
     mask = torch.ones(1, 3, dtype=torch.bool)
     a, _ = gae(rewards, values, mask, gamma=0.0, lam=0.0)
-    torch.testing.assert_close(a, rewards - values)
+    torch.testing.assert_close(a, rewards - values, **EXACT)
     a, returns = gae(rewards, values, mask, gamma=1.0, lam=1.0)
-    torch.testing.assert_close(returns, torch.tensor([[1.0, 1.0, 0.0]]))  # Monte Carlo
+    torch.testing.assert_close(returns, torch.tensor([[1.0, 1.0, 0.0]]), **EXACT)  # Monte Carlo
     a, _ = gae(rewards, values, mask, gamma=1.0, lam=0.0)
-    torch.testing.assert_close(a, torch.tensor([[0.5, 0.4, -0.1]]))  # one-step errors
+    torch.testing.assert_close(a, torch.tensor([[0.5, 0.4, -0.1]]), **EXACT)  # one-step errors
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 1))
@@ -146,7 +149,7 @@ def test_gae_steps_over_gaps(keep, gamma, lam):
         return
     dense = torch.ones(1, sum(keep), dtype=torch.bool)
     want, _ = gae(rewards[mask][None], values[mask][None], dense, gamma=gamma, lam=lam)
-    torch.testing.assert_close(a[mask], want[0])
+    torch.testing.assert_close(a[mask], want[0], **EXACT)
     assert a[~mask].abs().sum() == returns[~mask].abs().sum() == 0
 
 
@@ -154,7 +157,7 @@ def test_token_rewards_eq_2():
     kl = torch.tensor([[0.5, -0.25, 9.0], [1.0, 1.0, 1.0]])
     mask = torch.tensor([[True, True, False], [True, True, True]])
     r = token_rewards(torch.tensor([1.0, -0.5]), kl, mask, beta=0.1)
-    torch.testing.assert_close(r, torch.tensor([[-0.05, 1.025, 0.0], [-0.1, -0.1, -0.6]]))
+    torch.testing.assert_close(r, torch.tensor([[-0.05, 1.025, 0.0], [-0.1, -0.1, -0.6]]), **EXACT)
     empty = token_rewards(torch.ones(1), torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.bool), 0.1)
     assert empty.abs().max() == 0  # an empty completion has no token to hold its reward
 
@@ -164,5 +167,6 @@ def test_whiten():
     mask = torch.tensor([[True, True, False], [True, False, False]])
     w = whiten(x, mask)
     assert w[~mask].abs().max() == 0
-    torch.testing.assert_close(w[mask], torch.tensor([-1.0, 0.0, 1.0]) * 1.5**0.5)
+    std = (2 / 3) ** 0.5 + 1e-8
+    torch.testing.assert_close(w[mask], torch.tensor([-1.0, 0.0, 1.0]) / std, **EXACT)
     assert whiten(x, torch.zeros_like(mask)).abs().max() == 0

@@ -11,9 +11,11 @@ from dsmath_lib.rl.losses import NORMS
 from dsmath_lib.rl.records import Rollouts
 from tests.rl.conftest import tiny_policy
 
+pytestmark = pytest.mark.numeric
+EXACT = {"atol": 1e-12, "rtol": 1e-9}
 PROMPTS = [[0, 5, 6, 7, 8]] * 3 + [[0, 9]] * 3
 COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25, 26], [1], [30, 2], [30, 31, 32, 33, 34, 1], [40]]
-REWARDS = torch.tensor([1.0, 0, 0, 1, 1, 1])  # the second group has no signal
+REWARDS = torch.tensor([1.0, 0, 0, 1, 1, 1], dtype=torch.float64)  # the second group has no signal
 
 
 @pytest.fixture
@@ -58,8 +60,8 @@ def test_micro_batches_change_nothing(rollouts, norm):
     stats, whole = gradient(policy, rollouts, objective)
     for micro_tokens, share in ((1, 1), (12, 1), (25, 1), (1, 2), (30, 2), (10_000, 3)):
         part_stats, part = gradient(policy, rollouts, objective, micro_tokens, share)
-        torch.testing.assert_close(part, whole, atol=1e-6, rtol=1e-4)
-        assert part_stats == pytest.approx(stats, abs=1e-5)
+        torch.testing.assert_close(part, whole, **EXACT)
+        assert part_stats == pytest.approx(stats, rel=1e-9, abs=1e-12)
 
 
 def test_the_gradient_is_the_papers(rollouts):
@@ -80,7 +82,7 @@ def test_the_gradient_is_the_papers(rollouts):
     policy.zero_grad()
     (-total).backward()
     want = torch.cat([p.grad.flatten() for p in policy.parameters()])
-    torch.testing.assert_close(got, want, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(got, want, **EXACT)
 
 
 def test_rows_without_signal(rollouts):
@@ -91,7 +93,7 @@ def test_rows_without_signal(rollouts):
         objective = Objective(beta=beta)
         whole = gradient(policy, rollouts, objective)[1]
         kept = gradient(policy, rollouts, objective, keep=keep)[1]
-        assert torch.allclose(kept, whole, atol=1e-6) == equal
+        assert torch.allclose(kept, whole, **EXACT) == equal
 
 
 def test_constant_rewards_give_no_gradient(rollouts):
@@ -110,7 +112,7 @@ def test_second_update_uses_the_old_policy(rollouts):
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.01)
     first = update(policy, None, batches, objective)
     assert (first["ratio_min"], first["ratio_max"], first["clip_fraction"]) == (1.0, 1.0, 0.0)
-    assert first["loss"] == pytest.approx(0.0, abs=1e-6)
+    assert first["loss"] == pytest.approx(0.0, abs=1e-12)
     optimizer.step()
     second = update(policy, None, batches, objective)
     assert second["ratio_min"] < 0.999
@@ -158,5 +160,5 @@ def test_sharing_changes_no_number(rollouts):
         assert sorted(i for b in batches for i in b.rows) == list(range(6))
         update(policy, tiny_policy(seed=1), batches, objective)
         part = torch.cat([p.grad.flatten() for p in policy.parameters()])
-        torch.testing.assert_close(part, whole, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(part, whole, **EXACT)
     assert max(len(b.tokens.ids) for b in batches) == 2  # cheap attention: one row for each group

@@ -1,4 +1,4 @@
-"""The loop: it learns, resumes exactly, raises the alarm, and stops at a loss that is not a number."""
+"""The loop: it learns, resumes, raises the alarm, and stops at a loss that is not a number."""
 
 import pytest
 import torch
@@ -11,6 +11,9 @@ from dsmath_lib.rl.loop import Players, train_policy
 from dsmath_lib.rl.methods import METHODS
 from dsmath_lib.stage import Stage
 from tests.rl.conftest import grpo_params, odd_reward, rewards, tiny_policy
+from tests.rounding import assert_same
+
+pytestmark = pytest.mark.numeric
 
 
 def train(
@@ -59,7 +62,7 @@ def test_it_learns(tokenizer, questions):
     assert sum(reward[-5:]) / 5 > sum(reward[:5]) / 5 + 0.2
     row = stage.read_log("grpo")[-1]
     assert row["kl"] > 0
-    assert row["mismatch"] < 1e-4
+    assert row["mismatch"] < 1e-12
     assert row["clip_fraction"] == 0
     assert row["ratio_max"] == 1
 
@@ -97,16 +100,15 @@ def test_a_resumed_run_equals_a_straight_one(
         train(tokenizer, questions, method=method, scale="resumed", checkpoint_every=2)
     monkeypatch.setattr(loop, "one_step", loop_step)
     resumed, again = train(tokenizer, questions, method=method, scale="resumed", checkpoint_every=2)
-    assert numbers(resumed) == numbers(straight)
-    for p, q in zip(again.parameters(), policy.parameters(), strict=True):
-        assert torch.equal(p, q)
+    assert_same(numbers(resumed), numbers(straight))
+    assert_same(list(again.parameters()), list(policy.parameters()))
 
 
 def test_several_updates_per_exploration(tokenizer, questions):
     stage, _ = train(tokenizer, questions, updates_per_exploration=3, lr=1e-2)
     rows = stage.read_log("grpo")
     assert any(r["ratio_max"] > 1.001 for r in rows)
-    assert all(r["mismatch"] < 1e-4 for r in rows)  # measured before the first update
+    assert all(r["mismatch"] < 1e-12 for r in rows)  # measured before the first update
 
 
 def test_equal_rewards_raise_the_alarm_and_change_nothing(tokenizer, questions):

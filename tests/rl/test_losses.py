@@ -7,12 +7,14 @@ import torch
 
 from dsmath_lib.rl.losses import policy_loss, token_weights
 
+pytestmark = pytest.mark.numeric
+EXACT = {"atol": 1e-12, "rtol": 1e-9}
 LP = [[-1.0, -0.5, -2.0], [-0.3, -1.2, -0.7]]
-OLD = torch.tensor([[-1.3, -0.5, -1.5], [-0.3, -1.0, -0.7]])
-REF = torch.tensor([[-0.9, -0.7, -2.2], [-0.5, -1.2, -0.4]])
+OLD = torch.tensor([[-1.3, -0.5, -1.5], [-0.3, -1.0, -0.7]], dtype=torch.float64)
+REF = torch.tensor([[-0.9, -0.7, -2.2], [-0.5, -1.2, -0.4]], dtype=torch.float64)
 MASK = torch.tensor([[True, True, True], [True, True, False]])
 LENGTHS = torch.tensor([3, 2])
-OUTCOME = torch.tensor([1.0, -0.5])
+OUTCOME = torch.tensor([1.0, -0.5], dtype=torch.float64)
 CLIP = {"clip_low": 0.2, "clip_high": 0.2}
 
 
@@ -61,11 +63,11 @@ def test_gradients_to_the_last_digit():
     _, g = golden("sequence", beta=0.04)
     e = torch.tensor
     rho, x = torch.exp(e(-1.2 + 1.0)), torch.exp(e(-1.2 + 1.2))
-    assert g[1, 1] == pytest.approx((1 / 4 * (0.5 * rho + 0.04 * (1 - x))).item(), abs=1e-7)
+    assert g[1, 1] == pytest.approx((1 / 4 * (0.5 * rho + 0.04 * (1 - x))).item(), abs=1e-12)
     x = torch.exp(
         e(-0.9 + 1.0)
     )  # row 0, token 0: ratio e^0.3 > 1.2 and Â > 0, so only the KL term is left
-    assert g[0, 0] == pytest.approx((1 / 6 * 0.04 * (1 - x)).item(), abs=1e-7)
+    assert g[0, 0] == pytest.approx((1 / 6 * 0.04 * (1 - x)).item(), abs=1e-12)
 
 
 @pytest.mark.parametrize("norm", ["sequence", "token", "constant"])
@@ -74,7 +76,7 @@ def test_gradients_to_the_last_digit():
 )
 @pytest.mark.parametrize("kw", [{}, {"beta": 0.04}, {"beta": 0.04, "kl_ratio": True}], ids=str)
 def test_every_golden_gradient_by_hand(norm, a, kw):
-    """The table has five digits. Here its arithmetic in floats: d/d log π of Eq. 3 and 4, token by token.
+    """The table has five digits. Here its arithmetic: d/d log π of Eq. 3 and 4, token by token.
 
     −w Â ρ, 0 where the clip has it; k3 = x − log x − 1 adds w β (1 − x), times the ratio w β ρ (k3 + 1 − x).
     """
@@ -90,7 +92,7 @@ def test_every_golden_gradient_by_hand(norm, a, kw):
             want = 0.0 if shut else -w * a[i][t] * rho
             k3 = x - log_x - 1
             want += w * beta * (rho * (k3 + 1 - x) if kw.get("kl_ratio") else 1 - x)
-            assert got[i, t].item() == pytest.approx(want if t < n else 0.0, abs=2e-7)
+            assert got[i, t].item() == pytest.approx(want if t < n else 0.0, abs=1e-12)
 
 
 def test_advantages_per_token():
@@ -108,9 +110,9 @@ def test_sequence_level_ratio():
     torch.testing.assert_close(gradient, expected, atol=6e-6, rtol=0)
     first = math.exp(-0.2 / 3)
     second = math.exp(-0.2 / 2)
-    assert value == pytest.approx(-(first - 0.5 * second) / 2, abs=1e-7)
+    assert value == pytest.approx(-(first - 0.5 * second) / 2, abs=1e-12)
     want = torch.tensor([[-first / 6] * 3, [0.5 * second / 4] * 2 + [0]])
-    torch.testing.assert_close(gradient, want, atol=1e-7, rtol=0)
+    torch.testing.assert_close(gradient, want, **EXACT)
 
 
 def test_a_sequence_is_clipped_as_a_whole():
@@ -128,7 +130,7 @@ def test_a_sequence_is_clipped_as_a_whole():
 
 def test_gspo_is_grpo_while_all_ratios_are_1():
     a, b = (golden_at_old(ratio_of=x) for x in ("token", "sequence"))
-    torch.testing.assert_close(a, b)
+    torch.testing.assert_close(a, b, **EXACT)
     with pytest.raises(ValueError, match="unknown ratio_of 'word'"):
         golden("sequence", ratio_of="word")
     with pytest.raises(ValueError, match="kl_ratio needs ratio_of token"):
@@ -150,11 +152,11 @@ def test_ratio_one_gives_the_reinforce_gradient():
     loss, stats = policy_loss(lp, lp.detach(), advantages, mask, weights, **CLIP)
     reinforce = -(weights * advantages * (lp * mask).sum(1)).sum()
     got, want = torch.autograd.grad(loss, lp)[0], torch.autograd.grad(reinforce, lp)[0]
-    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(got, want, **EXACT)
     assert stats["clipped"] == 0
     assert stats["ratio_min"] == stats["ratio_max"] == 1
     assert loss.item() == pytest.approx(
-        0.0, abs=1e-7
+        0.0, abs=1e-12
     )  # advantages sum to 0: a loss of 0 is normal, its gradient is not
     assert got.abs().max() > 0.01
 
@@ -213,8 +215,8 @@ def test_micro_batches_and_padding_change_nothing(norm):
     value, full = gradient(6)
     for cuts, width, fill in ((1, 7, 0.0), (2, 7, 0.0), (4, 12, 0.0), (6, 12, -50.0)):
         v, part = gradient(cuts, width, fill)
-        assert v == pytest.approx(value, abs=1e-6)
-        torch.testing.assert_close(part, full, atol=1e-7, rtol=0)
+        assert v == pytest.approx(value, rel=1e-9, abs=1e-12)
+        torch.testing.assert_close(part, full, **EXACT)
 
 
 def test_asymmetric_clip():

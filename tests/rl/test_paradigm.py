@@ -1,4 +1,4 @@
-"""Table 10: every gradient coefficient by autograd, to 1e-5, on a small policy."""
+"""Table 10: every gradient coefficient by autograd, on a small policy."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from dsmath_lib.rl.paradigm import EQUATIONS, check_row, coefficient, example
 from tests.rl.conftest import tiny_policy
 
+pytestmark = pytest.mark.numeric
 PROMPTS = [[0, 5, 6]] * 4 + [[0, 9]] * 4
 COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25], [40], [1], [30, 2], [30, 31, 33, 1], [7, 8], [9]]
 
@@ -14,7 +15,7 @@ COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25], [40], [1], [30, 2], [30, 31, 33, 1
 def test_every_row_of_table_10(name):
     x = example(PROMPTS, COMPLETIONS)
     row = check_row(name, x, tiny_policy(), tiny_policy(seed=1))
-    assert row["largest difference"] < 1e-5
+    assert row["largest difference"] < 1e-12
     assert row["norm of the gradient"] > 1e-3
 
 

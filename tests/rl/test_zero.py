@@ -18,6 +18,7 @@ from dsmath_lib.rl.zero_pictures import behaviour_plot, group_table
 from dsmath_lib.stage import Stage
 from dsmath_lib.world.problems import sample_problems
 from dsmath_lib.world.reflection import long_cot
+from tests.rounding import assert_same
 
 TINY = {
     "questions": 8, "questions_per_step": 2, "group_size": 3, "max_new_tokens": 6, "steps": 3,
@@ -155,6 +156,7 @@ def test_runs_end_to_end(base, tokenizer, problems, name):
     assert len(group.rewards) == len(group.advantages) == 8 * cfg.group_size
 
 
+@pytest.mark.numeric
 def test_an_interrupted_run_ends_the_same(base, tokenizer, problems, monkeypatch):
     straight = run(
         params(scale="straight", sft_model=str(base)), base, tokenizer, problems, "zero-grpo"
@@ -173,8 +175,7 @@ def test_an_interrupted_run_ends_the_same(base, tokenizer, problems, monkeypatch
         run(cfg, base, tokenizer, problems, "zero-grpo")
     monkeypatch.setattr(loop, "one_step", step)
     resumed = run(cfg, base, tokenizer, problems, "zero-grpo")
-    assert resumed[3] == straight[3]
+    assert_same(vars(resumed[3]), vars(straight[3]))
     for kind in ("zero-grpo", "zero-grpo.eval", "zero-grpo.samples"):
-        assert resumed[0].read_log(kind) == straight[0].read_log(kind)
-    for p, q in zip(resumed[1].parameters(), straight[1].parameters(), strict=True):
-        assert torch.equal(p, q)
+        assert_same(resumed[0].read_log(kind), straight[0].read_log(kind))
+    assert_same(list(resumed[1].parameters()), list(straight[1].parameters()))
