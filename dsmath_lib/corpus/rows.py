@@ -5,6 +5,7 @@ hold and no UTF-8 file can, become U+FFFD here, where rows are read, and not in 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from dsmath_lib.data import encodable
 
 MAX_ROW = 16_000_000  # bytes
 MAX_NESTING = 100
+_ESCAPE = re.compile(rb"\\u[dD]")  # may be a surrogate, as its own code in UTF-8 or another charset
 _GROUP = 256_000_000  # bytes of a row group of Parquet that are unpacked to look at its rows
 
 
@@ -22,8 +24,7 @@ def of_line(line: bytes) -> dict[str, Any] | None:
         row = json.loads(line)
         if not isinstance(row, dict) or _nested(row):
             return None
-        # what may stand for a surrogate: an escape, its own code in UTF-8, another charset
-        if b"\\ud" in line or b"\\uD" in line or b"\xed" in line or b"\0" in line:
+        if b"\xed" in line or b"\0" in line or _ESCAPE.search(line):
             row = encodable(row)
     except (ValueError, RecursionError):
         return None
