@@ -19,6 +19,7 @@ from dsmath_lib.stage import StageError
 HUB = "hub:"
 SET_IT = "set the folder with '-p data_dir PATH' or in params/<scale>/*.yaml"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def data_path(source: str, data_dir: str) -> Path:
@@ -112,10 +113,28 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
     )
 
 
+def encodable(value: Any) -> Any:
+    """Plain data with U+FFFD in place of lone surrogates, which JSON may hold and no UTF-8 file can."""
+    return json.loads(whole(json.dumps(value, ensure_ascii=False)))
+
+
+def whole(text: str) -> str:
+    """The text with U+FFFD in place of lone surrogates."""
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
+
+
+def _loads(text: str) -> Any:
+    try:
+        value = json.loads(text)
+        return encodable(value) if "\\ud" in text or "\\uD" in text else value
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deep", text, 0) from None
+
+
 def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
     """A list of objects, an object that holds exactly one such list, or one object per line."""
     try:
-        data = json.loads(text)
+        data = _loads(text)
     except json.JSONDecodeError:
         return _json_lines(path, text)
     if isinstance(data, dict):
@@ -132,7 +151,7 @@ def _json_lines(path: Path, text: str) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = _loads(line)
         except json.JSONDecodeError as err:
             raise StageError(f"{path}, line {number}: not JSON: {err.msg}") from None
         if not isinstance(row, dict):

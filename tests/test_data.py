@@ -103,3 +103,15 @@ def test_hub_goes_through_datasets_with_the_pin(monkeypatch):
     commit = "a" * 40
     assert read_rows("hub:openai/gsm8k:main", revision=commit, split="test") == ROWS
     assert seen == {"path": "openai/gsm8k", "config": "main", "split": "test", "revision": commit}
+
+
+def test_lone_surrogates_are_marked_and_deep_json_is_named(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a\\udc00": ["x\\ud800", {"b": "\\ud83d\\ude00"}], "n": 0.1}\n')
+    assert read_rows(str(path)) == [{"a\ufffd": ["x\ufffd", {"b": "😀"}], "n": 0.1}]
+    listed = tmp_path / "rows.json"
+    listed.write_text('[{"a": "\\uD800"}]')
+    assert read_rows(str(listed)) == [{"a": "\ufffd"}]
+    path.write_text('{"a": 1}\n' + "[" * 100_000)
+    with pytest.raises(StageError, match="line 2: not JSON: nested too deep"):
+        read_rows(str(path))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dsmath_lib.corpus.urls import canonical, host, url_hash
 from dsmath_lib.files import write_atomic
@@ -36,8 +36,8 @@ class Annotations:
 
 def page_path(url: str) -> str:
     """The path of a canonical address, ``/`` at least."""
-    path = unquote(urlsplit("//" + canonical(url)).path)
-    return path or "/"
+    _, slash, rest = canonical(url).partition("/")
+    return unquote((slash + rest).partition("?")[0]) or "/"
 
 
 def _prefix(text: str) -> str:

@@ -21,13 +21,19 @@ _NAMES = sorted(
     reverse=True,
 )
 _UNARY = {"sqrt": r"\sqrt", "hat": r"\hat", "bar": r"\bar", "vec": r"\vec", "dot": r"\dot"}
+_WORDS = [w for w in (*_UNARY, "frac", "root", "text", *_SYMBOLS, *_NAMES) if w.isalpha()]
 _OPEN, _CLOSE = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 MAX_DEPTH = 40
 
 
 def to_latex(source: str) -> str:
     """LaTeX of one AsciiMath expression; what is not understood is copied."""
-    return _sequence(_tokens(source), 0)
+    stack, parts = _tokens(source), []
+    while stack:
+        parts.append(_sequence(stack, 0))
+        if stack:  # an unmatched closing bracket: copy it and go on
+            parts.append(stack.pop())
+    return " ".join(p for p in parts if p).strip()
 
 
 def _tokens(source: str) -> list[str]:
@@ -39,10 +45,9 @@ def _tokens(source: str) -> list[str]:
 
 def _split_word(word: str) -> list[str]:
     """Longest known names first, single letters otherwise: ``xsin`` is ``x`` and ``sin``."""
-    known = [*_UNARY, "frac", "root", "text", *_SYMBOLS, *_NAMES]
     out, i = [], 0
     while i < len(word):
-        hit = max((k for k in known if word.startswith(k, i)), key=len, default=word[i])
+        hit = max((k for k in _WORDS if word.startswith(k, i)), key=len, default=word[i])
         out.append(hit)
         i += len(hit)
     return out
@@ -56,8 +61,6 @@ def _sequence(stack: list[str], depth: int) -> str:
             stack.pop()
             left = rf"\frac{{{_bare(left)}}}{{{_bare(_scripted(stack, depth))}}}"
         parts.append(left)
-    if depth == 0 and stack:  # an unmatched closing bracket: copy it and go on
-        return " ".join([*parts, stack.pop(), _sequence(stack, 0)]).strip()
     return " ".join(parts)
 
 

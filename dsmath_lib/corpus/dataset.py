@@ -5,11 +5,13 @@ read in pieces, one for each of its files, so a job over it is cut and resumed l
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.corpus import rows
 from dsmath_lib.data import HUB
 
 _SPEC = re.compile(
@@ -67,7 +69,7 @@ def hub_records(spec: str, piece: int) -> Iterator[dict[str, Any]]:
         raise BadDataset(f"{spec}, piece {piece}: {_line(err)}") from None
 
 
-def arrow_records(path: Path) -> Iterator[dict[str, Any]]:
+def arrow_records(path: Path, counts: Counter) -> Iterator[dict[str, Any]]:
     """The rows of an Arrow file (stream format), as ``save_to_disk`` writes them, a batch at a time.
 
     Raises:
@@ -80,7 +82,7 @@ def arrow_records(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as f, pa.ipc.open_stream(f) as stream:
             for batch in stream:
                 for start in range(0, batch.num_rows, ROWS):
-                    yield from batch.slice(start, ROWS).to_pylist()
+                    yield from rows.of_batch(batch.slice(start, ROWS), counts)
     except pa.ArrowException as err:
         raise BadDataset(f"{path}: not readable as Arrow ({_line(err)})") from None
 

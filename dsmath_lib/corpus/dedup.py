@@ -235,7 +235,7 @@ def read_dropped(folder: Path, n_shards: int) -> list[dict[str, str]]:
     return [
         json.loads(line)
         for i in range(n_shards)
-        for line in dropped_path(folder, i).read_text(encoding="utf-8").splitlines()
+        for line in dropped_path(folder, i).read_text(encoding="utf-8").split("\n")[:-1]
     ]
 
 

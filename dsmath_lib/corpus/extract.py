@@ -1,8 +1,9 @@
 """HTML to text that keeps its formulas (issue 12 of DeepSeek-Math asks how; the paper does not say).
 
 A pre-pass replaces every formula, with its glyph twins, previews and fallback images, by one mark; resiliparse finds
-the main content; the marks become ``$…$`` or ``$$…$$``. Work per page is bounded by its size, depth and formula count,
-and a page without a sign of mathematics goes to resiliparse as it is.
+the main content; the marks become ``$…$`` or ``$$…$$``. A page without a sign of mathematics goes to resiliparse as it
+is. Work and memory of a page are bounded by its size, its depth, what a parser would copy (``bounds``) and its number
+of formulas: at most 1 GB for a page of 1 MB, a hundredth of that for most, and a text of at most twice its size.
 """
 
 import re
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-from dsmath_lib.corpus import signals
+from dsmath_lib.corpus import bounds, signals
 from dsmath_lib.corpus.delimiters import DOLLAR_SITES, Scanner, page_delimiters
 from dsmath_lib.corpus.marks import (
     MARK,
@@ -30,10 +31,14 @@ from dsmath_lib.corpus.unfold import unfold
 from dsmath_lib.corpus.urls import host
 from dsmath_lib.records import Document, Page
 
-MAX_DEPTH = 300
-# The main-content search is quadratic in nested <div> (templates become them) and <article>, the tree
-# parser in other blocks.
-_MANY_TAGS = 5_000
+MAX_DEPTH = 300  # elements in elements, of all kinds
+# What a page may cost at most; real pages stay below a hundredth of it.
+_MAX_COPIED = 500_000_000  # bytes of inline elements that a parser opens again and again
+_MAX_SEARCHED = 1_000_000_000  # open elements that it looks at, all tags together
+_MAX_INDENT = (
+    20_000_000  # lists round a line, all lines together: each is a blank or two of its text
+)
+_MAX_ATTRIBUTES = 5_000  # of one tag; they are compared pairwise
 _DEEP = " > ".join("*" * MAX_DEPTH)  # finds an element that has this many above it, in linear time
 
 
@@ -59,8 +64,23 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
         max_chars: longer pages are refused.
 
     Raises:
-        PageError: too long, nested too deep, or without text. Nothing else is raised on any input.
+        PageError: too long, nested too deep, too costly, without text, or one that our code or a library fails on (the
+            reason is the name of its error, which is the cause). Nothing else is raised on any input. Not about the
+            page, and passed on: ``MemoryError``, ``KeyboardInterrupt``.
     """
+    try:
+        return _extract(html, url, max_chars)
+    except (PageError, MemoryError):
+        raise
+    except BaseException as err:
+        if (
+            isinstance(err, Exception) or type(err).__name__ == "PanicException"
+        ):  # of a Rust library
+            raise PageError(f"{type(err).__name__} in it") from err
+        raise
+
+
+def _extract(html: str, url: str, max_chars: int) -> Extracted:
     if len(html) > max_chars:
         raise PageError("over the size bound")
     html, data = without_ours(html)
@@ -71,7 +91,7 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     if (tree or page.text) and b"<template" in page.low:
         html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
     parsed: tuple[str, HTMLTree] | None = None
-    if page.blocks > MAX_DEPTH or (tree and page.low.count(b"<") > _MANY_TAGS):
+    if _may_be_deep(page.low):
         parsed = html, HTMLTree.parse(html)
         if parsed[1].document.query_selector(_DEEP):
             raise PageError("nested too deep")
@@ -96,6 +116,25 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
     if not text:
         raise PageError("no text")
     return Extracted(text, len(marks.formulas), kept)
+
+
+def _may_be_deep(low: bytes) -> bool:
+    """Is a look at the tree needed to tell the depth of a page?
+
+    Raises:
+        PageError: it must not be parsed at all.
+    """
+    tags = low.count(b"<")
+    if 2 * tags <= MAX_DEPTH and len(low) <= 2 * _MAX_ATTRIBUTES:
+        return False
+    opened, lists, copied, attributes = bounds.measure(low, tags)
+    if attributes > _MAX_ATTRIBUTES:
+        raise PageError("too many attributes")
+    if copied > _MAX_COPIED or opened * tags > _MAX_SEARCHED:
+        raise PageError("too many open elements")
+    if lists * tags > _MAX_INDENT:
+        raise PageError("lists nested too deep")
+    return 2 * opened > MAX_DEPTH  # it may be off where tags are left out
 
 
 def source_sample(html: str, width: int = 600) -> str:

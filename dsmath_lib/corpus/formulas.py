@@ -111,11 +111,13 @@ def _script_tex(node: LexborNode) -> tuple[str, bool]:
     kind = (node.attributes.get("type") or "").lower()
     text = html.unescape(node.text())
     if "asciimath" in kind:
-        return asciimath.to_latex(text), False
+        return asciimath.to_latex(text) if len(text) <= MAX_FORMULA else "", False
     return text, "mode=display" in kind.replace(" ", "")
 
 
 def _math(node: LexborNode) -> tuple[str, bool] | None:
+    if _in_math(node):  # read as a part of it
+        return None
     note = next(
         (
             a
@@ -129,6 +131,13 @@ def _math(node: LexborNode) -> tuple[str, bool] | None:
     if not latex.strip():
         latex = mathml.to_latex(node)
     return (latex, is_display(node)) if latex.strip() else None
+
+
+def _in_math(node: LexborNode) -> bool:
+    while (node := node.parent) is not None:
+        if node.tag == "math":
+            return True
+    return False
 
 
 def _aria(node: LexborNode) -> tuple[str, bool] | None:

@@ -30,6 +30,7 @@ _OURS = (OPEN, CLOSE, *_GUARD.values())
 MARK = re.compile(f"{OPEN}\\s*(\\d+)\\s*{CLOSE}")
 _GROUPING = {"\\begingroup", "\\endgroup"}  # Stack Exchange puts them round every post
 _CLIMB = 400
+_ROOTS = ("-document", "html", "body")  # hold the page, whatever their classes say
 
 
 class Marks:
@@ -90,8 +91,7 @@ def mark_elements(html: str, page: Signals, patterns: list[Pattern], marks: Mark
     done: set[int] = set()
     for pattern in patterns:
         for node in tree.css(pattern.selector):
-            found = pattern.read(node)
-            if found is None or _inside(node, done):
+            if node.tag in _ROOTS or _inside(node, done) or (found := pattern.read(node)) is None:
                 continue
             latex, display = found
             if pattern.id == "M1-M3":
@@ -132,8 +132,10 @@ def _inside(node: LexborNode, done: set[int]) -> bool:
 def _outermost(node: LexborNode) -> tuple[LexborNode, bool]:
     """Climb through elements that hold only this formula and its renderings."""
     display = False
-    while (up := node.parent) is not None and (
-        classes(up) & WRAPPERS or (up.tag or "").startswith("mjx-") or _hides_only(up, node)
+    while (
+        (up := node.parent) is not None
+        and up.tag not in _ROOTS
+        and (classes(up) & WRAPPERS or (up.tag or "").startswith("mjx-") or _hides_only(up, node))
     ):
         node = up
         display |= is_display(up)

@@ -6,15 +6,17 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from dsmath_lib.corpus import salvage
+from dsmath_lib.corpus import rows, salvage
 from dsmath_lib.corpus.salvage import swallowed
-from dsmath_lib.corpus.shards import Row, to_record, to_row
+from dsmath_lib.corpus.shards import BadFile, Row, open_parquet, to_row
+from dsmath_lib.data import whole
 from dsmath_lib.records import Document, Page
 
 _WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
@@ -50,19 +52,27 @@ def read(path: Path, counts: Counter, *, max_bytes: int = 1_000_000) -> Iterator
         max_bytes: a larger page is skipped.
     """
     name = path.name.lower()
+    kinds = (_WARC, read_warc), (_JSONL, read_jsonl), (_PARQUET, read_parquet), (_HTML, read_html)
+    reader = next((r for suffixes, r in kinds if name.endswith(suffixes)), None)
+    if reader is None:
+        counts["skipped: unknown kind of file"] += 1
+        return
     try:
-        if name.endswith(_WARC):
-            yield from read_warc(path, counts, max_bytes=max_bytes)
-        elif name.endswith(_JSONL):
-            yield from read_jsonl(path, counts, max_bytes=max_bytes)
-        elif name.endswith(_PARQUET):
-            yield from read_parquet(path, counts, max_bytes=max_bytes)
-        elif name.endswith(_HTML):
-            yield from read_html(path, counts, max_bytes=max_bytes)
-        else:
-            counts["skipped: unknown kind of file"] += 1
-    except (OSError, EOFError) as err:
+        for item in reader(path, counts, max_bytes=max_bytes):
+            yield _encodable(item)
+    except (OSError, EOFError, zlib.error) as err:
         counts[f"file ended early: {type(err).__name__}"] += 1
+
+
+def _encodable(item: Page | Document) -> Page | Document:
+    """An item without lone surrogates in its address and text: from names of files, or charsets that have them.
+
+    (Those of a page's source are left to ``extract``.)
+    """
+    url = whole(item.url)
+    if isinstance(item, Document) and (text := whole(item.text)) != item.text:
+        return replace(item, url=url, text=text)
+    return item if url == item.url else replace(item, url=url)
 
 
 def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
@@ -175,28 +185,27 @@ def read_jsonl(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page 
     """Rows with ``url`` and ``html`` (a page) or ``text`` (a document), one per line, ``.gz`` or not."""
     with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
         lines = iter(lambda: f.readline(4 * max_bytes), b"")
-        yield from read_rows(map(to_record, lines), counts, max_bytes=max_bytes)
+        yield from read_rows(map(rows.of_line, lines), counts, max_bytes=max_bytes)
 
 
 def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
     """Rows of a Parquet file, with the columns that ``read_jsonl`` names; a batch at a time."""
-    import pyarrow.parquet as pq
+    import pyarrow as pa
 
     try:
-        file = pq.ParquetFile(path)
-    except ValueError as err:  # pyarrow's error for a broken file
+        with open_parquet(path) as file:
+            columns = [c for c in ("url", "html", "text", "lang") if c in file.schema_arrow.names]
+            found = rows.of_groups(file, range(file.num_row_groups), counts, columns)
+            yield from read_rows(found, counts, max_bytes=max_bytes)
+    except (BadFile, pa.ArrowException) as err:
         counts[f"file ended early: {type(err).__name__}"] += 1
-        return
-    columns = [c for c in ("url", "html", "text", "lang") if c in file.schema_arrow.names]
-    for batch in file.iter_batches(batch_size=256, columns=columns):
-        yield from read_rows(batch.to_pylist(), counts, max_bytes=max_bytes)
 
 
 def read_rows(
-    rows: Iterable[Mapping[str, Any] | None], counts: Counter, *, max_bytes: int
+    records: Iterable[Mapping[str, Any] | None], counts: Counter, *, max_bytes: int
 ) -> Iterator[Page | Document]:
     """The pages and documents of rows (``page_or_document``); None is a line that held no row."""
-    for row in rows:
+    for row in records:
         if row is None:
             counts["skipped: line is not a JSON object"] += 1
         elif item := page_or_document(row, counts, max_chars=max_bytes):

@@ -16,12 +16,11 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dsmath_lib.corpus import dataset
+from dsmath_lib.corpus import dataset, rows
 from dsmath_lib.records import Document
 
 SHARD_BYTES = 32_000_000
 RECORDS = (".jsonl", ".jsonl.gz", ".parquet", ".arrow")
-MAX_LINE = 64_000_000  # a longer line is not a record
 _BATCH = 5_000  # rows of a Parquet row group
 
 
@@ -109,7 +108,12 @@ def hub_parts(spec: str) -> list[Part]:
         return [Part(spec)]
 
 
-def _parquet(path: Path):
+def open_parquet(path: Path):
+    """A Parquet file to read from.
+
+    Raises:
+        BadFile: it is none.
+    """
     import pyarrow
     import pyarrow.parquet as pq
 
@@ -120,7 +124,7 @@ def _parquet(path: Path):
 
 
 def _group_bytes(path: Path) -> list[int]:
-    with _parquet(path) as f:
+    with open_parquet(path) as f:
         return [f.metadata.row_group(i).total_byte_size for i in range(f.metadata.num_row_groups)]
 
 
@@ -141,15 +145,15 @@ def read_records(part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
         if dataset.is_hub(part.path):
             yield from dataset.hub_records(part.path, part.start)
         elif path.suffix == ".arrow":
-            yield from dataset.arrow_records(path)
+            yield from dataset.arrow_records(path, counts)
         elif path.suffix == ".parquet":
-            yield from _read_parquet(path, part)
+            yield from _read_parquet(path, part, counts)
         elif not path.name.endswith((".jsonl", ".jsonl.gz")):
             raise BadFile(f"{path}: not a .jsonl, .jsonl.gz, .parquet or .arrow file")
         else:
             with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as f:
                 for line in _lines(f, part):
-                    record = to_record(line)
+                    record = rows.of_line(line)
                     if record is None:
                         counts["skipped: line is not a JSON object"] += 1
                     else:
@@ -160,14 +164,13 @@ def read_records(part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
         raise BadFile(f"{path}: {_why(err)}") from None
 
 
-def _read_parquet(path: Path, part: Part) -> Iterator[dict[str, Any]]:
+def _read_parquet(path: Path, part: Part, counts: Counter) -> Iterator[dict[str, Any]]:
     import pyarrow
 
-    with _parquet(path) as f:
+    with open_parquet(path) as f:
         stop = f.metadata.num_row_groups if part.stop < 0 else part.stop
         try:
-            for batch in f.iter_batches(1_000, row_groups=list(range(part.start, stop))):
-                yield from batch.to_pylist()
+            yield from rows.of_groups(f, range(part.start, stop), counts)
         except (OSError, pyarrow.ArrowException) as err:
             raise BadFile(f"{path}: {_why(err)}") from None
 
@@ -179,20 +182,11 @@ def _lines(f: BinaryIO, part: Part) -> Iterator[bytes]:
         f.seek(at - 1)
         at += len(f.readline()) - 1
     while part.stop < 0 or at < part.stop:
-        line = f.readline(MAX_LINE)
+        line = f.readline(rows.MAX_ROW)
         if not line:
             return
         at += len(line)
         yield line
-
-
-def to_record(line: bytes) -> dict[str, Any] | None:
-    """A line of JSONL as a record; None if it is no JSON object."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _why(err: BaseException) -> str:
@@ -300,13 +294,13 @@ def _to_parquet(parts: list[Path], path: Path) -> None:
     base = pa.schema([("url", pa.string()), ("text", pa.string()), ("lang", pa.string())])
     schema = base.append(pa.field("n_formulas", pa.int64()))
     try:
-        for rows in _batches(parts):
-            found = pa.Table.from_pylist(rows).schema
+        for batch in _batches(parts):
+            found = pa.Table.from_pylist(batch).schema
             schema = pa.unify_schemas([schema, found], promote_options="permissive")
         with pq.ParquetWriter(path, schema) as writer:
-            for rows in _batches(parts):
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    except pa.ArrowException as err:
+            for batch in _batches(parts):
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    except (pa.ArrowException, OverflowError) as err:
         path.unlink(missing_ok=True)
         raise ValueError(
             f"{path.name.removesuffix('.tmp')}: {_why(err)}; write .jsonl instead"
@@ -316,5 +310,5 @@ def _to_parquet(parts: list[Path], path: Path) -> None:
 def _batches(parts: Iterable[Path]) -> Iterator[list[dict[str, Any]]]:
     for p in parts:
         records = read_records(Part(str(p)), Counter())
-        while rows := list(islice(records, _BATCH)):
-            yield rows
+        while batch := list(islice(records, _BATCH)):
+            yield batch

@@ -17,7 +17,7 @@ _SIGN = re.compile(
     rb"|q(?:l-formula|uation)|x(?:&(?:amp;)?chl|-ck12)"
 )
 _SIGNS = (b"math", b"tex!t", b"ql-f", b"quat", b"x&ch", b"x&am", b"x-ck")  # how one begins
-_NEEDLES = needles(*_SIGNS, b"<div", b"<art", b"</su")
+_NEEDLES = needles(*_SIGNS, b"</su")
 _MAX_SIGNS = 20_000
 _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
@@ -33,7 +33,6 @@ class Signals:
 
     ``configured``: it loads or configures MathJax or KaTeX. ``text``: its text may hold formulas between delimiters.
     ``alt``: an image may have a formula between delimiters as its text. ``scripts``: it has ``sup`` or ``sub``.
-    ``blocks``: how many ``<div`` and ``<article``.
     """
 
     low: bytes
@@ -42,7 +41,6 @@ class Signals:
     text: bool
     alt: bool
     scripts: bool
-    blocks: int
 
 
 def read(html: str, data: bytes, dollars: bool) -> Signals:
@@ -62,9 +60,7 @@ def read(html: str, data: bytes, dollars: bool) -> Signals:
     )
     marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
     alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
-    divs, arts, scripts = counts[len(_SIGNS) :].tolist()
-    blocks = divs + (low.count(b"<article") if arts else 0)
-    return Signals(low, words, configured, text, alt, scripts > 0, blocks)
+    return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]))
 
 
 def _is_alt(before: bytes) -> bool:

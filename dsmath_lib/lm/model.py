@@ -1,14 +1,22 @@
 """Language models: a small Llama from named sizes, or pretrained weights from a folder or the Hub."""
 
+import logging as standard_logging
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
+STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class WeightsError(ValueError):
+    """The weights of a folder are not those of its model; the message names what is missing, too many or wrong."""
 
 
 def build_model(
@@ -74,19 +82,12 @@ def load_model(
 
     Raises:
         ValueError: a Hub name without a 40-digit commit as ``revision``, or an unknown ``dtype``.
+        WeightsError: a tensor is missing, not one of the model's, of another shape, or not finite; names them.
         OSError: there are no safetensors weights at that place.
     """
     if dtype not in DTYPES:
         raise ValueError(f"unknown dtype '{dtype}' (known: {', '.join(DTYPES)})")
-    model = AutoModelForCausalLM.from_pretrained(
-        str(name_or_path),
-        revision=pinned(name_or_path, revision),
-        dtype=DTYPES[dtype],
-        attn_implementation="sdpa",
-        use_safetensors=True,  # pickle weights could run code
-        trust_remote_code=False,
-    )
-    return aligned(model.to(device))
+    return load_weights(AutoModelForCausalLM, name_or_path, revision, dtype=dtype).to(device)
 
 
 def aligned(model: PreTrainedModel) -> PreTrainedModel:
@@ -99,6 +100,70 @@ def aligned(model: PreTrainedModel) -> PreTrainedModel:
         if p.device.type == "cpu":
             p.data = p.data.clone()
     return model
+
+
+def load_weights(
+    kind: Any,
+    name_or_path: str | Path,
+    revision: str = "",
+    *,
+    dtype: str = "float32",
+    replaced: tuple[str, ...] = (),
+    **options: Any,
+) -> PreTrainedModel:
+    """A model with exactly the weights of a place: the library would draw what is missing at random.
+
+    Args:
+        kind: one of the library's auto classes.
+        replaced: beginnings of the names of tensors that the caller makes or drops, so they may be there or not.
+
+    Raises:
+        ValueError, WeightsError, OSError: as ``load_model``.
+    """
+    level = logging.get_verbosity()
+    logging.set_verbosity(
+        standard_logging.CRITICAL
+    )  # its table of what is wrong: the error says it
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model, found = kind.from_pretrained(
+                str(name_or_path),
+                revision=pinned(name_or_path, revision),
+                dtype=DTYPES[dtype],
+                attn_implementation="sdpa",
+                use_safetensors=True,  # pickle weights could run code
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # to name all of them
+                **options,
+            )
+    except SafetensorError as err:
+        raise WeightsError(f"{name_or_path}: weights that cannot be read ({err})") from None
+    finally:
+        logging.set_verbosity(level)
+    shapes = {str(m[0] if isinstance(m, tuple) else m) for m in found["mismatched_keys"]}
+    wrong = {
+        "missing": found["missing_keys"],
+        "not of this model": [n for n in found["unexpected_keys"] if not n.endswith(STALE)],
+        "of another shape": shapes,
+        "not finite": [
+            n for n, t in model.state_dict().items()
+            if t.is_floating_point() and not torch.isfinite(t).all()
+        ],
+    }  # fmt: skip
+    said = [
+        f"{what}: {_few(left)}"
+        for what, names in wrong.items()
+        if (left := sorted(n for n in names if not n.startswith(replaced)))
+    ]
+    if said or found["error_msgs"]:
+        raise WeightsError(f"{name_or_path}: tensors {'; '.join([*said, *found['error_msgs']])}")
+    return aligned(model)
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def pinned(name_or_path: str | Path, revision: str) -> str:

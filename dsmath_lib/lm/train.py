@@ -178,7 +178,8 @@ def train(
     optimizer = make_optimizer(
         model, betas=s.betas, weight_decay=s.weight_decay, decay_embeddings=s.decay_embeddings
     )
-    state = checkpoint.load_latest(folder, model, optimizer) if stage.cfg.resume else None
+    needs = ("tokens", "tail")
+    state = checkpoint.load_latest(folder, model, optimizer, needs) if stage.cfg.resume else None
     start, tokens = (state["step"], state["tokens"]) if state else (0, 0)
     tail = state["tail"] if state else []
     for kind in (run, f"{run}.eval"):

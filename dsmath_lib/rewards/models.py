@@ -18,12 +18,12 @@ from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging
 
-from dsmath_lib.lm.model import DTYPES, aligned, at_least_float32, pinned
+from dsmath_lib.lm.model import WeightsError, at_least_float32, load_weights, pinned
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.stage import Stage
@@ -57,15 +57,16 @@ def new_reward_model(
 
     Raises:
         ValueError: unknown ``kind``; a Hub name without a pinned commit.
+        WeightsError: the weights are not those of the model, its head aside.
         RewardModelError: the tokenizer has ids that the model has no embedding for.
     """
     if kind not in CLASSES:
         raise ValueError(f"unknown kind '{kind}' of reward model (known: {', '.join(CLASSES)})")
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # the library warns that the head is new: it is meant to be
-    with torch.random.fork_rng(devices=[]):  # and draws it at random
-        model = _open(name_or_path, kind, revision, new_head=True)
-    logging.set_verbosity(level)
+    config = _config(name_or_path, revision)
+    config.num_labels = 1
+    config.classifier_dropout = 0.0  # the library would drop a tenth of a process model's head
+    heads = ("score.", "lm_head.")
+    model = load_weights(CLASSES[kind], name_or_path, revision, config=config, replaced=heads)
     with torch.no_grad():
         for p in model.score.parameters():
             p.zero_()
@@ -83,38 +84,26 @@ def load_reward_model(
     A model that this library did not make has no digest of its vocabulary, and its scores are raw logits.
 
     Raises:
-        RewardModelError: the weights have no value head of one output.
+        RewardModelError: the weights have no value head of one output, or are not those of the model; says what.
         ValueError: a Hub name without a pinned commit.
     """
-    config = AutoConfig.from_pretrained(
-        str(name_or_path), revision=pinned(name_or_path, revision), trust_remote_code=False
-    )
+    config = _config(name_or_path, revision)
     name = (config.architectures or [""])[0]
     kinds = [k for k, c in CLASSES.items() if name.endswith(c.__name__.removeprefix("AutoModel"))]
     if not kinds or config.num_labels != 1:
         raise RewardModelError(
             f"{name_or_path} is no reward model: {name}, {config.num_labels} labels"
         )
-    return _open(name_or_path, kinds[0], revision).to(device).eval()
+    try:
+        model = load_weights(CLASSES[kinds[0]], name_or_path, revision, config=config)
+    except WeightsError as err:
+        raise RewardModelError(str(err)) from None
+    return model.to(device).eval()
 
 
-def _open(
-    name_or_path: str | Path, kind: str, revision: str, new_head: bool = False
-) -> PreTrainedModel:
+def _config(name_or_path: str | Path, revision: str) -> PretrainedConfig:
     where = {"revision": pinned(name_or_path, revision), "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(str(name_or_path), **where)
-    if new_head:
-        config.num_labels = 1
-        config.classifier_dropout = 0.0  # the library would drop a tenth of a process model's head
-    model = CLASSES[kind].from_pretrained(
-        str(name_or_path),
-        config=config,
-        dtype=DTYPES["float32"],
-        attn_implementation="sdpa",
-        use_safetensors=True,  # pickle weights could run code
-        **where,
-    )
-    return aligned(model)
+    return AutoConfig.from_pretrained(str(name_or_path), **where)
 
 
 def kind_of(model: PreTrainedModel) -> str:

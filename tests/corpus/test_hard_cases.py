@@ -1,7 +1,10 @@
 """What other extractors and decontamination tools get wrong (corpus.md B.3 and C.2), beside the files of each step."""
 
+from collections import Counter
+
 import pytest
 
+from dsmath_lib.corpus.asciimath import to_latex
 from dsmath_lib.corpus.decontaminate import (
     BenchmarkText,
     Report,
@@ -10,9 +13,9 @@ from dsmath_lib.corpus.decontaminate import (
     find_hits,
     grams,
 )
-from dsmath_lib.corpus.extract import extract
+from dsmath_lib.corpus.extract import documents, extract
 from dsmath_lib.corpus.reading import decode
-from dsmath_lib.records import Document
+from dsmath_lib.records import Document, Page
 
 NOTE = '<math><semantics><mi>x</mi><annotation encoding="application/x-tex">{}</annotation></semantics></math>'
 
@@ -131,3 +134,63 @@ def test_ligatures_and_compatibility_forms() -> None:
     text = "The ﬁrst ﬂight of the ﬁve oﬃcers took ① hour and ½ of the fuel was left"
     plain = "The first flight of the five officers took 1 hour and 1⁄2 of the fuel was left"
     assert grams(text) == grams(plain) and find_hits(grams(plain), items(text))
+
+
+# -- pages that fail -------------------------------------------------------------------------------------------------
+ROOT_CLASSES = [
+    "texhtml",
+    "math notranslate",
+    "wp-katex-eq",
+    "ql-formula",
+    "tex",
+    "mjx-math",
+    "katex",
+    "MathJax",
+]
+
+
+@pytest.mark.parametrize("tag", ["html", "body"])
+@pytest.mark.parametrize("name", ROOT_CLASSES)
+def test_a_page_is_no_formula(tag: str, name: str) -> None:
+    """The classes of formulas on the elements that hold the page."""
+    page = f"<{tag} class='{name}' aria-label=y data-expr=z data-latex=w><p>Let \\(x^2\\) be.</p>"
+    assert extract(page).text == "Let $x^2$ be."
+    alone = f"<{tag} class='{name}'><span class=texhtml>x</span><p>Some text.</p>"
+    assert extract(alone).text.split() == ["$x$", "Some", "text."]
+
+
+@pytest.mark.parametrize(
+    ("source", "want"),
+    [
+        (")" * 3, ") ) )"),
+        ("x)+)y", "x ) + ) y"),
+        ("x/2)", r"\frac{x}{2} )"),
+        ("(x", "(x"),
+        ("", ""),
+        ("xsin x", r"x \sin x"),
+    ],
+)
+def test_brackets_of_ascii_math_that_match_nothing(source: str, want: str) -> None:
+    assert to_latex(source) == want
+
+
+def test_ascii_math_of_any_length_and_depth() -> None:
+    for source in (")" * 100_000, "(" * 100_000, "sqrt" * 20_000, "x/" * 50_000, "x^" * 50_000):
+        assert to_latex(source)
+
+
+def test_an_error_on_a_page_loses_that_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(html: str, *_: object) -> str:
+        if "bad" in html:
+            raise IndexError("of a library")
+        if "full" in html:
+            raise MemoryError
+        return html
+
+    monkeypatch.setattr("dsmath_lib.corpus.extract.mark_text", broken)
+    pages = [Page(str(i), f"<p>\\(x\\) {word}") for i, word in enumerate(("a", "bad", "b"))]
+    counts: Counter = Counter()
+    assert [d.url for d in documents(pages, counts, max_chars=1_000)] == ["0", "2"]
+    assert counts["page: IndexError in it"] == 1 and counts["pages extracted"] == 2
+    with pytest.raises(MemoryError):  # not the page's fault: the shard is tried again
+        list(documents([Page("u", "<p>\\(x\\) full")], counts, max_chars=1_000))

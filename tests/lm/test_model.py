@@ -1,8 +1,9 @@
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
-from dsmath_lib.lm.model import build_model, load_model, n_parameters
+from dsmath_lib.lm.model import WeightsError, build_model, load_model, n_parameters
 
 from .conftest import tiny_model
 
@@ -75,3 +76,66 @@ def test_flops_by_hand():
     assert flops_per_token(untied, 64) == flops_per_token(model, 64)
     assert mfu(100.0, 5.0, 1000.0) == 0.5
     assert matmul_rate(size=64, seconds=0.01) > 0
+
+
+def changed(folder, change):
+    """The weights of a saved model, changed in place."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+NORM, HEAD = "model.norm.weight", "lm_head.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop(NORM), f"missing: {NORM}"),
+        (lambda t: t.clear(), r"missing: .* and \d+ more"),
+        (lambda t: t.pop("model.embed_tokens.weight"), "missing: .*model.embed_tokens.weight"),
+        (lambda t: t.update(x=torch.zeros(2)), "not of this model: x"),
+        (lambda t: t.update({NORM: torch.zeros(2)}), f"of another shape: {NORM}"),
+        (lambda t: t.update({NORM: torch.full((16,), float("nan"))}), f"not finite: {NORM}"),
+        (lambda t: t[NORM].__setitem__(3, float("-inf")), f"not finite: {NORM}"),
+        (lambda t: (t.pop(NORM), t.update(x=torch.zeros(2))), f"missing: {NORM}; not of this model: x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("tie", [True, False])
+def test_weights_that_are_not_the_models_are_named(tmp_path, capfd, change, said, tie):
+    """The library fills them with random numbers and prints a table."""
+    tiny_model(tie=tie).save_pretrained(tmp_path)
+    changed(tmp_path, change)
+    before = torch.get_rng_state()
+    with pytest.raises(WeightsError, match=said) as err:
+        load_model(tmp_path)
+    assert str(tmp_path) in str(err.value) and "\n" not in str(err.value)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "LOAD REPORT" not in "".join(capfd.readouterr())
+
+
+def test_one_name_is_enough_for_tied_weights_and_not_for_others(tmp_path):
+    tiny_model(tie=True).save_pretrained(tmp_path)
+    assert HEAD not in load_file(tmp_path / "model.safetensors")
+    load_model(tmp_path)
+    tiny_model(tie=False).save_pretrained(tmp_path)
+    changed(tmp_path, lambda t: t.pop(HEAD))
+    with pytest.raises(WeightsError, match=f"missing: {HEAD}"):
+        load_model(tmp_path)
+
+
+def test_the_angles_that_old_checkpoints_hold_are_no_error(tmp_path):
+    tiny_model().save_pretrained(tmp_path)
+    name = "model.layers.0.self_attn.rotary_emb.inv_freq"
+    changed(tmp_path, lambda t: t.update({name: torch.ones(4)}))
+    load_model(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_files_of_weights_that_were_cut(tmp_path, keep):
+    tiny_model().save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_model(tmp_path)

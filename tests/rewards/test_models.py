@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from dsmath_lib.lm.model import WeightsError, load_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.rewards.models import (
     RewardModelError,
@@ -170,3 +172,41 @@ def test_high_scores_do_not_tie(outcome, tokenizer):
     scores = score_completions(outcome, tokenizer, prompts, done)
     assert sum(torch.tensor(scores, dtype=torch.float32) == 1) > 1
     assert len(set(scores)) == len(scores)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop("score.weight"), "missing: score.weight"),
+        (lambda t: t.pop("model.norm.weight"), "missing: model.norm.weight"),
+        (lambda t: t.update({"score.weight": torch.zeros(2, 16)}), "of another shape: score.weight"),
+        (lambda t: t["score.weight"].fill_(float("nan")), "not finite: score.weight"),
+        (lambda t: t.update(x=torch.zeros(2)), "not of this model: x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["outcome", "process"])
+def test_weights_that_are_not_the_models_are_named(
+    lm_folder, tokenizer, tmp_path, kind, change, said
+):
+    """A head that is missing would be drawn at random, and every score with it."""
+    new_reward_model(lm_folder, kind, tokenizer).save_pretrained(tmp_path)
+    load_reward_model(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    change(tensors)
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RewardModelError, match=said):
+        load_reward_model(tmp_path)
+
+
+def test_a_new_head_needs_the_rest_of_the_weights(lm_folder, outcome, tokenizer, tmp_path):
+    outcome.save_pretrained(tmp_path / "reward")
+    with pytest.raises(WeightsError, match=r"not of this model: score\.weight"):
+        load_model(tmp_path / "reward")
+    again = new_reward_model(tmp_path / "reward", "outcome", tokenizer)  # its head goes
+    assert not again.score.weight.any()
+    load_model(lm_folder).save_pretrained(tmp_path / "lm")
+    tensors = load_file(tmp_path / "lm" / "model.safetensors")
+    tensors.pop("model.norm.weight")
+    save_file(tensors, tmp_path / "lm" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(WeightsError, match=r"missing: model\.norm\.weight"):
+        new_reward_model(tmp_path / "lm", "outcome", tokenizer)
