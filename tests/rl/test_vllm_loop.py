@@ -113,7 +113,12 @@ def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
         train(tokenizer, long_questions, scale="killed")
     monkeypatch.setattr(vllm_sampler.Engine, "generate", generate)
     resumed, again = train(tokenizer, long_questions, scale="killed")
-    assert rows(resumed) == rows(straight)
+    near = {
+        "rel": 1e-4,
+        "abs": 1e-6,
+    }  # the engine computes in float32; a step of training moves weights by 1e-2
+    for got, want in zip(rows(resumed), rows(straight), strict=True):
+        assert got == pytest.approx(want, **near)
     assert all(r["mismatch"] < 2e-5 for r in resumed.read_log("grpo"))
     for p, q in zip(again.parameters(), policy.parameters(), strict=True):
-        assert torch.equal(p, q)
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-4)
