@@ -62,6 +62,7 @@ BUILT = {
     "dsmath_lib.corpus.gramfilter:_without_pieces": lambda: [
         GramFilter(["- * -"], str, str, bool)._rule
     ],
+    "dsmath_lib.install:why_not": list,  # the name of one file
     "dsmath_lib.notebook_files:strip": list,  # the name of a notebook and three digits
 }
 
