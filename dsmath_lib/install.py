@@ -31,7 +31,7 @@ CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 MEASURED = ROOT / "reports" / "reference" / "bench" / "setup.json"
 UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 FETCH = re.compile(r"\s*(Downloading|Using cached) (\S+) \(([\d.]+) (bytes|kB|MB|GB)\)")
-LOCAL = re.compile(r"\s*Processing (.+\.(?:whl|tar\.gz|zip))(?: \(from .*\))?$")
+LOCAL = re.compile(r"\s*Processing (.+\.(?:whl|tar\.gz|zip))(?: \(from (?:(?! \(from ).)*)?$")
 BIG_MB, EVERY_S = 20.0, 10.0  # files worth a line of their own; seconds between other lines
 
 
@@ -57,7 +57,7 @@ def why_not(index: str, version: str, timeout_s: float = 5.0) -> str:
     except (OSError, ValueError, http.client.HTTPException) as err:
         return f"{url} cannot be reached, {getattr(err, 'reason', err)}"
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    wheel = rf"torch-{re.escape(version)}(?:\+\w+)?-{tag}-{tag}-\S*{platform.machine()}\.whl"
+    wheel = rf"torch-{re.escape(version)}(?:\+\w+)?-{tag}-{tag}-[\w.]{{0,60}}{platform.machine()}\.whl"
     if re.search(wheel, page):
         return ""
     return f"{url} has no torch {version} for {tag} on {platform.machine()}"

@@ -27,7 +27,7 @@ _KATEX = re.compile(
 _TEX = re.compile(r"\\[A-Za-z]{2,}|[\^_]\s*[{\\A-Za-z0-9]|\\[{}|,;!]")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _PROSE = re.compile(
-    r"^\s*\d[\d.,]*\s*(?:[A-Za-z]{2,}|[-–—+/]?\s*$)|^\s*\d[\d.,]*[KkMmBb]?\b[^=+*^_<>\\]*\s$"
+    r"^\s*+\d[\d.,]*+\s*+(?:[A-Za-z]{2}|[-–—+/]?\s*+$)|^\s*+\d++[KkMmBb]?\b[^=+*^_<>\\]*+(?<=\s)$"
 )
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)*")
 

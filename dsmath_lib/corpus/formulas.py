@@ -60,7 +60,7 @@ def is_display(node: LexborNode) -> bool:
     )
 
 
-_STYLE = re.compile(r"^\{\s*\\(?:displaystyle|textstyle)\s*(?![a-zA-Z])(.*)\}$", re.S)
+_STYLE = re.compile(r"^\{\s*\\(?:displaystyle|textstyle)(?![a-zA-Z])(.*)\}$", re.S)
 _DELIMITED = [
     ("\\(", "\\)", False),
     ("\\[", "\\]", True),
@@ -86,7 +86,7 @@ def clean(latex: str) -> str:
     if len(latex) > MAX_FORMULA:
         return ""
     if "]]>" in latex:
-        latex = re.sub(r"^\s*%?\s*<!\[CDATA\[|%?\s*\]\]>\s*$", "", latex)
+        latex = _without_cdata(latex)
     latex = " ".join(undelimit(latex)[0].split())
     while latex[:1] == "{" and (m := _STYLE.match(latex)) and _balanced(m[1]):
         latex = m[1].strip()
@@ -95,6 +95,13 @@ def clean(latex: str) -> str:
     if latex[-1:] == "\\" and (len(latex) - len(latex.rstrip("\\"))) % 2:
         latex = latex[:-1]  # a lone backslash would escape our closing $
     return latex.strip()
+
+
+def _without_cdata(text: str) -> str:
+    """XHTML wraps a script in ``<![CDATA[ … ]]>``, each mark behind a ``%`` so that TeX skips it."""
+    text = re.sub(r"^\s*+(?:%\s*+)?<!\[CDATA\[", "", text)
+    bare = text.rstrip()
+    return bare[:-3].rstrip().removesuffix("%") if bare.endswith("]]>") else text
 
 
 def _balanced(s: str) -> bool:
@@ -179,10 +186,10 @@ def _data(node: LexborNode) -> tuple[str, bool] | None:
 
 
 _IMAGE_URLS = (  # (what the address holds before the formula, does "+" stand for a space there)
-    (re.compile(r"latex\.php\?(?:[^#]*?&)?latex=", re.I), True),
-    (re.compile(r"[?&]cht=tx&(?:[^#]*?&)?chl=", re.I), True),
+    (re.compile(r"latex\.php\?(?:(?:(?!latex\.php\?)[^#])*?&)?latex=", re.I), True),
+    (re.compile(r"[?&]cht=tx&(?:(?:(?![?&]cht=tx&)[^#])*?&)?chl=", re.I), True),
     (re.compile(r"zhihu\.com/equation\?tex=", re.I), True),
-    (re.compile(r"codecogs\.com/[^?#]*\?", re.I), False),
+    (re.compile(r"codecogs\.com/(?:(?!codecogs\.com/)[^?#])*+\?", re.I), False),
     (re.compile(r"(?:mimetex|mathtex)\.cgi\?", re.I), False),
 )
 _NOISE = re.compile(

@@ -24,8 +24,9 @@ _JSONL = (".jsonl", ".jsonl.gz")
 _PARQUET = (".parquet",)
 _HTML = (".html", ".htm", ".xhtml")
 _HTML_TYPES = {"text/html", "application/xhtml+xml", "application/xhtml"}
-_CANONICAL = re.compile(r"<link[^>]+rel=[\"']?canonical[\"']?[^>]*>", re.I)
-_OG_URL = re.compile(r"<meta[^>]+property=[\"']?og:url[\"']?[^>]*>", re.I)
+_LINK, _META = re.compile("<link", re.I), re.compile("<meta", re.I)
+_CANONICAL = re.compile(r"rel=[\"']?canonical", re.I)
+_OG_URL = re.compile(r"property=[\"']?og:url", re.I)
 _ADDRESS = re.compile(r"(?:href|content)=[\"']?(https?://[^\"'\s>]+)", re.I)
 
 
@@ -263,9 +264,22 @@ def decode(data: bytes, charset: str | None = None) -> str:
 
 def declared_url(text: str) -> str:
     """The address a page gives itself (``rel=canonical``, else ``og:url``); empty if it gives none."""
-    for tag in (_CANONICAL.search(text, 0, 200_000), _OG_URL.search(text, 0, 200_000)):
-        if tag and (m := _ADDRESS.search(tag[0])):
+    head = text[:200_000]
+    for name, mark in ((_LINK, _CANONICAL), (_META, _OG_URL)):
+        if m := _ADDRESS.search(_tag(head, name, mark)):
             return entities.unescape(m[1])
+    return ""
+
+
+def _tag(text: str, name: re.Pattern[str], mark: re.Pattern[str]) -> str:
+    """The first tag of this name with a mark in it, "" if there is none; each character is read once."""
+    end = 0
+    while m := name.search(text, end):
+        end = text.find(">", m.end()) + 1
+        if not end:
+            break
+        if mark.search(text, m.end() + 1, end):
+            return text[m.start() : end]
     return ""
 
 

@@ -6,7 +6,6 @@ pipeline of datatrove (``cluster``).
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -149,7 +148,9 @@ def benchmark_texts(spec: str) -> list[decontaminate.BenchmarkText]:
     if not name:
         first = read_rows(source)[0]
         name = next((f for f in QUESTION_FIELDS if f in first), QUESTION_FIELDS[0])
-    stem = re.sub(r"(\.(jsonl|json|tsv|parquet|gz))+$", "", Path(path).name)
+    stem = Path(path).name
+    while stem.endswith((".jsonl", ".json", ".tsv", ".parquet", ".gz")):
+        stem = stem[: stem.rindex(".")]
     benchmark = f"{Path(source).parent.name}/{stem}"  # many are called test.jsonl
     out = []
     for i, row in enumerate(read_rows(source, fields=(name,))):

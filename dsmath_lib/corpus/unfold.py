@@ -5,7 +5,7 @@ import re
 from dsmath_lib.corpus.marks import OPEN
 
 _FIGURES = re.compile(r"<(/?)fig(?:ure|caption)\b", re.I)
-_HEADING = re.compile(r"(<h1\b[^>]*>\s*)<a\b", re.I)
+_HEADING = re.compile(r"(<h1\b(?:(?!<h1\b)[^>])*+>\s*+)<a\b", re.I)
 # letters of both cases spelled out: with re.I the search would lose its fast start at "<"
 _LIST = re.compile(r"</?[uU][lL](?=[\s>])")
 _LINK = re.compile(f"<(/?)[aA](?=[\\s>])|{OPEN}")

@@ -13,7 +13,9 @@ from dsmath_lib.rewards.boxes import boxes
 # how the toy world's authors look back, at the start of a line; "等等" is "wait"
 TOY_REFLECTION = ("\ncheck:", "\n检验", "等等")
 REPEATS = 3  # times a run of words must come, back to back, to count as repetition
-_CODE = re.compile(r"^(?:\s*[a-z_]\w*\s*=\s*[^=\s].*|\s*print\(.*\)\s*|```python)$", re.MULTILINE)
+_CODE = re.compile(
+    r"^(?:[^\S\n]*+[a-z_]\w*+\s*+=\s*+[^=].*|[^\S\n]*+print\(.*\)\s*|```python)$", re.MULTILINE
+)
 _EQUATION_STEP = re.compile(r"^\s*[a-z]\s*=\s*-?[\d.]+\s*\.?$")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from dsmath_lib.rewards.python_tool import joined_program
 
-_BLOCK = re.compile(r"```[ \t]*(?:python)?[ \t]*\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"```[ \t]*+(?:python[ \t]*+)?\n(.*?)```", re.DOTALL)
 _DEF = re.compile(r"^def +solution *\( *\)", re.MULTILINE)
 
 

@@ -72,7 +72,9 @@ READINGS: dict[str, Reading] = {
 
 # -- finders: the text of an answer, or None ------------------------------------------------------------------------
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
-_FINAL = re.compile(r"[Ff]inal answer is:?\s*(.{0,400}?)\s*\.?\s*I hope it is correct", re.DOTALL)
+_FINAL = re.compile(
+    r"[Ff]inal answer is:?\s*+(|.{0,399}?\S)\s*+(?:\.\s*+)?I hope it is correct", re.DOTALL
+)
 _LETTER = re.compile(r"(?:final answer is|answer is):?\s*\$?\(?([A-D])\b\)?", re.IGNORECASE)
 _ZH = re.compile(r"答案是\s*[:：]?\s*([^\n]*)")
 _OUTPUT = re.compile(r"```output[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -164,7 +166,8 @@ def _parts(gold: str, answer: str, timeout: float) -> tuple[bool, str]:
 
 
 _UNIT = re.compile(
-    r"\\(?:mathrm|text)\s*\{[^{}]*\}|(?<=\d)\s*(?:[A-Za-z]+(?:[/*^ ][A-Za-z0-9^-]+)*)$"
+    r"\\(?:mathrm|text)\s*\{[^{}]*\}"
+    r"|(?<=\d)(?=(?s:.{1,60})$)\s*+[A-Za-z]++(?:[/*^ ][A-Za-z0-9^-]++(?:[/* ][A-Za-z0-9^-]++)*+)?$"
 )
 
 

@@ -10,7 +10,7 @@ from dsmath_lib.params.base import ROOT
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.stage import write_atomic
 
-LINK = re.compile(r'<a href="([^"#:]+)(#[^"]*)?"([^>]*)>(.*?)</a>', re.S)
+LINK = re.compile(r'<a href="([^"#:<]+)(#[^"<]*)?"([^<>]*)>((?:(?!<a ).)*?)</a>', re.S)
 TO_STAGE = re.compile(r'href="\.\./(?:(\w+)/\1\.html|index\.html#(\w+))"')
 
 

@@ -12,12 +12,13 @@ _MARKUP = re.compile(
     r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J])\}?(?![A-Za-z])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
 )
 _LETTER = re.compile(
-    r"^\W*(?:option|choice|answer|选项?)?\s*([A-J])(?:\s*[).:：、,，】\]]|\W*$)", re.IGNORECASE
+    r"^\W*+(?:(?:option|choice|answer|选项?)\s*+)?([A-J])(?:\s*[).:：、,，】\]]|\W*$)",
+    re.IGNORECASE,
 )
 _PAREN = re.compile(r"[(（\[]([A-J])[)）\]]")
-_SEVERAL = re.compile(r"[A-J](?:\s*(?:[,、，;；和及]|and|\\text ?\{ ?and ?\})?\s*[A-J])+")
+_SEVERAL = re.compile(r"[A-J](?:\s*+(?:(?:[,、，;；和及]|and|\\text ?\{ ?and ?\})\s*+)?[A-J])+")
 _L = r"[\s*_$:：=.–(（\[{【\"'“`\\-]{0,8}(?:mathrm|text|textbf|mathbf|boxed|rm)?[\s{(（]{0,3}"
-_MULTI = r"([A-J](?:\s*[,、，和及&]?\s*[A-J])*)(?![A-Za-z(（+\-^_])"
+_MULTI = r"([A-J](?:\s*+(?:[,、，和及&]\s*+)?[A-J])*)(?![A-Za-z(（+\-^_])"
 _STATED = re.compile(
     # "the answer is (B)", "Answer D", "option: C", "故选 B", "正确答案为 ACD"
     rf"(?:\b(?:answer|ans|option|choice|options|choices)\b(?:\s+(?:is|are|should be|would be|will be"
@@ -31,7 +32,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _LINE = re.compile(
-    r"^\W*(?:option|choice)?\s*[(（\[]?([A-J])(?:[)）\].:：、]+(?:\s.*)?|\W*)$", re.MULTILINE
+    r"^\W*+(?:(?:option|choice)\s*+[(（\[]?)?([A-J])(?:[)）\].:：、]+(?:\s.*)?|\W*)$", re.MULTILINE
 )
 
 

@@ -235,7 +235,7 @@ def _distinct(group: Group, deadline: float, depth: int) -> Group:
 
 # -- expressions -------------------------------------------------------------------------------------------------------
 _UNIT_BEHIND = re.compile(
-    r" ?(?:square |cubic |sq\.? )?([A-Za-z一-鿿]{2,}(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?)$"
+    r" ?(?:square |cubic |sq\.? )?(?<![A-Za-z一-鿿])([A-Za-z一-鿿]{2,}+(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?)$"
 )
 _TRIG = re.compile(r"cis|sin|cos|tan|cot|sec|csc")
 
@@ -314,7 +314,7 @@ def _words(text: str) -> str:
 def _is_prose(text: str) -> bool:
     """Words that stand for no mathematics: nothing a computer algebra system could read."""
     if re.search(r"[\\^=<>]", text):
-        return bool(re.search(r"[a-z]{4,} [a-z]{2,} [a-z]{2,}", re.sub(r"\\[A-Za-z]+", "", text)))
+        return bool(re.search(r"[a-z]{4} [a-z]{2,}+ [a-z]{2}", re.sub(r"\\[A-Za-z]+", "", text)))
     return bool(re.search(r"[A-Za-z]{4,}|[一-鿿]", text)) or not re.search(r"[A-Za-z0-9]", text)
 
 

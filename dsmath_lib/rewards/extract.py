@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from dsmath_lib.rewards.boxes import boxes, unbox
 
-MAX_CHARS = (
-    50_000  # an answer stands at the end; a longer completion is read from its last characters
-)
+# an answer stands at the end; a longer completion is read from its last characters
+MAX_CHARS = 50_000
 
 RULES: dict[str, tuple[str, ...]] = {
     # facts §9.4: Minerva phrases, boxes, "the answer is", program output, last number
@@ -73,7 +72,8 @@ _NEXT = re.compile(
 
 # -- phrases ---------------------------------------------------------------------------------------------------------
 _MINERVA = re.compile(
-    r"[Ff]inal [Aa]nswer is:?\s*(.{1,400}?)\.?\s*I hope (?:it is|this is) correct", re.DOTALL
+    r"[Ff]inal [Aa]nswer is:?\s*+(.{0,399}?\S|(?<=\s))\s*+(?:\.\s*+)?I hope (?:it is|this is) correct",
+    re.DOTALL,
 )
 _ANSWER = re.compile("answers?", re.IGNORECASE)
 _NOT_STATED = re.compile(  # "we check our answer: …" states nothing
@@ -81,11 +81,11 @@ _NOT_STATED = re.compile(  # "we check our answer: …" states nothing
     re.IGNORECASE,
 )
 _AFTER_ANSWER = re.compile(
-    r"(?:\s+to\s+[^.\n]{1,80}?|\s+for\s+[^.\n]{1,60}?)?\s*(?:(?:is|are|will be|would be|should be|becomes"
-    r"|equals)\b|=|[:：])"
-    r"(?:\s+(?:therefore|thus|then|simply|clearly|just|also|actually|indeed|exactly)\b)?\s*(?:is\b|:|：)?"
-    r"(?!\s*(?:in)?correct|\s*right\b|\s*wrong|\s*not\b|\s*reasonable|\s*valid)"
-    r"|\*\*\s*[:：]?|\s*\n+(?=\s*\S)",
+    r"(?:\s++to\s++(?:[^.\n]{0,79}?[^.\s]\s*+|(?<=\s[^\S\n]))|\s++for\s++(?:[^.\n]{0,59}?[^.\s]\s*+|(?<=\s[^\S\n]))"
+    r"|\s*+)(?:(?:is|are|will be|would be|should be|becomes|equals)\b|=|[:：])"
+    r"(?:\s++(?:therefore|thus|then|simply|clearly|just|also|actually|indeed|exactly)\b)?\s*+(?:is\b|:|：)?"
+    r"(?!\s*+(?:(?:in)?correct|right\b|wrong|not\b|reasonable|valid))"
+    r"|\*\*\s*+[:：]?|(?:[^\S\n]*+\n)++(?=[^\S\n]*+\S)",
     re.IGNORECASE,
 )
 _CHINESE = re.compile(
@@ -108,7 +108,7 @@ _NUMBER = re.compile(
     r"|(?<![A-Za-z0-9_.])-?\.\d+%?|\d+(?:\.\d+)?%?"
 )
 _SENTENCE_END = re.compile(
-    r"\.(?:\s|$)|[。；;！!？?]|\n|,?\s+(?:because|since|so that|which|as)\s|，(?:因为|所以)"
+    r"\.(?:\s|$)|[。；;！!？?]|\n|(?:,|(?<!\s))\s++(?:because|since|so that|which|as)\s|，(?:因为|所以)"
 )
 _LEADING = re.compile(
     r"^[^\w\-+.\\(\[{$]*(?:(?:indeed|exactly|simply|only|just|about|approximately|around|also|a total of"
@@ -124,8 +124,8 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b")
-_MONEY = re.compile(r"\d[\d.,]*[^$]*\b[A-Za-z]{4,}")
-_JOIN = re.compile(r"\s*(?:,|;|、|；|，|或者?|和|与|及|,?\s*\band\b|,?\s*\bor\b)\s*")
+_MONEY = re.compile(r"\d[^$]*\b[A-Za-z]{4}")
+_JOIN = re.compile(r"\s*+(?:[,;、；，和与及]|或者?|\band\b|\bor\b)\s*")
 
 
 def _inside(m: re.Match[str]) -> str | None:
@@ -177,7 +177,7 @@ def statement(text: str) -> str | None:
     return text
 
 
-_SENTENCE = re.compile(r"(?:[A-Za-z]{2,}\W+){2}|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
+_SENTENCE = re.compile(r"[A-Za-z]{2}\W++[A-Za-z]{2,}+\W|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
 _HEDGED = re.compile(
     r"\b(?:not|no|less|more|least|most|than|between|under|over|below|above|almost|nearly|never|or|about)\b"
     r"|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
@@ -187,12 +187,9 @@ _HEDGED = re.compile(
 
 def only_number(text: str) -> str | None:
     """The number of a short sentence that holds one and does not hedge: "Tom has 42 apples."; else None."""
-    if (
-        len(text) > 300
-        or not _SENTENCE.search(text)
-        or _HEDGED.search(text)
-        or _HAS_MATH.search(text)
-    ):
+    if len(text) > 300 or not _SENTENCE.search(text):
+        return None
+    if _HEDGED.search(text) or _HAS_MATH.search(text):
         return None
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
@@ -256,7 +253,7 @@ def _find_json(text: str) -> tuple[int, str] | None:
     return (m.start(), unbox(answer).strip()) if answer.strip() else None
 
 
-_AFTER_TAIL = re.compile(r"[\s.。,，;；!)）*]*(?:[A-Za-z一-鿿]{0,15}[\s.。]*){0,4}")
+_AFTER_TAIL = re.compile(r"[\s.。,，;；!)）*]*+(?:[A-Za-z一-鿿]{1,15}+[\s.。]*+){0,4}")
 
 
 _BARE_TEX = re.compile(

@@ -40,7 +40,7 @@ def split_top(text: str, separators: str = ",;") -> list[str]:
     return [p.strip() for p in [*parts, text[start:]]]
 
 
-_BEFORE = re.compile(r"(?:^|[^\d.])(?:\d{1,3})(?:,\d{3})*$")
+_BEFORE = re.compile(r"(?:^|[^\d.])\d{1,3}$")
 
 
 def _thousands(text: str, i: int) -> bool:

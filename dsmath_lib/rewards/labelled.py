@@ -56,15 +56,14 @@ def first_error(n: int, at: int | None) -> tuple[float | None, ...]:
     return (*(1.0,) * at, 0.0, *(None,) * (n - at - 1))
 
 
-_SHEPHERD = re.compile(r"(Step \d+:.*?)\s*ки", re.S)
+_STEP = re.compile(r"Step \d+:")
 
 
 def _shepherd(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
     """``input`` marks each step's end by a sign of its own; ``label`` has + or - in its place."""
     question, first, _ = row["input"].partition("Step 1:")
-    steps = tuple(
-        s.strip() for s in _SHEPHERD.findall(first + row["input"][len(question + first) :])
-    )
+    parts = (first + row["input"][len(question + first) :]).split("ки")[:-1]
+    steps = tuple(p[m.start() :].strip() for p in parts if (m := _STEP.search(p)))
     label = row["label"]
     at, labels = len(question), []
     for s in steps:

@@ -20,7 +20,7 @@ from pathlib import Path
 MAX_CHARS = 400  # per side; longer answers are not expressions
 _HUGE = re.compile(
     r"\^[^^)}]{0,40}\^[^^)}]{0,40}\^"  # a tower of three powers
-    r"|\^\s*\{?\s*-?\d{5}|\d{4}\s*!|[)}!]\s*!"  # long exponents, factorials of large or unknown size
+    r"|\^\s*+(?:\{\s*+)?-?\d{5}|\d{4}\s*!|[)}!]\s*!"  # long exponents, factorials of large or unknown size
 )
 START_SECONDS = 300.0  # importing SymPy on a busy machine
 TIMEOUT = "symbolic comparison: timeout"  # as the worker says it

@@ -16,7 +16,7 @@ from dsmath_lib.rewards.values import Undecided, evaluate
 from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction
 from dsmath_lib.rl.records import Rollouts
 
-_EQUATION = re.compile(r"([\d.+\-*/() ]+)=([\d.+\-*/() ]+)")
+_EQUATION = re.compile(r"(?<![\d.+\-*/() ])([\d.+\-*/() ]++)=([\d.+\-*/() ]+)")
 
 
 def model_reward(model, tokenizer, dtype: str = "float32") -> RewardFunction:

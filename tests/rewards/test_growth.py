@@ -9,6 +9,7 @@ import time
 import pytest
 
 from dsmath_lib.evaluation.reading import judge, known
+from dsmath_lib.rewards.choice import choice_letters, gold_letters
 from dsmath_lib.rewards.equality import MAX_ANSWER, answers_equal
 from dsmath_lib.rewards.extract import MAX_CHARS
 from dsmath_lib.rewards.grade import grade, grade_answer
@@ -67,6 +68,57 @@ def test_completions(end):
     size = MAX_CHARS // 40
     slow = [u for u in UNITS if grows_too_fast(graded, lambda k, u=u: (u * size)[: k * size] + end)]
     assert slow == []
+
+
+SHAPES = {  # (head, unit that is repeated, tail): runs that two loops of one pattern could share
+    "line ends behind the answer": ("so the answer", "\n", ""),
+    "line ends and blanks": ("so the answer", "\n ", "#"),
+    "spaces behind to": ("the answer to ", " ", "#"),
+    "spaces behind for": ("the answer for", " ", ""),
+    "spaces behind is": ("the answer is", " ", "correct"),
+    "spaces before a reason": ("The answer is 5", " ", "#"),
+    "many answers": ("", "the answer to ", ""),
+    "letters in a box": ("\\boxed{", "A ", "x}"),
+    "letters on lines": ("", "A\n", "x"),
+    "letters that are stated": ("The answer is ", "A B ", "An"),
+    "letters in Chinese": ("故选", "A、 ", "An"),
+    "one letter behind spaces": ("", " ", "B!"),
+    "spaces behind a formula": ("so $x$", " ", "#"),
+    "a formula before spaces": ("the answer is $x$", " ", "$"),
+    "no hope": ("Final answer is", " ", "#"),
+    "many finals": ("", "Final answer is: 5 ", "I hope"),
+    "hopes apart": ("Final answer is 5", " .", " I hope it is correct"),
+    "a fraction of nothing": ("The answer is \\frac", " ", "1"),
+    "a unit of hats": ("The answer is 5 kg", "^", "!"),
+    "a tower": ("The answer is 2^", " ", "{"),
+    "open tags": ("", "<answer>5", ""),
+    "open fences": ("", "```output\n5\n", ""),
+    "amounts": ("The answer is $1", ",1", " of x"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_rule_reads_hostile_completions(processor_seconds, shape):
+    """As long as a completion may be, by each rule, for golds of each kind: quick, and work grows with the text."""
+    head, unit, tail = shape
+
+    def made(quarters: int) -> str:
+        room = MAX_CHARS * quarters // 4 - len(head) - len(tail)
+        return head + (unit * (room // len(unit) + 1))[:room] + tail
+
+    runs = [lambda t, r=r, g=g: judge(r, g, t) for r in known() for g in ("7", "B")]
+    runs += [lambda t, g=g: grade_answer(g, t) for g in ("7", "B", "1, 2")]
+    runs += [lambda t: grade(t, "7"), lambda t: choice_letters(t[-1000:]), gold_letters]
+    for run in runs:
+        long = processor_seconds(lambda run=run: run(made(4)))
+        assert long < 1
+        assert long < FLOOR or long < 10 * processor_seconds(lambda run=run: run(made(1)))
+
+
+@pytest.mark.parametrize("sign", ["。", " ", "a ", "a"])
+def test_what_follows_the_last_formula_is_read_once(processor_seconds, sign):
+    text = "so $x$" + (sign * 590)[:590] + "#"
+    assert processor_seconds(lambda: grade("7", text)) < 0.1
 
 
 @pytest.mark.parametrize("unit", ["final answer is ", " ", "答案是"])

@@ -1,0 +1,89 @@
+"""No regular expression of the library is worse than linear: a text of a model or of the web never hangs a reader.
+
+Each is tried with texts made to be slow for it. A quadratic pattern takes 16 times as long on a text 4 times as long;
+what is measured is that factor of processor time, the best of several tries, so a busy machine does not matter.
+"""
+
+import re
+
+import pytest
+from patterns import attacks, built_in_functions, compiled, literals
+
+from dsmath_lib.corpus.delimiters import Scanner, page_delimiters
+from dsmath_lib.corpus.gramfilter import GramFilter
+
+SIZE = 4_000  # characters
+QUICK = 2e-4  # seconds; what takes less at SIZE is no danger at any length that is read
+
+
+def _use(pattern: re.Pattern, method: str, text: str) -> None:
+    given = text.encode() if isinstance(pattern.pattern, bytes) else text
+    if method == "finditer":
+        for _ in pattern.finditer(given):
+            pass
+    else:
+        getattr(pattern, method)(given)
+
+
+def slow_text(pattern: re.Pattern, method: str, seconds) -> tuple[str, str, str] | None:
+    """The first attack on which work grows faster than the text, None if there is none."""
+    for head, unit, tail in attacks(pattern):
+        short, long = (head + (unit * (n // len(unit) + 1))[:n] + tail for n in (SIZE, 4 * SIZE))
+
+        def grows(tries: int, short=short, long=long) -> bool:
+            time = seconds(lambda: _use(pattern, method, short), tries)
+            return seconds(lambda: _use(pattern, method, long), tries) > 10 * max(time, QUICK)
+
+        once = seconds(lambda short=short: _use(pattern, method, short), 1)
+        if once == float("inf") or (once > QUICK and grows(1) and grows(4)):
+            return head, unit, tail
+    return None
+
+
+def test_patterns_are_linear(processor_seconds):
+    """Every pattern that stands in the source or is compiled by a module, in the way it is used."""
+    found = literals() + compiled()
+    assert len(found) > 250
+    slow = {
+        f.where: hit
+        for f in found
+        for m in sorted(f.methods)
+        if (hit := slow_text(f.pattern, m, processor_seconds))
+    }
+    assert slow == {}
+
+
+# patterns put together while a function runs: one of each as it is built, [] where nothing but a name goes in
+BUILT = {
+    "dsmath_lib.corpus.delimiters:__init__": lambda: [Scanner(page_delimiters(()))._open],
+    "dsmath_lib.corpus.delimiters:_by_first_character": lambda: Scanner(page_delimiters(()))._fast,
+    "dsmath_lib.corpus.delimiters:page_delimiters": list,  # two words
+    "dsmath_lib.corpus.formulas:_sign": list,  # kept in PATTERNS of the module
+    "dsmath_lib.corpus.gramfilter:_without_pieces": lambda: [
+        GramFilter(["- * -"], str, str, bool)._rule
+    ],
+    "dsmath_lib.install:why_not": list,  # the name of one file
+    "dsmath_lib.notebook_files:strip": list,  # the name of a notebook and three digits
+}
+
+
+def test_patterns_built_while_running_are_linear(processor_seconds):
+    assert built_in_functions() == sorted(BUILT)
+    assert [
+        p for make in BUILT.values() for p in make() if slow_text(p, "finditer", processor_seconds)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "pattern, method",
+    [
+        (r"\s*\n", "finditer"),
+        (r"\d+x", "finditer"),
+        (r"<answer>(.*)</answer>", "finditer"),
+        (r"x\s*,?\s*y", "match"),
+        (r"(?:[A-J]\s*,?\s*)+", "fullmatch"),
+        (r"(?:/[a-z/]+)*!", "match"),
+    ],
+)
+def test_slow_patterns_are_seen(processor_seconds, pattern, method):
+    assert slow_text(re.compile(pattern), method, processor_seconds)
