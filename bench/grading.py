@@ -23,13 +23,19 @@ from typing import Any
 
 from grading_sources import COMPLETIONS, SOLUTIONS, Case
 
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
-from dsmath_lib.params.base import ROOT
-from dsmath_lib.rewards import symbolic
-from dsmath_lib.rewards.choice import gold_letters
-from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.grade import RULE, VERSION, gold_answers, grade, grade_answer
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.engines.grader import (
+    RULE,
+    VERSION,
+    answers_equal,
+    gold_answers,
+    gold_letters,
+    grade,
+    grade_answer,
+    symbolic,
+)
 
 WARM = ("\\int x dx", "\\int y dy")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from dsmath_lib.data import read_rows
-from dsmath_lib.evaluation.labelled import SYSTEMS
+from dsmath_lib.runs.nb08_evaluation.published import SYSTEMS
+from dsmath_lib.stage.data import read_rows
 
 
 class Case(NamedTuple):

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from dsmath_lib.machine import environment
-from dsmath_lib.rewards.python_tool import describe, extract_programs, run_program
+from dsmath_lib.base.machine import environment
+from dsmath_lib.engines.sandbox import describe, extract_programs, run_program
 
 SMALL = "def income(eggs, price):\n    sold = eggs - 3 - {i} % 7\n    return sold * price\n\nprint(income({i}, 2))\n"
 SYMPY = "from sympy import *\nx = symbols('x')\nprint(factor(x**2 - {i}**2))\n"

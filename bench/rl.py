@@ -40,7 +40,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     """
     from dsmath_lib.lm.model import build_model
     from dsmath_lib.lm.tokenizer import train_tokenizer
-    from dsmath_lib.prompts import chat_prompt
+    from dsmath_lib.rows.prompts import chat_prompt
     from dsmath_lib.world.problems import cot, sample_problems
 
     problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
@@ -56,15 +56,16 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
 
 def run_ours(a: argparse.Namespace) -> dict:
     """Seconds and completion tokens of each step of this project's loop, and its memory before the first."""
+    from dsmath_lib.base.paths import PARAMS_DIR
+    from dsmath_lib.base.records import Problem
     from dsmath_lib.lm.model import load_model
     from dsmath_lib.lm.tokenizer import load_tokenizer
-    from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+    from dsmath_lib.params.base import read_yaml
     from dsmath_lib.params.grpo import GRPOParams
-    from dsmath_lib.records import Problem
     from dsmath_lib.rl.loop import Players, Rewards, train_policy
-    from dsmath_lib.rl.methods import METHODS
     from dsmath_lib.rl.questions import Questions
-    from dsmath_lib.stage import Stage
+    from dsmath_lib.rows.methods import METHODS
+    from dsmath_lib.stage.folder import Stage
 
     toy = PARAMS_DIR / "toy"
     values = read_yaml(toy / "common.yaml") | read_yaml(toy / "05_grpo.yaml")
@@ -263,7 +264,7 @@ def main() -> None:
     if a.side:
         child(a)
         return
-    from dsmath_lib.rl.memory import compare_memory
+    from dsmath_lib.runs.nb06_memory import compare_memory
 
     sides = {"ours": sys.executable} | ({"trl": a.trl_python} if a.trl_python else {})
     hidden = ("trl_python", "out", "side", "folder", "length")
@@ -286,7 +287,7 @@ def main() -> None:
     }
     print(json.dumps({k: v for k, v in result.items() if k != "settings"}, indent=1))
     if a.out:
-        from dsmath_lib.machine import environment
+        from dsmath_lib.base.machine import environment
 
         result["environment"] = environment()
         Path(a.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
+from dsmath_lib.base.machine import environment
+from dsmath_lib.engines.decode import HFSampler, eos_ids
 from dsmath_lib.lm.model import build_model, load_model
-from dsmath_lib.lm.sampler import HFSampler, eos_ids
 from dsmath_lib.lm.tokenizer import load_tokenizer, train_tokenizer
-from dsmath_lib.machine import environment
-from dsmath_lib.prompts import chat_prompt
+from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.problems import cot, sample_problems
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dsmath_lib.base.machine import environment, keep_memory
+from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.lm.model import build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
 from dsmath_lib.lm.train import loss_and_backward, make_optimizer
-from dsmath_lib.machine import environment
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
-from dsmath_lib.runtime import keep_memory
+from dsmath_lib.params.base import read_yaml
 
 
 def main() -> None:

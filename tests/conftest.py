@@ -49,7 +49,7 @@ def float64(request, monkeypatch) -> Iterator[None]:
     import torch
     from transformers.models.llama import modeling_llama as llama
 
-    from dsmath_lib.lm.model import DTYPES
+    from dsmath_lib.base.dtypes import DTYPES
 
     def norm(self, x):  # transformers' own passes through float32, whatever the model's dtype
         return torch.nn.functional.rms_norm(

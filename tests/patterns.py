@@ -20,7 +20,7 @@ import dsmath_lib
 ROOT = Path(dsmath_lib.__file__).parent
 METHODS = ("match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split")
 ANCHORED = frozenset({"match", "fullmatch"})
-NOT_IMPORTED = {"dsmath_lib.rewards.sandbox.worker"}  # a script that locks its process down
+NOT_IMPORTED = {"dsmath_lib.engines.sandbox.worker"}  # a script that locks its process down
 _parser, _c = re._parser, re._constants  # the standard library's own reader of patterns
 LOOPS = (_c.MAX_REPEAT, _c.MIN_REPEAT, _c.POSSESSIVE_REPEAT)
 SIGNS = " \na1A.,-=(){}[]\\$<>\"'*/_:#&;%|^!?+~@`é一，：\0"

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dsmath_lib.data import read_rows
-from dsmath_lib.stage import StageError
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.stage.data import read_rows
 
 ROWS = [{"question": "1+1?", "answer": "2"}, {"question": "半径?", "answer": "3"}]
 

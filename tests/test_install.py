@@ -12,7 +12,7 @@ from importlib import metadata
 
 import pytest
 
-from dsmath_lib import install
+from dsmath_lib.app import install
 
 TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
 WHEEL = f"torch-9.9.9+cpu-{TAG}-{TAG}-manylinux_2_17_{platform.machine()}.whl"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
 
 # -- make --------------------------------------------------------------------------------------
 
@@ -53,21 +53,23 @@ def test_make_sets_up_once(project):
     assert done.returncode == 0, done.stderr
     assert [x for x in log if "venv" in x or "install" in x] == [
         "|1|-m venv .venv",
-        "|1|-m dsmath_lib.install dev",
+        "|1|-m dsmath_lib.app.install dev",
     ]
     done, log = project("env")
     assert log == [] and b"Nothing to be done" in done.stdout
-    assert project("toy")[1] == ["|1|-m dsmath_lib.cli run toy"]
+    assert project("toy")[1] == ["|1|-m dsmath_lib.app.cli run toy"]
     os.utime(project.folder / "constraints.txt")
     later = time.time() + 5
     os.utime(project.folder / "constraints.txt", (later, later))
-    assert project("env")[1][-1] == "|1|-m dsmath_lib.install dev", (
+    assert project("env")[1][-1] == "|1|-m dsmath_lib.app.install dev", (
         "new constraints, same environment"
     )
 
 
 def test_make_passes_the_index_on(project):
-    assert project("env", "TORCH_INDEX=http://x")[1][-1] == "http://x|1|-m dsmath_lib.install dev"
+    assert (
+        project("env", "TORCH_INDEX=http://x")[1][-1] == "http://x|1|-m dsmath_lib.app.install dev"
+    )
     (project.folder / ".venv/bin/.dsmath-ok").unlink()
     assert project("env", TORCH_INDEX="http://y")[1][-1].startswith("http://y|")
 
@@ -92,7 +94,7 @@ def test_make_uses_the_conda_environment_that_is_active(project, tmp_path):
     conda = {"CONDA_DEFAULT_ENV": "dsmath", "CONDA_PREFIX": str(prefix)}
     done, log = project("toy", **conda)
     assert done.returncode == 0, done.stderr
-    assert log == ["|1|-m dsmath_lib.install dev", "|1|-m dsmath_lib.cli run toy"]
+    assert log == ["|1|-m dsmath_lib.app.install dev", "|1|-m dsmath_lib.app.cli run toy"]
     assert not (project.folder / ".venv").exists() and (prefix / "bin/.dsmath-ok").exists()
     assert project("env", **conda)[1] == []
 

@@ -9,8 +9,8 @@ import re
 import pytest
 from patterns import attacks, built_in_functions, compiled, literals
 
-from dsmath_lib.corpus.delimiters import Scanner, page_delimiters
-from dsmath_lib.corpus.gramfilter import GramFilter
+from dsmath_lib.engines.index.gramfilter import GramFilter
+from dsmath_lib.engines.webtext.delimiters import Scanner, page_delimiters
 
 SIZE = 4_000  # characters
 QUICK = 2e-4  # seconds; what takes less at SIZE is no danger at any length that is read
@@ -55,15 +55,17 @@ def test_patterns_are_linear(processor_seconds):
 
 # patterns put together while a function runs: one of each as it is built, [] where nothing but a name goes in
 BUILT = {
-    "dsmath_lib.corpus.delimiters:__init__": lambda: [Scanner(page_delimiters(()))._open],
-    "dsmath_lib.corpus.delimiters:_by_first_character": lambda: Scanner(page_delimiters(()))._fast,
-    "dsmath_lib.corpus.delimiters:page_delimiters": list,  # two words
-    "dsmath_lib.corpus.formulas:_sign": list,  # kept in PATTERNS of the module
-    "dsmath_lib.corpus.gramfilter:_without_pieces": lambda: [
+    "dsmath_lib.engines.webtext.delimiters:__init__": lambda: [Scanner(page_delimiters(()))._open],
+    "dsmath_lib.engines.webtext.delimiters:_by_first_character": lambda: (
+        Scanner(page_delimiters(()))._fast
+    ),
+    "dsmath_lib.engines.webtext.delimiters:page_delimiters": list,  # two words
+    "dsmath_lib.engines.webtext.formulas:_sign": list,  # kept in PATTERNS of the module
+    "dsmath_lib.engines.index.gramfilter:_without_pieces": lambda: [
         GramFilter(["- * -"], str, str, bool)._rule
     ],
-    "dsmath_lib.install:why_not": list,  # the name of one file
-    "dsmath_lib.notebook_files:strip": list,  # the name of a notebook and three digits
+    "dsmath_lib.app.install:why_not": list,  # the name of one file
+    "dsmath_lib.app.notebook_files:strip": list,  # the name of a notebook and three digits
 }
 
 

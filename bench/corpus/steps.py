@@ -16,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.corpus import classifier, commands, dedup, prepare, rounds, shards, steps
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.machine import environment
+from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
-from dsmath_lib.corpus.annotate import Annotations
-from dsmath_lib.corpus.exchange import save
-from dsmath_lib.files import write_atomic
-from dsmath_lib.machine import environment
+from dsmath_lib.crawl import commands, dedup, prepare, rounds, shards
+from dsmath_lib.crawl import page_steps as steps
+from dsmath_lib.crawl.annotate import Annotations
+from dsmath_lib.crawl.exchange import save
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS
 from dsmath_lib.world.web import make_web

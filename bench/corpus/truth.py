@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from dsmath_lib.corpus.formulas import clean
+from dsmath_lib.engines.webtext import clean
 
 ELEMENTS = {  # group -> where its LaTeX stands in the source of a page
     "x-tex annotation": r'<annotation encoding="application/x-tex">(.*?)</annotation>',
@@ -155,7 +155,7 @@ def _put(into: dict[str, Counter], group: str, found) -> None:
 
 def pages(folder: Path, *names: str) -> Iterator[Page]:
     """The pages of ``folder/name/*.html``, decoded as the extractor decodes them."""
-    from dsmath_lib.corpus.reading import decode
+    from dsmath_lib.crawl.read_pages import decode
 
     for name in names:
         for path in sorted((folder / name).glob("*.html")):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dsmath_lib.corpus import loops
+from dsmath_lib.engines.index import spaced
 
 POSITIVE, NEGATIVE = "__label__math", "__label__other"
 _BATCH = 2_000  # pages per predict call
@@ -78,7 +78,7 @@ def one_line(text: str) -> str:
     Our choice: the paper does not state its normalisation. fastText splits at spaces alone, so without it a Chinese
     page would be a few very long words.
     """
-    return loops.spaced(text).replace("__label__", "label")
+    return spaced(text).replace("__label__", "label")
 
 
 def train(

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from dsmath_lib.corpus import loops
-from dsmath_lib.corpus.urls import record_hash
-from dsmath_lib.records import Document
+from dsmath_lib.base.records import Document
+from dsmath_lib.base.urls import record_hash
+from dsmath_lib.engines.index import least, runs
+from dsmath_lib.engines.index import words as word_hashes
 
 MAX_LEADERS = 16  # one bucket of unlike pages must not cost n^2
 _CHUNK = 4_096  # signatures of one bucket in memory at a time
@@ -19,8 +20,8 @@ _CHUNK = 4_096  # signatures of one bucket in memory at a time
 
 def shingles(text: str, n: int) -> np.ndarray:
     """Hashes of all runs of ``n`` words (CJK: characters), shape (m,), uint64, each once. Short texts give one."""
-    words = loops.words(text)
-    h = loops.runs(words if len(words) else np.zeros(1, np.uint64), n)
+    words = word_hashes(text)
+    h = runs(words if len(words) else np.zeros(1, np.uint64), n)
     h.sort()
     return h[np.flatnonzero(np.concatenate([[True], h[1:] != h[:-1]]))]
 
@@ -38,7 +39,7 @@ def signature(hashes: np.ndarray, perms: tuple[np.ndarray, np.ndarray]) -> np.nd
     Two signatures agree in one place with probability equal to the Jaccard similarity of the shingle sets.
     """
     a, b = perms
-    return loops.least(hashes, a[:, 0], b[:, 0])
+    return least(hashes, a[:, 0], b[:, 0])
 
 
 def similarity(x: np.ndarray, y: np.ndarray) -> float:

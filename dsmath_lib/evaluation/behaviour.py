@@ -6,9 +6,33 @@ The counts are those of SimpleRL's later evaluation code (facts §8.2); its firs
 import re
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
-from dsmath_lib.evaluation.reflection import KEYWORDS
-from dsmath_lib.rewards.boxes import boxes
+from dsmath_lib.engines.grader import boxes
+
+KEYWORDS = ("recheck", "rethink", "try again", "wait", "alternatively", "retry", "however")
+
+
+def counts(text: str) -> dict[str, int]:
+    """How often each keyword stands in a text, as a substring."""
+    lower = text.lower()
+    return {k: lower.count(k) for k in KEYWORDS}
+
+
+def shares(texts: Sequence[str]) -> dict[str, Any]:
+    """Share of texts with each keyword, with any of them, and the mean length in characters.
+
+    Raises:
+        ValueError: no texts.
+    """
+    if not texts:
+        raise ValueError("no texts to count in")
+    found = [counts(t) for t in texts]
+    n = len(texts)
+    out: dict[str, Any] = {k: sum(bool(c[k]) for c in found) / n for k in KEYWORDS}
+    out["any"] = sum(any(c.values()) for c in found) / n
+    return out | {"n": n, "mean length": sum(map(len, texts)) / n}
+
 
 # how the toy world's authors look back, at the start of a line; "等等" is "wait"
 TOY_REFLECTION = ("\ncheck:", "\n检验", "等等")

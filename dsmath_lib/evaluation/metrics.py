@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from random import Random
 
-from dsmath_lib.runtime import seed_for
+from dsmath_lib.base.seeds import seed_for
 
 Z = 1.959964  # 97.5 % quantile of the normal distribution
 SMALL = 100  # below this many items the normal interval of a share is too narrow

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.evaluation.metrics import Estimate, Z, best_of_k, clustered, maj_at_k, wilson
-from dsmath_lib.runtime import seed_for
 
 RESAMPLES = 200  # bootstrap samples of the questions
 
@@ -142,3 +142,6 @@ def majority_curve(
     return [
         clustered([maj_at_k(a, c, k) for a, c in zip(classes, correct, strict=True)]) for k in ks
     ]
+
+
+VOTE, STEPS, CEILING = "majority", "most steps", "one of K is right"

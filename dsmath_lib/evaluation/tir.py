@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsmath_lib.rewards.python_tool import (
+from dsmath_lib.engines.sandbox import (
     ToolResult,
     cut,
     extract_programs,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from dsmath_lib.exercises import register
-from dsmath_lib.reporting.ledger import Estimate, positive
+from dsmath_lib.report.ledger import Estimate, positive
 
 
 def verdict(low: float, high: float) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.lm.tokenizer import encode_many
-from dsmath_lib.runtime import seed_for
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
+from dsmath_lib.base.dtypes import DTYPES
+
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class WeightsError(ValueError):
@@ -183,11 +184,6 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
             f"40-digit commit as revision (got '{revision}'), since a branch can change"
         )
     return revision
-
-
-def at_least_float32(x: torch.Tensor) -> torch.Tensor:
-    """``x`` in float32, or in its own dtype where that is wider: sums of many numbers in bfloat16 would be lost."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def n_parameters(model: torch.nn.Module) -> int:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.records import Sample
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.lm.tokenizer import encode_many
-from dsmath_lib.records import Sample
-from dsmath_lib.runtime import seed_for
 
 IGNORE = -100
 OPEN_ROWS = 64  # first fit looks at this many open rows; more gains little and costs time

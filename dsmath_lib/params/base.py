@@ -16,13 +16,10 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-ROOT = Path(__file__).resolve().parents[2]
-PARAMS_DIR = ROOT / "params"
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import PARAMS_DIR
+
 NOTEBOOK_SCALE = "toy"  # the scale whose values stand in the parameters cells
-
-
-class ParamsError(ValueError):
-    """A parameter is unknown, missing, of the wrong type or out of range. The message is for the user."""
 
 
 def par(description: str, paper: Any = None, **constraints: Any) -> Any:

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from dsmath_lib.params.base import par
 from dsmath_lib.params.rl import MethodNumbers, RLParams
+from dsmath_lib.rows.methods import METHODS
 
 
 class MethodsParams(RLParams):
@@ -34,15 +35,9 @@ class MethodsParams(RLParams):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        from dsmath_lib.rl.gallery import FAILURES
-        from dsmath_lib.rl.methods import METHODS
-
-        for what, names, known in (
-            ("method", self.methods, METHODS),
-            ("failure", self.failures, [*FAILURES, "all"]),
-        ):
-            if bad := [n for n in names if n not in known]:
-                raise ValueError(f"unknown {what} '{bad[0]}' (known: {', '.join(known)})")
+        if bad := [n for n in self.methods if n not in METHODS]:
+            raise ValueError(f"unknown method '{bad[0]}' (known: {', '.join(METHODS)})")
+        for what, names in (("method", self.methods), ("failure", self.failures)):
             if len(set(names)) != len(names):
                 raise ValueError(f"a {what} is named twice")
         return self

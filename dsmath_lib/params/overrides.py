@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
-from dsmath_lib.params.base import ROOT, Params, ParamsError, read_yaml
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.params.base import Params, read_yaml
 from dsmath_lib.params.registry import params_model
 
 COMMON = tuple(Params.model_fields)

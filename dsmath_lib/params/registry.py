@@ -3,7 +3,8 @@
 import importlib
 from dataclasses import dataclass
 
-from dsmath_lib.params.base import Params, ParamsError
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.params.base import Params
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class SimpleRLParams(RLParams):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        from dsmath_lib.rewards.reward import REWARDS
-        from dsmath_lib.rl.zero import RUNS
+        from dsmath_lib.rows.rewards import REWARDS
+        from dsmath_lib.rows.zero_runs import RUNS
 
         if bad := [n for n in self.runs if n not in RUNS]:
             raise ValueError(f"unknown run '{bad[0]}' (known: {', '.join(RUNS)})")

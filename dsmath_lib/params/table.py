@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.params.base import PARAMS_DIR, Params, ParamsError, read_yaml
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.params.base import Params, read_yaml
 from dsmath_lib.params.registry import params_model
 
 

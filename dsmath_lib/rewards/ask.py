@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from dsmath_lib.lm.samplers import Sampler
+from dsmath_lib.base.records import Problem
+from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.grader import grade
 from dsmath_lib.lm.tokenizer import encode_many
-from dsmath_lib.prompts import chat_prompt
-from dsmath_lib.records import Problem
-from dsmath_lib.rewards.grade import grade
+from dsmath_lib.rows.prompts import chat_prompt
 
 RULE = "paper"  # extraction rule of the accuracy in 03, 05 and 06
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from dsmath_lib.rewards.extract import extract
-from dsmath_lib.rewards.reward import REWARDS, reward
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.engines.grader import extract
+from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
-from dsmath_lib.runtime import seed_for
-from dsmath_lib.stage import StageError
+from dsmath_lib.rows.rewards import REWARDS
 
 
 class NoSignal(StageError):

@@ -23,10 +23,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from dsmath_lib.lm.model import WeightsError, at_least_float32, load_weights, pinned
+from dsmath_lib.base.dtypes import at_least_float32
+from dsmath_lib.lm.model import WeightsError, load_weights, pinned
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
-from dsmath_lib.stage import Stage
+from dsmath_lib.stage.folder import Stage
 
 CLASSES = {
     "outcome": AutoModelForSequenceClassification,

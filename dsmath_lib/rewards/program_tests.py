@@ -7,8 +7,8 @@ added, and the answer must be printed. A function has as many as there are calls
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dsmath_lib.rewards.grade import grade_answer
-from dsmath_lib.rewards.python_tool import extract_programs, joined_program, run_programs
+from dsmath_lib.engines.grader import grade_answer
+from dsmath_lib.engines.sandbox import extract_programs, joined_program, run_programs
 
 TIMEOUT_S = 1.0
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
-from dsmath_lib.rewards.boxes import boxes
-from dsmath_lib.rewards.grade import grade
+from dsmath_lib.engines.grader import boxes, grade
 from dsmath_lib.rewards.program_tests import Check, passed
+from dsmath_lib.rows.rewards import REWARDS
 
 _TAGS = re.compile(
     r"\s*<think>(?:(?!</?think>|</?answer>).)*</think>\s*<answer>(?:(?!</?think>|</?answer>).)*</answer>\s*",
@@ -28,38 +27,6 @@ def is_worked(text: str) -> bool:
 FORMS: dict[str, Callable[[str], bool]] = {"tags": has_tags, "worked": is_worked}
 
 
-class RewardRule(NamedTuple):
-    """The reward is the sum of its named parts; ``no_box``, if not None, replaces the others when no box is there.
-
-    extraction: a rule of ``extract.RULES``, or "program": run the program and compare what it prints.
-    form, form_value: a name in ``FORMS``, and the reward ``format`` of a completion that has it.
-    """
-
-    extraction: str
-    right: float
-    wrong: float
-    no_box: float | None
-    form: str = ""
-    form_value: float = 0.0
-
-
-REWARDS: dict[str, RewardRule] = {
-    # 0/1 on the paper's extraction; the paper itself trains on a reward model (§4.1.3)
-    "accuracy": RewardRule("paper", 1.0, 0.0, None),
-    # 0/1, and the answer must stand in a box: a number that happens to be last earns nothing
-    "boxed": RewardRule("strict", 1.0, 0.0, None),
-    # SimpleRL's first release (facts §8.1): an unboxed answer gets -1 even when it is right
-    "simplerl-v0": RewardRule("simplerl", 1.0, -0.5, -1.0),
-    # SimpleRL-Zoo (facts §8.3): 0/1 and no term for the form
-    "simplerl-zoo": RewardRule("simplerl", 1.0, 0.0, None),
-    # what Zoo compares it with (its Figure 6): the same, and -1 without a box
-    "zoo-format": RewardRule("simplerl", 1.0, 0.0, -1.0),
-    # DeepSeek-R1-Zero: accuracy plus form; the sizes of the two are not stated there
-    "r1": RewardRule("tag", 1.0, 0.0, None, "tags", 1.0),
-    "r1-worked": RewardRule("strict", 1.0, 0.0, None, "worked", 1.0),
-    # the program format: the program is run
-    "program": RewardRule("program", 1.0, 0.0, None),
-}
 _GUESSES = ("paper", "simplerl", "lenient")  # rules that fall back to the last number
 
 

@@ -4,8 +4,8 @@ import copy
 
 import torch
 
-from dsmath_lib.lm.model import at_least_float32
-from dsmath_lib.rl.records import Tokens
+from dsmath_lib.base.dtypes import at_least_float32
+from dsmath_lib.engines.layout import Tokens
 
 
 class Critic(torch.nn.Module):

@@ -1,16 +1,24 @@
 """Exploration: sample a group of completions for each question and score them."""
 
+import gzip
+import json
 import math
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 
-from dsmath_lib.lm.sampler import Completions
-from dsmath_lib.lm.samplers import Sampler, SamplerError
+from dsmath_lib.base.records import Completions
+from dsmath_lib.base.seeds import questions_of_step, seed_for
+from dsmath_lib.engines.decode import Sampler, SamplerError, make_sampler
+from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.reward import reward
-from dsmath_lib.rl.records import Rollouts
-from dsmath_lib.runtime import generator, seed_for
+from dsmath_lib.rl.questions import Questions
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.stage.folder import Stage
 
 # A reward function sees the rollouts and the gold answer of each row, and returns named rewards of each row.
 RewardFunction = Callable[[Rollouts, Sequence[str]], dict[str, Sequence[float]]]
@@ -212,20 +220,71 @@ def rule_reward(rule: str) -> RewardFunction:
     return function
 
 
-def questions_of_step(n_questions: int, per_step: int, step: int, seed: int) -> list[int]:
-    """Indices of the questions of a step (from 0): pass after pass over all, each in its own random order.
-
-    A pure function, so a resumed run needs no cursor.
-    """
-    out = []
-    for at in range(step * per_step, (step + 1) * per_step):
-        epoch, i = divmod(at, n_questions)
-        if not out or i == 0:
-            order = torch.randperm(n_questions, generator=generator(seed, "questions", epoch))
-        out.append(int(order[i]))
-    return out
-
-
 def rollout_seed(seed: int, step: int) -> int:
     """Seed of the rollouts of a step."""
     return seed_for(seed, "rollouts", step)
+
+
+def batch_of_step(
+    cfg: RLParams, method, stage: Stage, step: int, players, sampler: Sampler,
+    questions: Questions, rewards, seed: int,
+) -> Rollouts:  # fmt: skip
+    """The scored completions that a method learns from at a step (from 0).
+
+    ``set``: one solution of the SFT set per question, without rewards. ``start``: drawn from the SFT model, once for
+    all methods that ask for them. ``policy``: drawn from the policy as it is.
+
+    Raises:
+        SamplerError, RewardError: see ``explore``.
+    """
+    index = questions_of_step(len(questions), cfg.questions_per_step, step, seed)
+    prompts = [questions.prompts[i] for i in index]
+    golds = [questions.problems[i].answer for i in index]
+    if method.data == "set":
+        return demonstrations(prompts, [questions.solutions[i] for i in index], players.tokenizer)
+
+    def sample(source: Sampler) -> Completions:
+        return draw(
+            source,
+            prompts,
+            n=cfg.group_size,
+            temperature=cfg.temperature,
+            top_p=cfg.top_p,
+            max_new_tokens=cfg.max_new_tokens,
+            seed=rollout_seed(seed, step),
+            stop=cfg.stops,
+        )
+
+    if method.data == "policy":
+        done = sample(sampler)
+    else:
+        path = stage.artifacts / "offline" / f"seed{seed}-step{step:06d}.json.gz"
+        done = read_completions(path)
+        if done is None:
+            done = sample(make_sampler(cfg, players.start, players.tokenizer))
+            write_completions(path, done)
+    steps = rewards.steps if method.reward == "steps" else None
+    return scored(as_rollouts(prompts, done, cfg.group_size), golds, rewards.outcome, steps)
+
+
+def demonstrations(prompts: list[list[int]], solutions: list[str], tokenizer) -> Rollouts:
+    """Written solutions as rows that look like rollouts: one per question, ended by eos, log-probs unknown (0)."""
+    ids = [[*c, tokenizer.eos_token_id] for c in encode_many(tokenizer, solutions)]
+    done = Completions(ids, [[0.0] * len(c) for c in ids], ["eos"] * len(ids), list(solutions))
+    return as_rollouts(prompts, done, 1)
+
+
+def write_completions(path: Path, done: Completions) -> None:
+    """Keep completions; the file is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(path.name + ".tmp")
+    tmp.write_bytes(gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
+    os.replace(tmp, path)
+
+
+def read_completions(path: Path) -> Completions | None:
+    """What ``write_completions`` kept, or None if it is not there or damaged."""
+    try:
+        return Completions(**json.loads(gzip.decompress(path.read_bytes())))
+    except (OSError, ValueError, TypeError, EOFError):
+        return None

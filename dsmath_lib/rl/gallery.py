@@ -13,6 +13,7 @@ from functools import cache
 
 import torch
 
+from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
 from dsmath_lib.rl.kl import k3
 from dsmath_lib.rl.losses import policy_loss, token_weights
@@ -159,7 +160,13 @@ FAILURES: dict[str, Failure] = {
 
 
 def chosen(names: Sequence[str]) -> list[str]:
-    """The failures to show: ``all`` stands for every one."""
+    """The failures to show: ``all`` stands for every one.
+
+    Raises:
+        ParamsError: a name is not known.
+    """
+    if bad := [n for n in names if n not in (*FAILURES, "all")]:
+        raise ParamsError(f"unknown failure '{bad[0]}' (known: {', '.join(FAILURES)}, all)")
     return list(FAILURES) if "all" in names else list(names)
 
 

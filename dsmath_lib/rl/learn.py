@@ -1,18 +1,19 @@
 """Learning from one batch of rollouts: micro-batches by token budget, µ updates of the policy and of a critic."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values, sharing
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rl.critic import Critic, value_loss
 from dsmath_lib.rl.diagnostics import MEASURED
 from dsmath_lib.rl.kl import k1
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LOSSES, token_weights
-from dsmath_lib.rl.records import Rollouts, Tokens, pad, pad_values
+from dsmath_lib.rl.rollouts import Rollouts
 
 
 @dataclass(frozen=True)
@@ -48,37 +49,6 @@ class MicroBatch:
     old: torch.Tensor | None = None
     values: torch.Tensor | None = None
     returns: torch.Tensor | None = None
-
-
-def micro_batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
-    """Row indices, longest first, cut so that rows × longest row <= ``budget`` tokens (at least one row).
-
-    Rows of like length share a micro-batch, so little of it is padding.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    while order:
-        n = max(1, budget // lengths[order[0]])
-        yield order[:n]
-        order = order[n:]
-
-
-def sharing(prompt: int, lengths: Sequence[int], most: int, long_row: int) -> int:
-    """How many completions of a group follow one copy of their prompt, so that reading them costs least; 1 to ``most``.
-
-    Sharing saves copies of the prompt and makes rows longer, and the cost of attention grows with a row's length: n
-    tokens cost about n (1 + n / ``long_row``).
-
-    Args:
-        prompt: its tokens. lengths: tokens of the completions.
-        long_row: tokens of a row in which attention costs as much as all matrices.
-    """
-    mean = sum(lengths) / len(lengths)
-
-    def cost(together: int) -> float:
-        n = prompt + together * mean
-        return -(-len(lengths) // together) * n * (1 + n / long_row)
-
-    return min(range(1, max(1, min(most, len(lengths))) + 1), key=cost)
 
 
 def prepare(

@@ -3,8 +3,8 @@
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from dsmath_lib.lm.model import at_least_float32
-from dsmath_lib.rl.records import Tokens
+from dsmath_lib.base.dtypes import at_least_float32
+from dsmath_lib.engines.layout import Tokens
 
 LOGITS_AT_ONCE = 2**26  # numbers: 256 MB in float32
 

@@ -1,6 +1,6 @@
 """The one loop of the whole family: draw data, score it, turn rewards into coefficients, update (Algorithm 1, inside).
 
-What a method is stands in its row (``dsmath_lib.rl.methods``); nothing here asks for a method by name.
+What a method is stands in its row (``dsmath_lib.rl.coefficients``); nothing here asks for a method by name.
 """
 
 import math
@@ -11,28 +11,27 @@ from dataclasses import dataclass, replace
 import torch
 from safetensors.torch import save_file
 
-from dsmath_lib import checkpoint
-from dsmath_lib.lm.samplers import Sampler, make_sampler
+from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import NonFiniteLoss, autocast, make_optimizer
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rl.critic import Critic
-from dsmath_lib.rl.data import batch_of_step
-from dsmath_lib.rl.diagnostics import measured
-from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction
-from dsmath_lib.rl.learn import MicroBatch, Objective, assign, gathered, measure, prepare, update
-from dsmath_lib.rl.methods import (
+from dsmath_lib.rl.coefficients import (
     COEFFICIENTS,
-    Method,
     Scored,
     overlong_penalty,
     pairs,
     returns_of,
     without_signal,
 )
+from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.diagnostics import measured
+from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction, batch_of_step
+from dsmath_lib.rl.learn import MicroBatch, Objective, assign, gathered, measure, prepare, update
 from dsmath_lib.rl.questions import Questions
-from dsmath_lib.rl.records import Rollouts
-from dsmath_lib.stage import Stage
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import Method
+from dsmath_lib.stage import checkpoint
+from dsmath_lib.stage.folder import Stage
 
 # a row of so many times the hidden size spends as much on attention as on a layer's matrices
 LONG_ROW = 6
@@ -115,7 +114,7 @@ def train_policy(
             before the step.
         RewardError: the reward function failed. SamplerError: the sampler failed.
     """
-    from dsmath_lib.reporting.notebook import progress
+    from dsmath_lib.base.progress import progress
 
     path = stage.dir / "checkpoints" / (folder or run)
     optimizer = optimizer_of(cfg, players)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, pairs
 from dsmath_lib.rl.learn import MicroBatch, Objective, prepare
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LOSSES
-from dsmath_lib.rl.methods import COEFFICIENTS, METHODS, TITLES, Scored, pairs
-from dsmath_lib.rl.records import Rollouts
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import METHODS, TITLES
 
 EQUATIONS = {
     "sft": ("1", "Table 10"),

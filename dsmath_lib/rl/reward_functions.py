@@ -8,13 +8,12 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from dsmath_lib.rewards.expression import parse, variables
+from dsmath_lib.engines.grader import Undecided, evaluate, parse, variables
 from dsmath_lib.rewards.models import score_completions, score_steps
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
-from dsmath_lib.rewards.values import Undecided, evaluate
 from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction
-from dsmath_lib.rl.records import Rollouts
+from dsmath_lib.rl.rollouts import Rollouts
 
 _EQUATION = re.compile(r"(?<![\d.+\-*/() ])([\d.+\-*/() ]++)=([\d.+\-*/() ]+)")
 

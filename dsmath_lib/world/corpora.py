@@ -2,13 +2,13 @@
 
 from random import Random
 
-from dsmath_lib.records import Document
-from dsmath_lib.runtime import seed_for
-from dsmath_lib.world.domains import SEED_STYLES
+from dsmath_lib.base.records import Document
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.world.leaks import guard
 from dsmath_lib.world.markup import Block, plain_text
 from dsmath_lib.world.mathpages import Author, math_page
 from dsmath_lib.world.prose import pick, prose
+from dsmath_lib.world.sites import SEED_STYLES
 
 CORPORA = ("arxiv", "code", "math_code", "text")
 _TEXT = ("news", "blog", "encyclopedia", "company", "zh-news", "zh-blog")

@@ -7,9 +7,9 @@ among (the paper's own explanation of why RL works: it sharpens what is there, Â
 from collections.abc import Sequence
 from random import Random
 
-from dsmath_lib.prompts import chat_prompt
-from dsmath_lib.records import Problem, Sample
-from dsmath_lib.runtime import seed_for
+from dsmath_lib.base.records import Problem, Sample
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
 from dsmath_lib.world.problems import LEVELS, careless, cot, program, sample_problems, tir
 

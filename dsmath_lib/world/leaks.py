@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from dsmath_lib.corpus.decontaminate import grams
-from dsmath_lib.records import Problem
+from dsmath_lib.base.records import Problem
+from dsmath_lib.base.text import grams
 from dsmath_lib.world.problems import BENCHMARKS, benchmark
 
 BENCHMARK_ITEMS = (

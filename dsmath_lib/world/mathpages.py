@@ -11,7 +11,7 @@ from random import Random
 
 import yaml
 
-from dsmath_lib.records import Problem
+from dsmath_lib.base.records import Problem
 from dsmath_lib.world.leaks import guard
 from dsmath_lib.world.markup import Block, plain_text
 from dsmath_lib.world.problems import careless, cot, draw, split_of

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from dsmath_lib.records import Problem
-from dsmath_lib.runtime import seed_for
+from dsmath_lib.base.records import Problem
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.world.families import FAMILIES, HELD_OUT, Op
 
 __all__ = [

@@ -5,7 +5,7 @@ They stand in for the long chains of thought of a large teacher, on which Simple
 
 from random import Random
 
-from dsmath_lib.records import Problem
+from dsmath_lib.base.records import Problem
 from dsmath_lib.world.problems import cot, parts
 
 SLIP = 0.3  # share of steps that go wrong at first

@@ -8,14 +8,14 @@ are near duplicates (small edits, another template), and 3 % of the math pages h
 from dataclasses import dataclass, replace
 from random import Random
 
-from dsmath_lib.records import Page, Problem
-from dsmath_lib.runtime import seed_for
-from dsmath_lib.world.domains import KINDS, Domain, Path, domains
+from dsmath_lib.base.records import Page, Problem
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.world.leaks import LEAKED, disguised, protected
 from dsmath_lib.world.markup import Block, html_page
 from dsmath_lib.world.mathpages import math_page
 from dsmath_lib.world.problems import cot
 from dsmath_lib.world.prose import compiled, fill, genres, prose
+from dsmath_lib.world.sites import KINDS, Domain, Path, domains
 
 SAME_URL, MIRRORS, NEAR = 0.02, 0.02, 0.03  # shares of all pages
 LEAKS, NOTICES = 0.03, 0.02  # shares of the pages under math paths

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from random import Random
 
-from dsmath_lib.records import Problem
+from dsmath_lib.base.records import Problem
 from dsmath_lib.world.families import NAMES, THINGS
 from dsmath_lib.world.prose import pick
 

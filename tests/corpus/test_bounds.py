@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, NodeType
 
-from dsmath_lib.corpus.bounds import measure
-from dsmath_lib.corpus.extract import MAX_DEPTH, PageError, extract
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.engines.webtext.bounds import measure
+from dsmath_lib.engines.webtext.pages import MAX_DEPTH, PageError, extract
 
 
 def opened(html: str) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dsmath_lib.corpus import cluster, dedup, jobs
-from dsmath_lib.corpus.shards import write_part
-from dsmath_lib.corpus.steps import tell_language
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.crawl import cluster, dedup, jobs
+from dsmath_lib.crawl.page_steps import tell_language
+from dsmath_lib.crawl.shards import write_part
 
 from .test_dedup import SETTINGS, pages
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dsmath_lib import cli
-from dsmath_lib.corpus import commands
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.app import cli
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.crawl import commands
 from dsmath_lib.world.web import make_web
 
 
@@ -162,7 +162,7 @@ def test_mine_and_classify(monkeypatch, capsys, tmp_path: Path) -> None:
 
 
 def test_standard_streams(tmp_path: Path, web: Path) -> None:
-    run = [sys.executable, "-m", "dsmath_lib.cli", "corpus", "extract", "-", "-o", "-"]
+    run = [sys.executable, "-m", "dsmath_lib.app.cli", "corpus", "extract", "-", "-o", "-"]
     done = subprocess.run(
         run, input=web.read_bytes(), capture_output=True, cwd=tmp_path, env=env(), check=True
     )
@@ -181,7 +181,9 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     """SIGKILL when some shards are done: no output yet; the same command again gives the same bytes."""
     out, work = tmp_path / "docs.jsonl", tmp_path / "docs.jsonl.work"
     args = ["extract", str(web), "-o", str(out), "--shard-mb", "0.005"]
-    child = subprocess.Popen([sys.executable, "-m", "dsmath_lib.cli", "corpus", *args], env=env())
+    child = subprocess.Popen(
+        [sys.executable, "-m", "dsmath_lib.app.cli", "corpus", *args], env=env()
+    )
     while not list(work.glob("extract/*.done.json")) and child.poll() is None:
         time.sleep(0.005)
     child.send_signal(signal.SIGKILL)
@@ -207,7 +209,7 @@ def test_interrupted_from_the_keyboard(web: Path, tmp_path: Path) -> None:
     run = [
         sys.executable,
         "-m",
-        "dsmath_lib.cli",
+        "dsmath_lib.app.cli",
         "corpus",
         "extract",
         web,

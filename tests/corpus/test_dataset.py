@@ -8,12 +8,13 @@ from pathlib import Path
 import datasets
 import pytest
 
-from dsmath_lib.corpus import commands, dataset, jobs, shards, sources
-from dsmath_lib.corpus.cli import DOCS, PAGES
-from dsmath_lib.params.base import PARAMS_DIR
+from dsmath_lib.app.corpus_cli import DOCS, PAGES
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.crawl import commands, dataset, jobs, shards
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.params.overrides import stage_values
-from dsmath_lib.stage import StageError
+from dsmath_lib.runs import nb01_sources as sources
 
 ROWS = [
     {"url": f"http://a.org/{i}", "html": f"<p>Let \\(x_{i}\\) be a number that we know.</p>", "text": "", "id": i}

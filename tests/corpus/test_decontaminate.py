@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.base.records import Document
+from dsmath_lib.base.text import grams
 from dsmath_lib.corpus.decontaminate import (
     BenchmarkText,
     Report,
     build_index,
     decontaminate,
     find_hits,
-    grams,
 )
-from dsmath_lib.records import Document
 
 LONG = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May."

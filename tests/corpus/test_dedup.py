@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus import dedup, exchange, jobs, minhash, urls
-from dsmath_lib.corpus.shards import read_documents, write_part
-from dsmath_lib.records import Document
+from dsmath_lib.base import urls
+from dsmath_lib.base.records import Document
+from dsmath_lib.corpus import minhash
+from dsmath_lib.crawl import dedup, exchange, jobs
+from dsmath_lib.crawl.shards import read_documents, write_part
 
 SETTINGS = dedup.Settings(bands=28, rows=4, shingle=3, min_similarity=0.7)
 

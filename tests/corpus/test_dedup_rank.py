@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus import annotate, domains, loops, minhash, rank, urls
-from dsmath_lib.records import Document
+from dsmath_lib.base import urls
+from dsmath_lib.base.records import Document
+from dsmath_lib.corpus import math_domains as domains
+from dsmath_lib.corpus import minhash, rank
+from dsmath_lib.crawl import annotate
+from dsmath_lib.engines.index import loops
 
 UNIT = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+")
 
@@ -142,7 +146,7 @@ def test_union_find(pairs: list[tuple[int, int]]) -> None:
 
 def test_real_near_duplicates(data_dir: Path) -> None:
     """Variants of one open textbook: each chapter's templates come down to one page, chapters stay apart."""
-    from dsmath_lib.corpus.extract import extract
+    from dsmath_lib.engines.webtext.pages import extract
 
     folder = data_dir / "web/html/neardup"
     names = ["nonlin001", "nonlin-sol001", "nonlin-solarized001", "nonlin002", "nonlin-sol002"]

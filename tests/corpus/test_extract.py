@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus import asciimath, mathml
-from dsmath_lib.corpus.delimiters import MAX_FORMULA, MAX_WORK, Scanner, page_delimiters
-from dsmath_lib.corpus.extract import PageError, documents, extract
-from dsmath_lib.corpus.marks import Marks, mark_text
-from dsmath_lib.records import Page
+from dsmath_lib.base.records import Page
+from dsmath_lib.engines.webtext import asciimath, mathml
+from dsmath_lib.engines.webtext.delimiters import MAX_FORMULA, MAX_WORK, Scanner, page_delimiters
+from dsmath_lib.engines.webtext.marks import Marks, mark_text
+from dsmath_lib.engines.webtext.pages import PageError, documents, extract
 
 MATHML = "<mrow><msup><mi>x</mi><mn>2</mn></msup></mrow>"
 NOTE = '<annotation encoding="application/x-tex">{\\displaystyle x^2}</annotation>'

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus.extract import PageError, extract
-from dsmath_lib.corpus.reading import decode
+from dsmath_lib.crawl.read_pages import decode
+from dsmath_lib.engines.webtext.pages import PageError, extract
 
 BOUND_S = 5.0  # CPU seconds of one page, whatever it holds
 PIECES = st.sampled_from(

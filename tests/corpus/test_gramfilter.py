@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus.decontaminate import BenchmarkText, build_index, find_hits, grams
+from dsmath_lib.base.text import grams
+from dsmath_lib.corpus.decontaminate import BenchmarkText, build_index, find_hits
 
 ITEMS = [
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many in May.",

@@ -4,18 +4,18 @@ from collections import Counter
 
 import pytest
 
-from dsmath_lib.corpus.asciimath import to_latex
+from dsmath_lib.base.records import Document, Page
+from dsmath_lib.base.text import grams
 from dsmath_lib.corpus.decontaminate import (
     BenchmarkText,
     Report,
     build_index,
     decontaminate,
     find_hits,
-    grams,
 )
-from dsmath_lib.corpus.extract import documents, extract
-from dsmath_lib.corpus.reading import decode
-from dsmath_lib.records import Document, Page
+from dsmath_lib.crawl.read_pages import decode
+from dsmath_lib.engines.webtext.asciimath import to_latex
+from dsmath_lib.engines.webtext.pages import documents, extract
 
 NOTE = '<math><semantics><mi>x</mi><annotation encoding="application/x-tex">{}</annotation></semantics></math>'
 
@@ -187,7 +187,7 @@ def test_an_error_on_a_page_loses_that_page(monkeypatch: pytest.MonkeyPatch) -> 
             raise MemoryError
         return html
 
-    monkeypatch.setattr("dsmath_lib.corpus.extract.mark_text", broken)
+    monkeypatch.setattr("dsmath_lib.engines.webtext.pages.mark_text", broken)
     pages = [Page(str(i), f"<p>\\(x\\) {word}") for i, word in enumerate(("a", "bad", "b"))]
     counts: Counter = Counter()
     assert [d.url for d in documents(pages, counts, max_chars=1_000)] == ["0", "2"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dsmath_lib.corpus import jobs
-from dsmath_lib.corpus.jobs import Job
+from dsmath_lib.crawl import jobs
+from dsmath_lib.crawl.jobs import Job
 
 
 def square(folder: Path, i: int, n: int) -> dict:

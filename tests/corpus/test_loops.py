@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from dsmath_lib.corpus import loops
-from dsmath_lib.corpus.decontaminate import fold
-from dsmath_lib.corpus.gramfilter import _tables, _units
+from dsmath_lib.base.compiled import compiled
+from dsmath_lib.base.text import fold
+from dsmath_lib.engines.index import loops
+from dsmath_lib.engines.index.gramfilter import _tables, _units
+from dsmath_lib.engines.webtext.places import needles, places
 
 
 def test_table_of_characters_is_complete() -> None:
@@ -23,16 +25,16 @@ def test_table_of_characters_is_complete() -> None:
 def test_places_are_those_of_a_search(size: int) -> None:
     """Needles are found wherever they stand, over the borders of blocks and at both ends."""
     patterns = (rb"math", rb"tex(?!t)", rb"<div", rb"</su")
-    words = loops.needles(b"math", b"tex!t", b"<div", b"</su")
+    words = needles(b"math", b"tex!t", b"<div", b"</su")
     rng = random.Random(size)
     for _ in range(20):
         parts = [b"math", b"text", b"tex", b"<div", b"</su", b"ma", b"te", b"<", b"x"]
         data = b"".join(rng.choices(parts, k=size))[:size]
-        counts, at = loops.places(data, words, 2, 10_000)
+        counts, at = places(data, words, 2, 10_000)
         assert counts.tolist() == [len(re.findall(p, data)) for p in patterns]
         expected = sorted(m.start() for p in patterns[:2] for m in re.finditer(p, data))
         assert at.tolist() == expected
-        assert loops.places(data, words, 2, 3)[1].tolist() == expected[:3]
+        assert places(data, words, 2, 3)[1].tolist() == expected[:3]
 
 
 def test_pieces_join_thousands() -> None:
@@ -52,4 +54,4 @@ def test_a_loop_that_has_no_place_for_its_machine_code_runs():
     exec("def more(x):\n    return x + 1", names)
     with pytest.raises(RuntimeError, match="no locator"):
         loops.njit(cache=True)(names["more"])
-    assert loops.compiled(names["more"])(1) == 2
+    assert compiled(names["more"])(1) == 2

@@ -14,19 +14,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus import build, classifier, jobs, mined, mining, sources
-from dsmath_lib.corpus.annotate import Annotations
-from dsmath_lib.corpus.dedup import as_shards
-from dsmath_lib.corpus.shards import write_part
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.base.records import Document
+from dsmath_lib.corpus import classifier
+from dsmath_lib.crawl import jobs, mined, mining
+from dsmath_lib.crawl.annotate import Annotations
+from dsmath_lib.crawl.dedup import as_shards
+from dsmath_lib.crawl.mined import Rules
+from dsmath_lib.crawl.shards import write_part
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.mining import MiningParams
-from dsmath_lib.records import Document
-from dsmath_lib.stage import StageError
+from dsmath_lib.runs import nb01_corpus as build
+from dsmath_lib.runs import nb01_sources as sources
 
 SETTINGS = classifier.Settings(
     dim=16, lr=0.5, word_ngrams=2, min_count=1, epochs=20, bucket=2000, threads=1, seed=0
 )
-RULES = mining.Rules(
+RULES = Rules(
     keep_share=(0.4,),
     min_score=0.0,
     max_rounds=4,
@@ -76,7 +81,7 @@ def small_web() -> tuple[list[Document], list[Document], dict[str, bool], Annota
 
 def run(
     folder: Path,
-    rules: mining.Rules = RULES,
+    rules: Rules = RULES,
     settings: classifier.Settings = SETTINGS,
     n_shards: int = 1,
     **kw,

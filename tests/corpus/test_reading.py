@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dsmath_lib.corpus import reading
-from dsmath_lib.corpus.language import language
-from dsmath_lib.corpus.shards import Part, Row, as_record
-from dsmath_lib.corpus.steps import read_pages
-from dsmath_lib.records import Document, Page
+from dsmath_lib.base.records import Document, Page
+from dsmath_lib.crawl import read_pages as reading
+from dsmath_lib.crawl.page_steps import read_pages
+from dsmath_lib.crawl.shards import Part, Row, as_record
+from dsmath_lib.engines.webtext.languages import language
 
 HTML = "<html><body><p>Ein schöner Tag für 小明</p></body></html>"
 

@@ -9,9 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dsmath_lib.corpus import classifier, commands, dedup, mining, reading, rows, shards
-from dsmath_lib.corpus.annotate import Annotations, page_path
-from dsmath_lib.corpus.shards import Part
+from dsmath_lib.corpus import classifier
+from dsmath_lib.crawl import commands, dedup, shards
+from dsmath_lib.crawl import plain_rows as rows
+from dsmath_lib.crawl import read_pages as reading
+from dsmath_lib.crawl.annotate import Annotations, page_path
+from dsmath_lib.crawl.mined import Rules
+from dsmath_lib.crawl.shards import Part
 
 SMALL = classifier.Settings(4, 0.5, 1, 1, 1, 1_000, 1, 0)
 NESTED = "[" * 900 + "]" * 900
@@ -77,7 +81,7 @@ def test_every_command_goes_on_after_a_row(tmp_path: Path, line: str) -> None:
     said = str(tmp_path / "report.json")
     assert commands.decontaminate([source], str(out), benchmarks=[str(bench)], report=said) == 0
     assert "http://d.org/last" in urls(out)
-    rules = mining.Rules((0.5,), 0.0, 1, 0.98, 0.1, 1, 1.0)
+    rules = Rules((0.5,), 0.0, 1, 0.98, 0.1, 1, 1.0)
     options = dict(seed=[source], annotations=[], rules=rules, settings=SMALL)
     assert commands.mine([source], str(tmp_path / "mined"), **options) == 0
     assert (tmp_path / "mined" / "proposals.csv").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.corpus import shards
-from dsmath_lib.corpus.shards import Part, Row
+from dsmath_lib.crawl import shards
+from dsmath_lib.crawl.shards import Part, Row
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 

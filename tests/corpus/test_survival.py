@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dsmath_lib.corpus import reading
-from dsmath_lib.corpus.extract import PageError, extract
-from dsmath_lib.corpus.unfold import unfold
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.crawl import read_pages as reading
+from dsmath_lib.engines.webtext.pages import PageError, extract
+from dsmath_lib.engines.webtext.unfold import unfold
 
 
 def _truth():

@@ -3,18 +3,20 @@
 import pytest
 import torch
 
-from dsmath_lib.evaluation import run
-from dsmath_lib.evaluation.best_of import Judge, ranked
-from dsmath_lib.evaluation.rescore import regrade_file
-from dsmath_lib.evaluation.scores import Results, rewards_of
-from dsmath_lib.evaluation.store import read_file, write_completions
-from dsmath_lib.files import write_atomic
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
 from dsmath_lib.rewards.models import new_reward_model, score_completions
-from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.runs.nb08_evaluation import run
+from dsmath_lib.runs.nb08_evaluation.best_of import Judge, ranked
+from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file
+from dsmath_lib.runs.nb08_evaluation.scores import Results, rewards_of
+from dsmath_lib.runs.nb08_evaluation.store import read_file, write_completions
+from dsmath_lib.stage.folder import Stage
 
 TEXTS = ["Tom has 12 apples.\n12+3=15\nThe answer is \\boxed{4}.", "So it is \\boxed{5}."] * 10
 
@@ -72,7 +74,9 @@ def test_rewards_are_those_of_the_model_and_are_kept(tmp_path, tokenizer, folder
         assert rewards[0] != pytest.approx(rewards[1], rel=1e-6)
     header, kept = read_file(path)
     assert header["reward_model"] == judge.digest and header["digest"] == "d" and kept == found
-    monkeypatch.setattr("dsmath_lib.evaluation.best_of.score_completions", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(
+        "dsmath_lib.runs.nb08_evaluation.best_of.score_completions", lambda *a, **k: 1 / 0
+    )
     assert ranked(kept, path, judge, tokenizer) == kept  # not scored again
     bare = ranked(kept, path, None, tokenizer)
     assert rewards_of(bare) == [] and "reward_model" not in read_file(path)[0]
@@ -81,7 +85,7 @@ def test_rewards_are_those_of_the_model_and_are_kept(tmp_path, tokenizer, folder
 def test_equal_samples_are_scored_once(tokenizer, folder, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "dsmath_lib.evaluation.best_of.score_completions",
+        "dsmath_lib.runs.nb08_evaluation.best_of.score_completions",
         lambda model, tok, p, c, dtype: asked.extend(zip(p, c, strict=True)) or [0.0] * len(p),
     )
     Judge(str(folder), stage(), "cpu").scores(tokenizer, [[1]] * 3, [[2], [3], [2]])

@@ -2,8 +2,10 @@
 
 import pytest
 
-from dsmath_lib.evaluation import benchmarks
-from dsmath_lib.evaluation.contamination import (
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.records import Problem
+from dsmath_lib.runs.nb08_evaluation import load as benchmarks
+from dsmath_lib.runs.nb08_evaluation.contamination import (
     TOY,
     Training,
     published_example,
@@ -11,8 +13,6 @@ from dsmath_lib.evaluation.contamination import (
     same_text,
     training_texts,
 )
-from dsmath_lib.records import Problem
-from dsmath_lib.stage import StageError
 
 LONG = "A baker fills 7 trays with 12 buns each and then sells 30 of them before noon. How many are left?"
 SHORT = "Compute $7 + 5$."

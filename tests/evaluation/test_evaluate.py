@@ -7,18 +7,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from dsmath_lib.base.records import Problem
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.engines.sandbox.python_tool import ToolResult
 from dsmath_lib.evaluation import tir
-from dsmath_lib.evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
-from dsmath_lib.evaluation.formats import Demonstration, few_shot_prompt
-from dsmath_lib.evaluation.labelled import SYSTEMS, agreement, rules_differ
-from dsmath_lib.evaluation.run import Job, sampled_tokens
-from dsmath_lib.evaluation.scores import Results, score, summary
-from dsmath_lib.evaluation.store import read_completions, read_scores
 from dsmath_lib.lm.model import build_model
-from dsmath_lib.lm.sampler import HFSampler
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
-from dsmath_lib.records import Problem
-from dsmath_lib.rewards.python_tool import ToolResult
+from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
+from dsmath_lib.runs.nb08_evaluation.formats import Demonstration, few_shot_prompt
+from dsmath_lib.runs.nb08_evaluation.published import SYSTEMS, agreement, rules_differ
+from dsmath_lib.runs.nb08_evaluation.run import Job, sampled_tokens
+from dsmath_lib.runs.nb08_evaluation.scores import Results, score, summary
+from dsmath_lib.runs.nb08_evaluation.store import read_completions, read_scores
 
 SETTINGS = Settings("toy-cot", 0, False, 3, 0.7, 1.0, 12, 0)
 PROBLEMS = [Problem(f"p{i}", f"What is {i} + 1?", str(i + 1)) for i in range(4)]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.data import read_rows
+from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation import metrics as m
-from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.grade import grade
+from dsmath_lib.stage.data import read_rows
 
 pytestmark = pytest.mark.numeric
 rights = st.lists(st.booleans(), min_size=1, max_size=7)

@@ -7,19 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmath_lib.evaluation import benchmarks, reading
-from dsmath_lib.evaluation.formats import (
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.engines.grader import readings as reading
+from dsmath_lib.engines.grader.find import RULES
+from dsmath_lib.engines.grader.readings import from_python, judge, split_parts
+from dsmath_lib.rows.benchmarks import BENCHMARKS
+from dsmath_lib.runs.nb08_evaluation import load as benchmarks
+from dsmath_lib.runs.nb08_evaluation.formats import (
     FORMATS,
     Demonstration,
     demonstrations,
     few_shot_prompt,
     published_prompt,
 )
-from dsmath_lib.evaluation.programs import STYLES, to_program
-from dsmath_lib.evaluation.reading import from_python, judge, split_parts
-from dsmath_lib.evaluation.rows import BENCHMARKS
-from dsmath_lib.rewards.extract import RULES
-from dsmath_lib.stage import StageError
+from dsmath_lib.runs.nb08_evaluation.programs import STYLES, to_program
 
 SHOTS = {  # facts §9.1; the paper's MATH program prompt is named 4-shot and holds 5
     ("gsm8k", "cot"): 8, ("gsm8k", "pot"): 8, ("math", "cot"): 4, ("math", "pot"): 5,
@@ -236,7 +237,7 @@ def test_our_demonstrations_are_right(name, kind):
 
 
 def test_our_demonstrations_are_in_no_benchmark(data_dir):
-    from dsmath_lib.evaluation.contamination import Training
+    from dsmath_lib.runs.nb08_evaluation.contamination import Training
 
     names = {f.demos for b in BENCHMARKS.values() if b.file for f in b.few.values()}
     ours = Training(d.question for n in names for d in demonstrations(n))

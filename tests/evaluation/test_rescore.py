@@ -4,12 +4,13 @@ import sys
 
 import pytest
 
-from dsmath_lib import cli
-from dsmath_lib.evaluation import reflection, store
-from dsmath_lib.evaluation.rescore import regrade_file, regrade_folder
-from dsmath_lib.evaluation.run import Job, completions_path
-from dsmath_lib.evaluation.scores import Results
-from dsmath_lib.stage import StageError
+from dsmath_lib.app import cli
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.evaluation import behaviour as reflection
+from dsmath_lib.runs.nb08_evaluation import store
+from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file, regrade_folder
+from dsmath_lib.runs.nb08_evaluation.run import Job, completions_path
+from dsmath_lib.runs.nb08_evaluation.scores import Results
 
 
 def completion(text):

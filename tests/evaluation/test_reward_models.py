@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.data import read_rows
 from dsmath_lib.evaluation.metrics import Z, answer_classes
 from dsmath_lib.evaluation.reward_models import (
     auc,
@@ -18,6 +17,7 @@ from dsmath_lib.evaluation.reward_models import (
     reliability,
     threshold_accuracy,
 )
+from dsmath_lib.stage.data import read_rows
 
 pytestmark = pytest.mark.numeric
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30)

@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from dsmath_lib.evaluation import run
-from dsmath_lib.evaluation.contamination import SIMPLERL, refused
-from dsmath_lib.evaluation.store import read_file
-from dsmath_lib.files import write_atomic
-from dsmath_lib.params.base import PARAMS_DIR, ParamsError, read_yaml
+from dsmath_lib.base.errors import ParamsError, StageError
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
-from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.runs.nb08_evaluation import run
+from dsmath_lib.runs.nb08_evaluation.contamination import SIMPLERL, refused
+from dsmath_lib.runs.nb08_evaluation.store import read_file
+from dsmath_lib.stage.folder import Stage
 
 
 def params(**changes):

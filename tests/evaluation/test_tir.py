@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.engines.sandbox.python_tool import ToolResult, join_programs
 from dsmath_lib.evaluation import tir
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
-from dsmath_lib.rewards.python_tool import ToolResult, join_programs
 
 COURSE, DEEPSEEK, QWEN = (tir.PROTOCOLS[name] for name in ("course", "deepseek", "qwen"))
 PROGRAM = " ```python\nprint(6 * 7)\n```\n"

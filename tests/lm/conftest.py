@@ -5,7 +5,7 @@ import pytest
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import Params
-from dsmath_lib.stage import Stage
+from dsmath_lib.stage.folder import Stage
 
 
 @pytest.fixture

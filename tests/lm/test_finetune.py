@@ -3,23 +3,19 @@ import json
 import pytest
 import torch
 
-from dsmath_lib.lm.finetune import (
-    example_html,
-    finetune,
-    greedy_answers,
-    gsm8k_problem,
-    load_sft_data,
-    row_sample,
-)
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
-from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.sft import SFTParams
-from dsmath_lib.prompts import chat_prompt
-from dsmath_lib.rewards.grade import grade
 from dsmath_lib.rl.questions import as_prompts
-from dsmath_lib.rl.run import answer
-from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.runs.load_questions import gsm8k_problem, row_sample
+from dsmath_lib.runs.nb03_sft import example_html, finetune, greedy_answers, load_sft_data
+from dsmath_lib.runs.nb05_grpo import answer
+from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
 

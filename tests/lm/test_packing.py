@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsmath_lib.base.records import Sample
 from dsmath_lib.lm.packing import (
     IGNORE,
     Example,
@@ -15,7 +16,6 @@ from dsmath_lib.lm.packing import (
     tokenize_samples,
 )
 from dsmath_lib.lm.tokenizer import encode
-from dsmath_lib.records import Sample
 
 from .conftest import tiny_model
 

@@ -4,8 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
-from dsmath_lib.lm.pretrain import (
+from dsmath_lib.params.base import read_yaml
+from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.runs.nb02_pretraining import (
     by_language,
     compare,
     eval_curves,
@@ -21,9 +25,7 @@ from dsmath_lib.lm.pretrain import (
     steps_of,
     stream_length,
 )
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
-from dsmath_lib.params.pretraining import PretrainingParams
-from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import cot, sample_problems
 
 from .conftest import tiny_model

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dsmath_lib.lm.sampler import HFSampler, pick
+from dsmath_lib.engines.decode.sampler import HFSampler, pick
+from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.records import pad, pad_values
 from tests.lm.conftest import tiny_model
 
 pytestmark = pytest.mark.numeric
@@ -97,7 +97,7 @@ def test_stop_strings(tokenizer):
 
 def test_stop_strings_across_tokens_and_characters(tokenizer):
     """A Chinese character can be several tokens; the stop is seen when its last byte is there."""
-    from dsmath_lib.lm.sampler import _Stops
+    from dsmath_lib.engines.decode.sampler import _Stops
 
     text = "a 答龘b"
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]

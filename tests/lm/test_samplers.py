@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.lm.samplers import make_sampler
-from dsmath_lib.lm.vllm_sampler import Engine
-from dsmath_lib.params.base import PARAMS_DIR, ParamsError
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.engines.decode.samplers import make_sampler
+from dsmath_lib.engines.decode.vllm_sampler import Engine
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import params_model
-from dsmath_lib.runtime import setup
+from dsmath_lib.stage.runtime import setup
 from tests.lm.conftest import tiny_model
 
 STAGES = ("04_reward_model", "05_grpo", "06_one_gradient", "07_simplerl_zero", "08_evaluation")

@@ -14,8 +14,8 @@ from dsmath_lib.lm.train import (
     make_optimizer,
     score_examples,
     train,
-    train_once,
 )
+from dsmath_lib.runs.kept import train_once
 from tests.rounding import assert_same
 
 from .conftest import tiny_model

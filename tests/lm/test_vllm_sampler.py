@@ -13,15 +13,15 @@ import torch
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed here: make test-vllm", allow_module_level=True)
 
-from dsmath_lib.evaluation.evaluate import Settings, evaluate
-from dsmath_lib.lm import vllm_sampler
+from dsmath_lib.base.records import Problem
+from dsmath_lib.engines.decode import vllm_sampler
+from dsmath_lib.engines.decode.protocol import SamplerError
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
+from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.lm.model import build_model
-from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.lm.samplers import SamplerError
-from dsmath_lib.lm.vllm_sampler import VLLMSampler
-from dsmath_lib.records import Problem
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.records import pad, pad_values
+from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate
 
 # scope: all tests of one kind follow each other and share an engine
 TIES = pytest.mark.parametrize("tie", [False, True], ids=["untied", "tied"], scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
 
-COMMAND = [sys.executable, "-m", "dsmath_lib.cli", "run", "smoke"]
+COMMAND = [sys.executable, "-m", "dsmath_lib.app.cli", "run", "smoke"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 

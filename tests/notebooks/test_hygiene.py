@@ -8,8 +8,8 @@ import re
 import nbformat
 import pytest
 
-from dsmath_lib.notebook_files import METADATA, strip
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.app.notebook_files import METADATA, strip
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.params.registry import STAGES, params_model
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

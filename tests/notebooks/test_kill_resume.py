@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.params.registry import STAGES
 
 from .conftest import COMMAND, Run, environment, run_smoke

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
 
 from .conftest import environment, run_smoke
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.base.paths import ROOT
 
 from .conftest import run_smoke
 

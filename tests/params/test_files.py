@@ -6,10 +6,11 @@ from pathlib import Path
 import papermill
 import pytest
 
-from dsmath_lib.params.base import PARAMS_DIR, ROOT, Params, read_yaml
+from dsmath_lib.app.runner import scales
+from dsmath_lib.base.paths import PARAMS_DIR, ROOT
+from dsmath_lib.params.base import Params, read_yaml
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import STAGES, params_model
-from dsmath_lib.runner import scales
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 COMMON = list(Params.model_fields)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from dsmath_lib.params.base import PARAMS_DIR, Params, ParamsError, allowed, par, read_yaml
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.params.base import Params, allowed, par, read_yaml
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import STAGES, params_model
 from dsmath_lib.params.table import parameter_rows

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from dsmath_lib.params.base import ROOT
-from dsmath_lib.reporting import ledger as L
-from dsmath_lib.reporting.claims import all_claims
-from dsmath_lib.reporting.claims_rl import GRPO, ONE, ZERO, rl_parts
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.report import ledger as L
+from dsmath_lib.report.claims import all_claims
+from dsmath_lib.report.claims_rl import GRPO, ONE, ZERO, rl_parts
 
 PARTS = rl_parts(0.03)
 BY_ID = {c.id: c for c in all_claims(0.03, 8)}

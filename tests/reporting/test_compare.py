@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from dsmath_lib.params.base import ROOT
-from dsmath_lib.reporting import compare
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.report import compare
 
 EVAL = "08_evaluation"
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.exercises import all_of
-from dsmath_lib.params.base import ROOT, Params
+from dsmath_lib.params.base import Params
 from dsmath_lib.params.registry import STAGES, params_model
 
 FIELDS = set(Params.model_fields).union(*(params_model(s).model_fields for s in STAGES))

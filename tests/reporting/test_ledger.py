@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dsmath_lib.reporting import ledger as L
-from dsmath_lib.reporting.claims import ROWS, all_claims
+from dsmath_lib.report import ledger as L
+from dsmath_lib.report.claims import ROWS, all_claims
 
 CLAIMS = all_claims(margin=0.03, k=8)
 TRANSFER = ("toy-cmath.cot", "toy-math.tir", "toy-heldout.cot")

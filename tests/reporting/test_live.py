@@ -3,10 +3,11 @@
 import matplotlib as mpl
 import pytest
 
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.grpo import GRPOParams
-from dsmath_lib.reporting import live
-from dsmath_lib.stage import Stage
+from dsmath_lib.report import live
+from dsmath_lib.stage.folder import Stage
 
 mpl.use("Agg")
 

@@ -5,7 +5,8 @@ import math
 import matplotlib.figure
 import pytest
 
-from dsmath_lib.reporting.notebook import format_value, interactive, progress, show, table
+from dsmath_lib.base.progress import interactive, progress
+from dsmath_lib.report.notebook import format_value, show, table
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_progress_prints_lines_in_a_log(monkeypatch, capsys):
     monkeypatch.setenv("DSMATH_BATCH", "1")
     monkeypatch.setenv("JPY_SESSION_NAME", "x")
     assert not interactive()
-    monkeypatch.setattr("dsmath_lib.reporting.notebook.LINE_EVERY_S", 0)
+    monkeypatch.setattr("dsmath_lib.base.progress.LINE_EVERY_S", 0)
     assert list(progress(iter("abc"), "letters", total=3)) == ["a", "b", "c"]
     out = capsys.readouterr().out
     assert "letters: 2/3" in out and "letters: 3 done" in out

@@ -7,10 +7,10 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from dsmath_lib.params.base import ROOT
-from dsmath_lib.reporting.html import write_html
-from dsmath_lib.reporting.index import write_index
-from dsmath_lib.reporting.pages import merge_parameters, set_links, with_values
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.report.html import write_html
+from dsmath_lib.report.index import write_index
+from dsmath_lib.report.pages import merge_parameters, set_links, with_values
 
 OWN = """scale: str = "toy"  # folder, 参数
 lr: float = 1.0e-4  # rate; paper: 1e-6

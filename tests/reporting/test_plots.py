@@ -5,8 +5,8 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 
-from dsmath_lib.reporting import plots
-from dsmath_lib.reporting.course import STAGES, course_map, symbols, time_table
+from dsmath_lib.report import plots
+from dsmath_lib.report.course import STAGES, course_map, symbols, time_table
 
 E = {"value": 0.5, "low": 0.4, "high": 0.7, "n": 10}
 

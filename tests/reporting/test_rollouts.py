@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dsmath_lib.lm.tokenizer import train_tokenizer
-from dsmath_lib.reporting.rollouts import Browser, Card, browse, pieces
-from dsmath_lib.rl.records import Rollouts
+from dsmath_lib.report.browser import Browser, Card, browse, pieces
+from dsmath_lib.rl.rollouts import Rollouts
 
 
 @pytest.fixture(scope="module")

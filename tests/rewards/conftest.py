@@ -2,13 +2,14 @@
 
 import pytest
 
+from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.labels import Solution
 from dsmath_lib.rewards.steps import step_ends
-from dsmath_lib.stage import Stage
+from dsmath_lib.stage.folder import Stage
 
 TEXTS = [
     "Tom has 12 apples.\n12+3=15\nThe answer is \\boxed{15}.",

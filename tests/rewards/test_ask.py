@@ -2,12 +2,11 @@
 
 import pytest
 
-from dsmath_lib.lm import finetune
-from dsmath_lib.lm.sampler import Completions
-from dsmath_lib.records import Problem
+from dsmath_lib.base.records import Completions, Problem
 from dsmath_lib.rewards.ask import ask, prompt_ids
 from dsmath_lib.rl.questions import Questions
-from dsmath_lib.rl.run import answer
+from dsmath_lib.runs import nb03_sft as finetune
+from dsmath_lib.runs.nb05_grpo import answer
 
 HOW = {"temperature": 1.0, "max_new_tokens": 9, "seed": 0}
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from dsmath_lib.rewards import assess
+from dsmath_lib.evaluation.reward_models import CEILING, STEPS, VOTE
 from dsmath_lib.rewards.labels import Solution
+from dsmath_lib.runs import nb04_assess as assess
 
 
 def solution(question, answer, correct, steps):
@@ -24,9 +25,9 @@ def test_best_of_and_its_rivals():
     assert found.ks == [1, 2, 3]
     last = {name: curve[-1]["value"] for name, curve in found.curves.items()}
     assert last["model"] == 0.5  # wrong for a, right for b
-    assert last[assess.STEPS] == pytest.approx((1 + 1 / 2) / 2)  # b: a tie of one right, one wrong
-    assert last[assess.VOTE] == pytest.approx((1 + 1 / 3) / 2)  # b: three answers, a vote each
-    assert last[assess.CEILING] == 1
+    assert last[STEPS] == pytest.approx((1 + 1 / 2) / 2)  # b: a tie of one right, one wrong
+    assert last[VOTE] == pytest.approx((1 + 1 / 3) / 2)  # b: three answers, a vote each
+    assert last[CEILING] == 1
     assert [c[0]["value"] for c in found.curves.values()][:3] == pytest.approx([0.5] * 3)
     gained = assess.gains(found, SCORES)["model"]
     assert gained["over_one"]["value"] == pytest.approx(0)

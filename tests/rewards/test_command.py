@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from dsmath_lib.rewards.command import grade_file
-from dsmath_lib.rewards.disagreements import kind, render
-from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.grade import VERSION, grade
-from dsmath_lib.stage import StageError
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.engines.grader.command import grade_file
+from dsmath_lib.engines.grader.disagreements import kind, render
+from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.verdict import VERSION, grade
 
 GOOD = [
     {"gold": "18", "completion": "so \\boxed{18}", "id": 7},
@@ -135,7 +135,7 @@ PIECES = [
 
 def test_garbage_costs_little_and_raises_nothing(monkeypatch):
     monkeypatch.setattr(
-        "dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off")
+        "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
     )
     rng = random.Random(0)
     for _ in range(1000):

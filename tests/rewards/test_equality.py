@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards import equality, symbolic
-from dsmath_lib.rewards.answers import as_number, normalise
-from dsmath_lib.rewards.equality import answers_equal
-from dsmath_lib.rewards.forms import as_group
-from dsmath_lib.rewards.grade import grade_answer
+from dsmath_lib.engines.grader import equality, symbolic
+from dsmath_lib.engines.grader.answers import as_number, normalise
+from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.forms import as_group
+from dsmath_lib.engines.grader.verdict import grade_answer
 from tests.rewards.pairs import DIFFERENT, EQUAL
 
 PATIENT = 60.0  # seconds: verdicts of these tests must not hang on the load of the machine
@@ -41,7 +41,8 @@ def test_nothing_equals_only_nothing():
 def test_most_pairs_need_no_other_process(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "dsmath_lib.rewards.equality.symbolic_equal", lambda *a: asked.append(a) or (False, "off")
+        "dsmath_lib.engines.grader.equality.symbolic_equal",
+        lambda *a: asked.append(a) or (False, "off"),
     )
     right = sum(grade_answer(a, b).correct for a, b in EQUAL)
     assert right >= 0.98 * len(EQUAL) and len(asked) <= 0.02 * len(EQUAL)
@@ -117,7 +118,9 @@ text = st.text(max_size=40) | st.lists(
 @given(text, text)
 def test_fast_path_never_raises_and_is_symmetric(a, b):
     with pytest.MonkeyPatch.context() as patch:  # the symbolic part has its own tests
-        patch.setattr("dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off"))
+        patch.setattr(
+            "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
+        )
         assert answers_equal(a, b)[0] == answers_equal(b, a)[0]
         assert answers_equal(a, a)[0] or not normalise(a)
 

@@ -9,9 +9,8 @@ import time
 import psutil
 import pytest
 
-from dsmath_lib.rewards import python_tool
-from dsmath_lib.rewards.python_tool import run_program
-from dsmath_lib.rewards.sandbox import client, syscalls
+from dsmath_lib.engines.sandbox import client, python_tool, syscalls
+from dsmath_lib.engines.sandbox.python_tool import run_program
 from tests.rewards.escapes import BOMBS, DISK, ESCAPES, SYSTEM_BOMBS, fill
 
 MODES = ("monty", "cpython", "filter only")

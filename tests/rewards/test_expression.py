@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards.expression import parse, variables
-from dsmath_lib.rewards.relations import as_region
-from dsmath_lib.rewards.values import Undecided, evaluate, same_function
+from dsmath_lib.engines.grader.expression import parse, variables
+from dsmath_lib.engines.grader.relations import as_region
+from dsmath_lib.engines.grader.values import Undecided, evaluate, same_function
 
 
 def combine(parts):

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards.boxes import alternatives, boxes, brace_pairs, unbox
-from dsmath_lib.rewards.choice import choice_letter, choice_letters, gold_letters, stated_letters
-from dsmath_lib.rewards.extract import MAX_CHARS, RULES, extract, only_number, sentence_numbers
+from dsmath_lib.engines.grader.boxed import alternatives, boxes, brace_pairs, unbox
+from dsmath_lib.engines.grader.choice import (
+    choice_letter,
+    choice_letters,
+    gold_letters,
+    stated_letters,
+)
+from dsmath_lib.engines.grader.find import MAX_CHARS, RULES, extract, only_number, sentence_numbers
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards.grade import VERSION, Verdict, gold_answers, grade, grade_answer
-from dsmath_lib.rewards.reward import REWARDS, reward
+from dsmath_lib.engines.grader.verdict import VERSION, Verdict, gold_answers, grade, grade_answer
+from dsmath_lib.rewards.reward import reward
+from dsmath_lib.rows.rewards import REWARDS
 
 
 def test_verdict_says_what_was_compared():
@@ -111,12 +112,14 @@ def test_a_base_model_that_goes_on_with_a_question_of_its_own():
 )
 def test_never_raises(gold, text, rule):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off"))
+        patch.setattr(
+            "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
+        )
         assert isinstance(grade(gold, text, rule).correct, bool)
 
 
 def test_a_failure_of_the_grader_is_a_verdict(monkeypatch):
-    monkeypatch.setattr("dsmath_lib.rewards.grade.extract", lambda *a: 1 / 0)
+    monkeypatch.setattr("dsmath_lib.engines.grader.verdict.extract", lambda *a: 1 / 0)
     assert grade("1", "1") == Verdict(False, None, "the grader failed: ZeroDivisionError", VERSION)
 
 

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from dsmath_lib.evaluation.reading import judge, known
-from dsmath_lib.rewards.choice import choice_letters, gold_letters
-from dsmath_lib.rewards.equality import MAX_ANSWER, answers_equal
-from dsmath_lib.rewards.extract import MAX_CHARS
-from dsmath_lib.rewards.grade import grade, grade_answer
+from dsmath_lib.engines.grader.choice import choice_letters, gold_letters
+from dsmath_lib.engines.grader.equality import MAX_ANSWER, answers_equal
+from dsmath_lib.engines.grader.find import MAX_CHARS
+from dsmath_lib.engines.grader.readings import judge, known
+from dsmath_lib.engines.grader.verdict import grade, grade_answer
 
 UNITS = (
     "a", "1", " ", "\n", "{", "}", "(", "$", "\\", "\\text{", "**", "<", "|", ",", "1, ", "A, ", "选", "故选", "答案",
@@ -25,7 +25,7 @@ FLOOR = 0.02  # processor seconds; below it nothing is slow
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch):
     monkeypatch.setattr(
-        "dsmath_lib.rewards.equality.symbolic_equal", lambda g, p, t: (False, "off")
+        "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.lm.sampler import Completions
+from dsmath_lib.base.records import Completions
 from dsmath_lib.rewards.labels import (
     NoSignal,
     Solution,

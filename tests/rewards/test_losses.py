@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from dsmath_lib.rewards.losses import pairwise_loss, pointwise_loss
 from dsmath_lib.rewards.models import new_reward_model
+from dsmath_lib.rewards.reward_losses import pairwise_loss, pointwise_loss
 from dsmath_lib.rewards.training import RewardExample, batch_losses, batch_of, loss_and_backward
 
 pytestmark = pytest.mark.numeric

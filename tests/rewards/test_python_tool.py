@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dsmath_lib.rewards.python_tool import (
+from dsmath_lib.engines.sandbox.python_tool import (
     cut,
     extract_programs,
     joined_program,

@@ -3,13 +3,15 @@
 import pytest
 import torch
 
-from dsmath_lib.lm.sampler import HFSampler
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.lm.train import TrainSettings
-from dsmath_lib.rewards import solutions as data
 from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
-from dsmath_lib.rewards.training import fit, train_reward_model, training_rows
-from dsmath_lib.stage import Stage, StageError
+from dsmath_lib.rewards.training import fit, training_rows
+from dsmath_lib.runs import nb04_solutions as data
+from dsmath_lib.runs.nb04_train import train_reward_model
+from dsmath_lib.stage.folder import Stage
 from tests.rounding import assert_same
 
 from .conftest import made_solution, reward_params
@@ -146,7 +148,7 @@ def test_annotators_write_right_and_wrong_solutions(tokenizer, sampler):
 
 
 def test_labelled_data_needs_files(tokenizer, sampler):
-    from dsmath_lib.params.base import ParamsError
+    from dsmath_lib.base.errors import ParamsError
 
     with pytest.raises(ParamsError, match="labelled_files"):
         tiny(data="labelled")

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.rewards import python_tool
-from dsmath_lib.rewards.python_tool import ToolResult, describe, run_program, run_programs
-from dsmath_lib.rewards.sandbox import client, syscalls
-from dsmath_lib.rewards.sandbox.tracetext import concise
+from dsmath_lib.engines.sandbox import client, python_tool, syscalls
+from dsmath_lib.engines.sandbox.python_tool import ToolResult, describe, run_program, run_programs
+from dsmath_lib.engines.sandbox.tracetext import concise
 
 
 # -- the filter ------------------------------------------------------------------------------------------------------

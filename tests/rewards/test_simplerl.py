@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsmath_lib.rewards.program_tests import Check, passed, program_of
-from dsmath_lib.rewards.reward import REWARDS, has_tags, is_worked, reward
+from dsmath_lib.rewards.reward import has_tags, is_worked, reward
+from dsmath_lib.rows.rewards import REWARDS
 
 RIGHT, WRONG = "9*2=18\nThe answer is \\boxed{18}.", "9*2=19\nThe answer is \\boxed{19}."
 BARE, NOTHING = "So the answer is 18.", "I do not know"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dsmath_lib.rewards import symbolic
+from dsmath_lib.engines.grader import symbolic
 
 
 @pytest.fixture

@@ -3,14 +3,15 @@
 import pytest
 import torch
 
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.base.records import Problem
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
-from dsmath_lib.params.base import PARAMS_DIR, read_yaml
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.grpo import GRPOParams
-from dsmath_lib.records import Problem
 from dsmath_lib.rl.loop import Rewards
 from dsmath_lib.rl.questions import Questions, as_prompts
-from dsmath_lib.stage import Stage
+from dsmath_lib.stage.folder import Stage
 
 TINY = {
     "threads": 1,

@@ -10,17 +10,19 @@ import math
 import pytest
 import torch
 
-from dsmath_lib.lm.sampler import Completions, HFSampler
-from dsmath_lib.params.base import ParamsError
-from dsmath_lib.reporting.live import panel_plot, words
-from dsmath_lib.reporting.notebook import table
-from dsmath_lib.rl import loop, pictures
-from dsmath_lib.rl.compare import course
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.records import Completions
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.report import grpo_pictures as pictures
+from dsmath_lib.report.live import panel_plot, words
+from dsmath_lib.report.notebook import table
+from dsmath_lib.rl import loop
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.diagnostics import MEASURED, mean, measured, newest
 from dsmath_lib.rl.loop import Players, Rewards, train_policy
-from dsmath_lib.rl.methods import METHODS
-from dsmath_lib.stage import Stage
+from dsmath_lib.rows.methods import METHODS
+from dsmath_lib.runs.nb06_methods import course
+from dsmath_lib.stage.folder import Stage
 from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
 
 NAMES = [n for n in METHODS if METHODS[n].data != "set"]
@@ -49,7 +51,7 @@ def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
     players = Players(policy, tiny_policy(), tokenizer, critic)
     if sampler is not None:
         monkeypatch.setattr(loop, "make_sampler", lambda *a: sampler)
-        monkeypatch.setattr("dsmath_lib.rl.data.make_sampler", lambda *a: sampler)
+        monkeypatch.setattr("dsmath_lib.rl.explore.make_sampler", lambda *a: sampler)
     train_policy(
         cfg, METHODS[name], stage, "run", players, questions, rewards(reward), seed=0
     )  # fmt: skip
@@ -152,7 +154,7 @@ def test_rows_have_the_same_keys_whether_or_not_there_was_a_signal(
     stage, policy = Stage(cfg, "05_grpo"), tiny_policy()
     critic = Critic(policy) if METHODS[name].needs_critic else None
     sampler = Fixed(lambda i: ([20, 21 + i % 2, 1], "eos"))
-    for where in ("dsmath_lib.rl.loop", "dsmath_lib.rl.data"):
+    for where in ("dsmath_lib.rl.loop", "dsmath_lib.rl.explore"):
         monkeypatch.setattr(f"{where}.make_sampler", lambda *a: sampler)
     run = f"{name}.0"
     paid = Rewards(reward, {"odd": 1.0}, step_reward, {"steps": 1.0})

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from dsmath_lib.rl.compare import course, peaks
+from dsmath_lib.runs.nb06_methods import course, peaks
 
 
 def stage_of(log: dict[str, list[dict]]):

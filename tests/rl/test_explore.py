@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.lm.sampler import HFSampler
-from dsmath_lib.rl.explore import RewardError, explore, questions_of_step, rule_reward, scored
+from dsmath_lib.base.seeds import questions_of_step
+from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.rl.explore import RewardError, explore, rule_reward, scored
 from tests.rl.conftest import odd_reward, tiny_policy
 
 pytestmark = pytest.mark.numeric

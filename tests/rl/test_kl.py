@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from dsmath_lib.report.methods_pictures import clinic
 from dsmath_lib.rl.kl import k1, k2, k3
-from dsmath_lib.rl.method_pictures import clinic
 
 pytestmark = pytest.mark.numeric
 THETA = (0.3, -0.2, 0.5, 0.1, -0.7)

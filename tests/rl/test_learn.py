@@ -5,10 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.engines.layout import micro_batches, sharing
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
-from dsmath_lib.rl.learn import Objective, micro_batches, prepare, sharing, update
+from dsmath_lib.rl.learn import Objective, prepare, update
 from dsmath_lib.rl.losses import NORMS
-from dsmath_lib.rl.records import Rollouts
+from dsmath_lib.rl.rollouts import Rollouts
 from tests.rl.conftest import tiny_policy
 from tests.rounding import assert_same
 

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.records import Rollouts, pad, pad_values
+from dsmath_lib.rl.rollouts import Rollouts
 
 pytestmark = pytest.mark.numeric
 EXACT = {"atol": 1e-12, "rtol": 1e-9}

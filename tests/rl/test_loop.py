@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.lm.train import NonFiniteLoss
-from dsmath_lib.params.base import ParamsError
 from dsmath_lib.rl import loop
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.loop import Players, train_policy
-from dsmath_lib.rl.methods import METHODS
-from dsmath_lib.stage import Stage
+from dsmath_lib.rows.methods import METHODS
+from dsmath_lib.stage.folder import Stage
 from tests.rl.conftest import grpo_params, odd_reward, rewards, tiny_policy
 from tests.rounding import assert_same
 

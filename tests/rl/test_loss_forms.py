@@ -7,11 +7,11 @@ import torch
 
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
 from dsmath_lib.rl.explore import RewardError, SamplerError, explore, together
-from dsmath_lib.rl.forms import compare_forms, renewal
 from dsmath_lib.rl.loop import Rewards
 from dsmath_lib.rl.reward_functions import equations_hold, model_reward, model_steps, rule_steps
-from dsmath_lib.rl.run import make_policy, rewards_from
-from dsmath_lib.stage import Stage
+from dsmath_lib.runs.nb05_forms import compare_forms, renewal
+from dsmath_lib.runs.nb05_grpo import make_policy, rewards_from
+from dsmath_lib.stage.folder import Stage
 from tests.rl.conftest import grpo_params, odd_reward, odd_steps, tiny_policy
 
 pytestmark = pytest.mark.numeric
@@ -60,7 +60,7 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
 
 
 def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch):
-    from dsmath_lib.rl import forms
+    from dsmath_lib.runs import nb05_forms as forms
 
     solve = forms.rule_solution
     seen = []
@@ -129,7 +129,7 @@ def test_two_policies_keep_their_own_renewals(tokenizer, questions, folders):
 
 def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
     """Start 0, first round 1, second round 1, one long round 0 of 1: +1 for rounds, and 1 − 0 for the first."""
-    from dsmath_lib.rl import forms
+    from dsmath_lib.runs import nb05_forms as forms
 
     cfg = grpo_params(compare_steps=2, **SMALL)
     stage = Stage(cfg, "05_grpo")
@@ -167,7 +167,7 @@ class Sampler:
         self.ids = ids
 
     def sample(self, prompts, *, n, **_):
-        from dsmath_lib.lm.sampler import Completions
+        from dsmath_lib.base.records import Completions
 
         if isinstance(self.ids, Exception):
             raise self.ids

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dsmath_lib.rl.memory import compare_memory, planned_mb
+from dsmath_lib.runs.nb06_memory import compare_memory, planned_mb
 
 
 def test_plan_by_hand():

@@ -5,22 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dsmath_lib.engines.layout import pad
 from dsmath_lib.rl.advantages import group_advantages
+from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, overlong_penalty, pairs, without_signal
 from dsmath_lib.rl.critic import Critic, value_loss
 from dsmath_lib.rl.loop import Players, compare
 from dsmath_lib.rl.losses import LOSSES, likelihood_loss, pair_loss, token_weights
-from dsmath_lib.rl.methods import (
-    COEFFICIENTS,
-    METHODS,
-    TITLES,
-    Scored,
-    difference,
-    method,
-    overlong_penalty,
-    pairs,
-    without_signal,
-)
-from dsmath_lib.rl.records import Rollouts, pad
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import METHODS, TITLES, difference, method
 from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
 
 pytestmark = pytest.mark.numeric

@@ -11,15 +11,15 @@ import torch
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed here: make test-vllm", allow_module_level=True)
 
-from dsmath_lib.lm import vllm_sampler
+from dsmath_lib.engines.decode import vllm_sampler
+from dsmath_lib.engines.decode.protocol import SamplerError
 from dsmath_lib.lm.model import build_model
-from dsmath_lib.lm.samplers import SamplerError
 from dsmath_lib.rl.gallery import FAILURES
 from dsmath_lib.rl.loop import Players, train_policy
-from dsmath_lib.rl.methods import METHODS
 from dsmath_lib.rl.questions import Questions
-from dsmath_lib.rl.run import greedy_accuracy
-from dsmath_lib.stage import Stage
+from dsmath_lib.rows.methods import METHODS
+from dsmath_lib.runs.nb05_grpo import greedy_accuracy
+from dsmath_lib.stage.folder import Stage
 from tests.rl.conftest import grpo_params, rewards
 
 

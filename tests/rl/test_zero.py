@@ -5,17 +5,21 @@ from random import Random
 import pytest
 import torch
 
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation.behaviour import reflections
-from dsmath_lib.params.base import PARAMS_DIR, ParamsError, read_yaml
+from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.simplerl import SimpleRLParams
-from dsmath_lib.prompts import chat_prompt
-from dsmath_lib.rewards.grade import grade
-from dsmath_lib.rl import loop, zero
+from dsmath_lib.report.simplerl_pictures import behaviour_plot, group_table
+from dsmath_lib.rl import loop
 from dsmath_lib.rl.losses import token_weights
-from dsmath_lib.rl.methods import METHODS, TITLES
 from dsmath_lib.rl.reward_functions import equations_hold
-from dsmath_lib.rl.zero_pictures import behaviour_plot, group_table
-from dsmath_lib.stage import Stage
+from dsmath_lib.rows.methods import METHODS, TITLES
+from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.zero_runs import RUNS
+from dsmath_lib.runs import nb07_simplerl as zero
+from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import sample_problems
 from dsmath_lib.world.reflection import long_cot
 from tests.rounding import assert_same
@@ -54,7 +58,7 @@ def problems():
 
 
 def test_every_run_is_made_of_known_parts():
-    for run in zero.RUNS.values():
+    for run in RUNS.values():
         assert run.method in METHODS and TITLES[run.method]
         zero.rewards_of_run(params(), run)
         assert chat_prompt(run.template or "toy-page", "Q?")
@@ -71,12 +75,12 @@ def test_the_two_releases_as_rows():
 
 
 def test_weights_of_named_rewards():
-    v0 = zero.rewards_of_run(params(), zero.RUNS["zero-ppo"])
+    v0 = zero.rewards_of_run(params(), RUNS["zero-ppo"])
     assert v0.weights == {"accuracy": 1.0, "format": 1.0}
     cfg = params(
         reward_rule="r1-worked", reward_names=["accuracy", "format"], reward_weights=[1, 0.5]
     )
-    assert zero.rewards_of_run(cfg, zero.RUNS["zero-ppo"]).weights == {
+    assert zero.rewards_of_run(cfg, RUNS["zero-ppo"]).weights == {
         "accuracy": 1.0,
         "format": 0.5,
     }
@@ -131,9 +135,9 @@ def test_group_table():
 def run(cfg, base, tokenizer, problems, name):
     stage = Stage(cfg, "07_simplerl_zero")
     where = {"base": base}
-    if zero.RUNS[name].start == "warm":
+    if RUNS[name].start == "warm":
         where["warm"] = zero.make_warm(cfg, stage, base, tokenizer, problems[0], "cpu")
-    out = zero.run_zero(cfg, stage, name, where[zero.RUNS[name].start], tokenizer, *problems, "cpu")
+    out = zero.run_zero(cfg, stage, name, where[RUNS[name].start], tokenizer, *problems, "cpu")
     return stage, *out
 
 

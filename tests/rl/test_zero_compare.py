@@ -3,14 +3,14 @@
 import pytest
 
 from dsmath_lib.evaluation.metrics import accuracy, independent_difference
-from dsmath_lib.rl.zero import Look
-from dsmath_lib.rl.zero_compare import (
+from dsmath_lib.runs.nb07_claims import (
     at_equal_steps,
     claim_metrics,
     pass_gain,
     reflecting_minus_plain,
     turn,
 )
+from dsmath_lib.runs.nb07_simplerl import Look
 
 
 def look(sampled, reflecting, **behaviour) -> Look:

@@ -22,7 +22,7 @@ class SecondParams(Params):
 """
 HEAD = """
 from {module} import {model}
-from dsmath_lib.stage import Stage
+from dsmath_lib.stage.folder import Stage
 cfg = {model}.take(globals())
 stage = Stage(cfg, "{stage}")
 """
@@ -84,7 +84,7 @@ def chain(tmp_path, monkeypatch) -> Chain:
         "02_second": registry.Spec(f"{module}:SecondParams", ("01_first",)),
     }
     monkeypatch.setattr(registry, "STAGES", stages)
-    monkeypatch.setattr("dsmath_lib.reporting.index.STAGES", stages)
+    monkeypatch.setattr("dsmath_lib.report.index.STAGES", stages)
     made = Chain(tmp_path, tmp_path / "notebooks", tmp_path / "params", module)
     made.write("01_first", 'stage.done({"value": cfg.lr * cfg.steps}, headline=["value"])')
     made.write(

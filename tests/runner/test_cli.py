@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from dsmath_lib import cli
-from dsmath_lib.doctor import REFERENCE, needs, pinned, versions
-from dsmath_lib.params.base import ROOT
+from dsmath_lib.app import cli
+from dsmath_lib.app.doctor import REFERENCE, needs, pinned, versions
+from dsmath_lib.base.paths import ROOT
 
 
 def call(monkeypatch, *args) -> int:
@@ -40,7 +40,7 @@ def test_wrong_input_is_one_line_and_code_2(monkeypatch, capsys, args, text):
 
 def test_no_traceback_for_the_user():
     done = subprocess.run(
-        [sys.executable, "-m", "dsmath_lib.cli", "run", "nope"],
+        [sys.executable, "-m", "dsmath_lib.app.cli", "run", "nope"],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -143,7 +143,7 @@ def test_output_that_lacks_a_letter_is_no_failure(encoding, tmp_path):
     """Run messages and the table of parameters hold letters that such a terminal has not."""
     env = os.environ | {"PYTHONIOENCODING": encoding, "DSMATH_REPORTS": str(tmp_path / "报告")}
     for args, there in ((["params", "smoke", "00"], "group_size"), (["report", "smoke"], "??")):
-        command = [sys.executable, "-m", "dsmath_lib.cli", *args]
+        command = [sys.executable, "-m", "dsmath_lib.app.cli", *args]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, env=env)
         assert b"Traceback" not in done.stderr
         assert there.encode() in done.stdout + done.stderr
@@ -151,7 +151,7 @@ def test_output_that_lacks_a_letter_is_no_failure(encoding, tmp_path):
 
 def test_names_that_python_cannot_read_are_one_line(tmp_path):
     env = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "DSMATH_REPORTS": str(tmp_path / "报告")}
-    command = [sys.executable, "-m", "dsmath_lib.cli", "run", "smoke", "00"]
+    command = [sys.executable, "-m", "dsmath_lib.app.cli", "run", "smoke", "00"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert "PYTHONUTF8=1" in done.stderr

@@ -2,7 +2,7 @@
 
 import json
 
-from dsmath_lib import digest
+from dsmath_lib.stage import digest
 
 
 def notebook(path, *sources):

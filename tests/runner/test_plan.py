@@ -2,9 +2,9 @@
 
 import pytest
 
-from dsmath_lib import runner
-from dsmath_lib.cli import join_pairs
-from dsmath_lib.params.base import ParamsError
+from dsmath_lib.app import runner
+from dsmath_lib.app.cli import join_pairs
+from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.params.overrides import parse_value
 
 

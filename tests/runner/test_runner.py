@@ -9,8 +9,8 @@ import time
 
 import psutil
 
-from dsmath_lib import runner
-from dsmath_lib.stage import lock_folder, unlock_folder
+from dsmath_lib.app import runner
+from dsmath_lib.base.files import lock_folder, unlock_folder
 
 
 def go(chain, *stages, p=()):

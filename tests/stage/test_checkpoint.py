@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dsmath_lib import checkpoint
-from dsmath_lib.files import file_digest
+from dsmath_lib.base.files import file_digest
+from dsmath_lib.stage import checkpoint
 from tests.rounding import assert_same
 
 pytestmark = pytest.mark.numeric

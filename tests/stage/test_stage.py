@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsmath_lib.files import file_digest, write_atomic
-from dsmath_lib.machine import environment, peak_memory_mb
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import file_digest, lock_folder, unlock_folder, write_atomic
+from dsmath_lib.base.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import Params
-from dsmath_lib.stage import Stage, StageError, lock_folder, metrics_digest, unlock_folder
+from dsmath_lib.stage.folder import Stage, metrics_digest
 
 VALUES = dict(scale="tiny", seed=0, device="cpu", threads=1, resume=True, artifacts_dir="")
 
@@ -167,7 +168,7 @@ def test_what_is_measured_once_is_kept():
 
 def test_changed_code_starts_anew_and_is_named(monkeypatch, capsys):
     code = {"rl/losses.py": "1", "lm/model.py": "1"}
-    monkeypatch.setattr("dsmath_lib.stage.code_of_notebook", lambda path: dict(code))
+    monkeypatch.setattr("dsmath_lib.stage.folder.code_of_notebook", lambda path: dict(code))
     leave_work()
     code["rl/losses.py"] = "2"
     assert not kept(stage())
@@ -299,7 +300,7 @@ def test_file_digest_sees_names_and_content(tmp_path):
 def test_a_folder_has_one_writer(tmp_path):
     folder = tmp_path / "x"
     code = (
-        "import sys; from pathlib import Path; from dsmath_lib.stage import *\n"
+        "import sys; from pathlib import Path; from dsmath_lib.stage.folder import *\n"
         "try: lock_folder(Path(sys.argv[1]), 0.3)\n"
         "except StageError as e: print(e)\n"
         "else: print('free')"
@@ -320,7 +321,7 @@ def test_a_folder_has_one_writer(tmp_path):
 def test_peak_memory_is_that_of_this_process_not_of_its_parent():
     """The parent holds more than the child ever does."""
     block = np.ones(1_200_000_000, np.uint8)
-    code = "from dsmath_lib.machine import peak_memory_mb; print(peak_memory_mb()['resident'])"
+    code = "from dsmath_lib.base.machine import peak_memory_mb; print(peak_memory_mb()['resident'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < peak_memory_mb()["resident"] - 500
     assert block[0] == 1

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from dsmath_lib.corpus.extract import extract
+from dsmath_lib.base.urls import canonical, host
 from dsmath_lib.corpus.minhash import shingles
-from dsmath_lib.corpus.urls import canonical, host
+from dsmath_lib.engines.webtext.pages import extract
 from dsmath_lib.world.leaks import grams, guard, protected
 from dsmath_lib.world.problems import split_of
 from dsmath_lib.world.web import make_web

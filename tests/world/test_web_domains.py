@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from dsmath_lib.corpus.extract import extract
+from dsmath_lib.engines.webtext.pages import extract
 from dsmath_lib.world.corpora import CORPORA, corpus, seed_documents
-from dsmath_lib.world.domains import KINDS, annotation_rows, domains
 from dsmath_lib.world.leaks import disguised, guard, protected
 from dsmath_lib.world.markup import MARKUPS, html_page, plain_text
 from dsmath_lib.world.mathpages import CONTENT, math_page
 from dsmath_lib.world.problems import BENCHMARKS, sample_problems
 from dsmath_lib.world.prose import genres, prose
+from dsmath_lib.world.sites import KINDS, annotation_rows, domains
 from dsmath_lib.world.wording import reworded
 
 

@@ -1,0 +1,207 @@
+"""The command ``dsmath``: run the chain, show parameters, make reports, look at this machine, clean up.
+
+Wrong input ends with one clear line and exit code 2; heavy libraries are imported by the command that needs them.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsmath_lib.app import corpus_cli as corpus
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.engines.grader import RULES
+
+NOTEBOOKS = ROOT / "notebooks"
+app = typer.Typer(
+    help="DeepSeekMath, step by step: run the notebooks of a scale, and look after their reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(corpus.app, name="corpus")
+
+
+@app.command()
+def run(
+    scale: Annotated[str, typer.Argument(help="a folder of params/, e.g. smoke, toy")],
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="e.g. 05 or 05_grpo; none: all, in order")
+    ] = None,
+    p: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", metavar="NAME VALUE", help="set a parameter, e.g. -p lr 5e-4; repeatable"
+        ),
+    ] = None,
+) -> None:
+    """Run the chain of a scale; finished stages are skipped, an interrupted one goes on."""
+    from dsmath_lib.app import runner
+
+    pairs = [tuple(x.split("=", 1)) for x in p or []]
+    raise typer.Exit(runner.run(scale, stages or [], pairs))
+
+
+@app.command()
+def params(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="scales and stages to show, e.g. toy 05_grpo; none: all"),
+    ] = None,
+) -> None:
+    """Show all parameters: one row each, scales as columns, the paper's value beside."""
+    from dsmath_lib.app.runner import find_stage, scales
+    from dsmath_lib.params.registry import STAGES
+    from dsmath_lib.params.table import parameter_rows, print_rows
+
+    columns = [n for n in names or [] if n in scales()]
+    stages = sorted({find_stage(n, list(STAGES)) for n in names or [] if n not in columns})
+    print_rows(*parameter_rows(stages or list(STAGES), columns or None))
+
+
+@app.command()
+def report(scale: str) -> None:
+    """Make the HTML pages and the index of a scale again from what is there."""
+    from dsmath_lib.report.index import rebuild
+
+    print(rebuild(scale))
+
+
+@app.command()
+def grade(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", help="rows {gold, completion} or {gold, pred}")
+    ],
+    out: Annotated[Path, typer.Option("-o", metavar="OUT.jsonl", help="the rows with verdicts")],
+    rule: Annotated[str, typer.Option(help=", ".join(RULES))] = "lenient",
+    compare: Annotated[str, typer.Option(help="add this grader's verdicts: math-verify")] = "",
+    html: Annotated[
+        Path | None, typer.Option(help="page of disagreements; default: OUT.html")
+    ] = None,
+) -> None:
+    """Grade answers in a file: adds correct, extracted, reason and version to each row."""
+    from dsmath_lib.engines.grader import grade_file
+
+    page = html or out.with_suffix(".html")
+    raise typer.Exit(grade_file(source, out, rule, compare, page))
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, cores, memory, GPU and disk, and what each scale needs."""
+    from dsmath_lib.app.doctor import print_doctor
+
+    raise typer.Exit(print_doctor())
+
+
+@app.command()
+def clean(
+    notebooks: Annotated[
+        bool, typer.Option("--notebooks", help="strip outputs from notebooks/")
+    ] = False,
+    scale: Annotated[str, typer.Option("--scale", help="remove the report of this scale")] = "",
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="strip notebooks, remove all reports (not reports/reference)"),
+    ] = False,
+) -> None:
+    """Strip the outputs of the notebooks (the default), or remove reports."""
+    from dsmath_lib.app.notebook_files import strip_file
+    from dsmath_lib.base.paths import reports_root
+
+    if notebooks or everything or not scale:
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            if strip_file(path):
+                print(f"stripped {path}")
+    folders = [reports_root() / scale] if scale else []
+    if everything:
+        folders = [f for f in reports_root().glob("*") if f.is_dir() and f.name != "reference"]
+    for folder in folders:
+        if not folder.is_dir() or folder.parent != reports_root() or folder.name == "reference":
+            raise ParamsError(f"no report for scale '{scale}' in {reports_root()}")
+        shutil.rmtree(folder)
+        print(f"removed {folder}")
+
+
+@app.command()
+def regrade(
+    folder: Annotated[Path, typer.Argument(help="completions, e.g. reports/toy/08_evaluation")],
+    rule: Annotated[str, typer.Option(help="extraction rule; none: the one of each file")] = "",
+    write: Annotated[bool, typer.Option("--write", help="keep the new scores")] = False,
+) -> None:
+    """Grade kept completions again, without any model, and print old and new scores."""
+    from dsmath_lib.engines.grader import known
+    from dsmath_lib.report.notebook import table
+    from dsmath_lib.runs.nb08_evaluation.rescore import regrade_folder
+
+    if rule and rule not in known():
+        raise ParamsError(f"unknown rule '{rule}' (known: {', '.join(known())})")
+    print(table(regrade_folder(folder, rule, write=write)))
+
+
+@app.command()
+def lab() -> None:
+    """Open the notebooks in JupyterLab."""
+    first = NOTEBOOKS / "00_start_here.ipynb"
+    jupyter = Path(sys.executable).with_name("jupyter")
+    raise typer.Exit(subprocess.call([jupyter, "lab", first if first.exists() else NOTEBOOKS]))
+
+
+def join_pairs(argv: list[str]) -> list[str]:
+    """Turn papermill's ``-p NAME VALUE`` into one argument ``NAME=VALUE``, so values may start with ``-``.
+
+    Raises:
+        ParamsError: a name or value is missing.
+    """
+    out, rest = [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word != "-p":
+            out.append(word)
+            continue
+        if len(rest) < 2 or "=" in rest[0]:
+            raise ParamsError("-p needs a name and a value, e.g. -p lr 5e-4")
+        out += ["-p", f"{rest.pop(0)}={rest.pop(0)}"]
+    return out
+
+
+def _readable_names() -> None:
+    """Raise ParamsError where the project's path has letters that this Python's way of reading file names lacks."""
+    from dsmath_lib.base.paths import reports_root
+
+    try:
+        f"{ROOT} {reports_root()}".encode()
+    except UnicodeEncodeError:
+        raise ParamsError(
+            f"file names are read as {sys.getfilesystemencoding()}, and the path of this project needs "
+            "UTF-8; call again with the variable PYTHONUTF8=1"
+        ) from None
+
+
+def main() -> None:
+    """Entry point of the command ``dsmath``."""
+    from dsmath_lib.base.errors import StageError
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a character that the terminal lacks must not end a run
+            stream.reconfigure(errors="replace")
+    try:
+        _readable_names()
+        app(args=join_pairs(sys.argv[1:]), prog_name="dsmath")
+    except (ParamsError, StageError) as err:
+        print(err, file=sys.stderr)
+        sys.exit(2)
+    except OSError as err:  # disk full, no permission
+        print(f"dsmath: {err}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Jobs: one function over every shard, run here, in a pool of processes, or on a cluster.
+
+A finished shard leaves a small marker with the key of what made it. So a job that was stopped goes on with the shards
+that are missing, on any number of workers, and other settings or other input never take old results for theirs.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsmath_lib.base.files import write_text
+from dsmath_lib.base.records import Document
+
+Result = dict[str, Any]  # plain data; "counts" are added up, "errors" make a shard unfinished
+Step = Callable[[Iterable[Document], int, int], Iterator[Document]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """``do(shard, n_shards)`` for every shard: reads its input, writes its output whole, returns plain data.
+
+    ``do`` must be picklable (a module's function, or a ``partial`` of one), and must give the same for the same key.
+    """
+
+    name: str
+    folder: Path
+    n: int
+    key: str
+    do: Callable[[int, int], Result]
+
+    def marker(self, i: int) -> Path:
+        return self.folder / self.name / f"{i:05d}.done.json"
+
+    def result(self, i: int) -> Result | None:
+        """What a shard left, None if it has not run."""
+        try:
+            row = json.loads(self.marker(i).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return row["result"] if isinstance(row, dict) and row.get("key") == self.key else None
+
+    def finished(self, i: int) -> Result | None:
+        """The result of a shard that is done. One with errors is not: the next run tries it again."""
+        result = self.result(i)
+        return None if result is None or result.get("errors") else result
+
+    def run_shard(self, i: int) -> Result:
+        """Do one shard and mark it, unless it is done."""
+        if (result := self.finished(i)) is None:
+            result = self.do(i, self.n)
+            write_text(self.marker(i), json.dumps({"key": self.key, "result": result}))
+        return result
+
+
+Runner = Callable[[Job], list[Result]]
+
+
+def pipeline(source: Iterable[Document], steps: Iterable[Step], rank: int, world_size: int):
+    """Documents through the steps, one at a time."""
+    docs = source
+    for step in steps:
+        docs = step(docs, rank, world_size)
+    return docs
+
+
+def run(job: Job, *, workers: int = 1, report: bool = False) -> list[Result]:
+    """Run a job here: shard after shard, or in ``workers`` processes. Returns the results in the order of the shards.
+
+    Args:
+        report: lines about the progress on standard error.
+
+    Raises:
+        RuntimeError: a worker process died (killed, or out of memory); finished shards are kept.
+    """
+    show = _Progress(job) if report else lambda result: None
+    out: dict[int, Result] = {}
+    todo = []
+    for i in range(job.n):
+        if (done := job.finished(i)) is None:
+            todo.append(i)
+        else:
+            out[i] = done
+            show(done)
+    if workers <= 1 or len(todo) <= 1:
+        for i in todo:
+            out[i] = job.run_shard(i)
+            show(out[i])
+        return [out[i] for i in range(job.n)]
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
+    size = min(workers, len(todo))
+    with ProcessPoolExecutor(size, context, _die_with_parent, (os.getpid(),)) as pool:
+        waiting = {pool.submit(job.run_shard, i): i for i in todo}
+        try:
+            for future in as_completed(waiting):
+                out[waiting[future]] = future.result()
+                show(out[waiting[future]])
+        except BrokenProcessPool:
+            raise RuntimeError(
+                f"{job.name}: a worker process died (killed, or out of memory). Finished shards are kept: "
+                "run the same command again, with fewer workers"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [out[i] for i in range(job.n)]
+
+
+def _die_with_parent(parent: int) -> None:
+    """A worker ends when the process that started it is gone, so a killed run leaves nothing behind."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def total_counts(results: Iterable[Result]) -> Counter:
+    """The sum of the counts of all shards."""
+    total: Counter = Counter()
+    for r in results:
+        total.update(r.get("counts", {}))
+    return total
+
+
+class _Progress:
+    """``extract: 3/40 shards, 12,345 documents, 12 s``: a line that moves in a terminal, else one every 10 s."""
+
+    def __init__(self, job: Job):
+        self.job, self.start, self.last = job, time.monotonic(), 0.0
+        self.done = self.docs = 0
+
+    def __call__(self, result: Result) -> None:
+        self.done += 1
+        self.docs += result.get("documents", 0)
+        now, end = time.monotonic(), self.done == self.job.n
+        live = sys.stderr.isatty()
+        if end and not self.docs and now - self.start < 1:
+            return  # the small jobs between the long ones
+        if not end and now - max(self.last, self.start) < (0.2 if live else 10):
+            return
+        self.last = now
+        text = f"{self.job.name}: {self.done:,}/{self.job.n:,} shards"
+        text += f", {self.docs:,} documents" if self.docs else ""
+        text += f", {now - self.start:.0f} s"
+        stop = "\n" if not live else "\x1b[K\n" if end else "\x1b[K\r"
+        print(text, end=stop, file=sys.stderr, flush=True)

@@ -1,0 +1,165 @@
+"""A finished mining loop, read shard by shard: scores and kept pages of each round, precision, recall."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsmath_lib.corpus import rank
+from dsmath_lib.crawl import rounds
+from dsmath_lib.crawl.exchange import load
+
+
+@dataclass(frozen=True)
+class Mined:
+    """The folder of a loop, its number of shards, and its rounds. Arrays are per shard, one entry per page."""
+
+    folder: Path
+    n_shards: int
+    rounds: "list[Round]"
+    errors: list[str]
+
+    def round_folder(self, number: int) -> Path:
+        return self.folder / f"round-{number}"
+
+    def table(self, i: int) -> np.ndarray:
+        """The ``PAGE`` rows of shard ``i``."""
+        return load(rounds.prepared(self.folder, i))
+
+    def urls(self, i: int) -> list[str]:
+        return json.loads(rounds.prepared(self.folder, i, ".urls.json").read_text(encoding="utf-8"))
+
+    def scores(self, number: int, i: int) -> np.ndarray:
+        return load(rounds.made(self.folder, number, "score", i))
+
+    def kept(self, number: int, i: int) -> np.ndarray:
+        return load(rounds.made(self.folder, number, "keep", i))
+
+    def added(self, number: int) -> Iterator[str]:
+        """Addresses of the pages that joined the seed after a round."""
+        for i in range(self.n_shards):
+            urls = self.urls(i)
+            yield from (urls[j] for j in load(rounds.made(self.folder, number, "grow", i)))
+
+    def scored(self, number: int) -> Iterator[tuple[str, float]]:
+        """Every page of the crawl with its score in a round."""
+        for i in range(self.n_shards):
+            yield from zip(self.urls(i), self.scores(number, i).tolist(), strict=True)
+
+    def tokens(self) -> int:
+        """Tokens of the whole crawl."""
+        return sum(int(self.table(i)["tokens"].sum()) for i in range(self.n_shards))
+
+
+def _known(mined: Mined, truth: Mapping[str, bool]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """For each shard the rows whose truth is known, and that truth."""
+    for i in range(mined.n_shards):
+        rows = [(j, truth[u]) for j, u in enumerate(mined.urls(i)) if u in truth]
+        yield i, np.array([j for j, _ in rows], int), np.array([t for _, t in rows], bool)
+
+
+def quality(mined: Mined, number: int, truth: Mapping[str, bool]) -> dict[str, float | None]:
+    """Precision and recall of a round over the pages whose truth is known; None where it is undefined."""
+    kept = {i: mined.kept(number, i) for i in range(mined.n_shards)} if truth else {}
+    return _quality(mined, kept, truth)
+
+
+def _quality(
+    mined: Mined, kept: Mapping[int, np.ndarray], truth: Mapping[str, bool]
+) -> dict[str, float | None]:
+    hit = collected = math = 0
+    for i, rows, is_math in _known(mined, truth) if truth else ():
+        got = np.asarray(kept[i])[rows]
+        hit, collected, math = (
+            hit + int((got & is_math).sum()), collected + int(got.sum()), math + int(is_math.sum())
+        )  # fmt: skip
+    return {
+        "precision": hit / collected if collected else None,
+        "recall": hit / math if math else None,
+    }
+
+
+def recall_at(mined: Mined, number: int, share: float, truth: Mapping[str, bool]) -> float | None:
+    """Recall that round ``number``'s classifier would have with another budget and no least score.
+
+    It answers: was it the budget, or the seed?
+    """
+    n = mined.n_shards
+    hists = (rounds.made(mined.folder, number, "score", i, ".hist.npy") for i in range(n))
+    cut = rank.cut_bin(sum(load(p).astype(np.int64) for p in hists), int(share * mined.tokens()))
+    kept = {i: rank.bin_of(mined.scores(number, i)) >= cut for i in range(n)}
+    return _quality(mined, kept, truth)["recall"]
+
+
+def recall_by(
+    mined: Mined, truth: Mapping[str, bool], kinds: Mapping[str, str]
+) -> dict[str, list[float]]:
+    """Recall of each kind of math page, round by round: kind -> one share per round."""
+    math: dict[str, int] = {}
+    hits: dict[str, list[int]] = {}
+    for i in range(mined.n_shards):
+        kept = [mined.kept(r.number, i) for r in mined.rounds]
+        for j, u in enumerate(mined.urls(i)):
+            if truth.get(u) and u in kinds:
+                kind = kinds[u]
+                math[kind] = math.get(kind, 0) + 1
+                row = hits.setdefault(kind, [0] * len(kept))
+                for r, k in enumerate(kept):
+                    row[r] += bool(k[j])
+    return {k: [h / math[k] for h in hits[k]] for k in sorted(math)}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the loop decides. Shares are of the crawl's tokens or of a domain's pages, in 0–1."""
+
+    keep_share: tuple[
+        float, ...
+    ]  # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    min_score: float  # pages below it are not kept, budget or not
+    max_rounds: int
+    stop_overlap: float
+    domain_share: float
+    domain_min_pages: int
+    negatives_per_positive: float
+    keep_tokens: tuple[int, ...] = ()  # in tokens; if given, it goes before keep_share
+    partitions: int = 1  # parts of the join over domains; no effect on the result
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: what it was trained on, what it kept, what it found for the next."""
+
+    number: int
+    seed_pages: int
+    negatives: int
+    threshold: float  # the lowest score kept
+    pages: int
+    tokens: int
+    domains: Mapping[str, float]  # math domains found, with the share of their pages collected
+    new_domains: int
+    added: int  # crawl pages that join the seed
+    overlap: (
+        float | None
+    )  # share of this round's tokens that the round before had collected; None in round 1
+    precision: float | None = None
+    recall: float | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The round as one row of a table."""
+        return {
+            "round": self.number,
+            "seed": self.seed_pages,
+            "pages": self.pages,
+            "tokens": self.tokens,
+            "threshold": round(self.threshold, 4),
+            "precision": self.precision,
+            "recall": self.recall,
+            "math_domains": len(self.domains),
+            "new_domains": self.new_domains,
+            "added_to_seed": self.added,
+            "overlap": self.overlap,
+        }

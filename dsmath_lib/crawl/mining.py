@@ -1,0 +1,222 @@
+"""The iterative mining loop of the paper (section 2.1, Figure 2), over the shards of a deduplicated crawl.
+
+Train on seed against crawl, score every page, keep the best tokens, find math domains, add their annotated pages that
+were missed to the seed; again, until almost all of a round was already collected in the round before.
+
+    prepare  shard      lines for fastText, tokens, domains, annotated paths            once
+    sample   shard      the crawl's training lines: those of the seed, and negatives    every round from here on
+    score    shard      P(math) of every page, and tokens per score bin
+    keep     shard      pages over the threshold that the summed histogram gives
+    domains  partition  the 10 % rule, with the totals of whole domains
+    grow     shard      missed pages under annotated math paths of math domains join the seed
+
+Nothing but sums, thresholds and math domains passes between shards: they decide where work is done, not what comes out.
+Finished shards and rounds are kept on disk: a killed run goes on with what is missing.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dsmath_lib.base.files import key_of, write_text
+from dsmath_lib.base.records import Document
+from dsmath_lib.corpus import classifier, rank
+from dsmath_lib.crawl import rounds
+from dsmath_lib.crawl.annotate import Annotations
+from dsmath_lib.crawl.exchange import load
+from dsmath_lib.crawl.jobs import Job, Runner, run
+from dsmath_lib.crawl.mined import Mined, Round, Rules, quality
+from dsmath_lib.crawl.prepare import prepare, write_seed
+from dsmath_lib.crawl.shards import Shard
+
+
+def mine(
+    crawl: Sequence[Shard],
+    seed_docs: Iterable[Document],
+    table: Annotations,
+    rules: Rules,
+    settings: classifier.Settings,
+    folder: Path,
+    *,
+    truth: Mapping[str, bool] | None = None,
+    on_round: Callable[[Round], None] = lambda _: None,
+    resume: bool = True,
+    runner: Runner = run,
+) -> Mined:
+    """Run the loop over a deduplicated crawl; finished shards and rounds in ``folder`` are taken from there.
+
+    Args:
+        crawl: every page counts, also those never collected: the 10 % rule needs whole domains.
+        seed_docs: the first positives (the paper: 500,000 pages of OpenWebMath).
+        table: the annotators' decisions on URL paths.
+        truth: url -> is it mathematics, for pages where that is known; precision and recall use these alone.
+        on_round: called after each round, also for those taken from ``folder``.
+        resume: False does everything again.
+        runner: runs the jobs: here, in a pool, or on a cluster.
+
+    Raises:
+        ValueError: the crawl or the seed is empty.
+    """
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    ready = prepare(crawl, table, folder / "prepared", rules.partitions, runner)
+    n_seed, seed_digest = write_seed(folder / "prepared" / "seed.txt", seed_docs)
+    pages = sum(r["documents"] for r in ready)
+    if not pages or not n_seed:
+        raise ValueError(
+            f"mining needs a crawl and a seed: {pages} crawl pages, {n_seed} seed pages"
+        )
+    decides = asdict(replace(rules, max_rounds=1, stop_overlap=0.0, partitions=1))
+    key = key_of([r["digest"] for r in ready], seed_digest, decides, asdict(settings), table.rules)
+    tokens = sum(r["tokens"] for r in ready)
+    mined = Mined(folder, len(crawl), [], [e for r in ready for e in r["errors"]])
+    for number in range(1, rules.max_rounds + 1):
+        this = _saved(folder, number, key) or _round(
+            mined, number, n_seed, tokens, rules, settings, key, runner
+        )
+        this = replace(this, **quality(mined, number, truth or {}))
+        mined.rounds.append(this)
+        on_round(this)
+        if this.overlap is not None and this.overlap >= rules.stop_overlap:
+            break
+    return mined
+
+
+def _round(
+    mined: Mined,
+    number: int,
+    n_seed: int,
+    tokens: int,
+    rules: Rules,
+    settings: classifier.Settings,
+    key: str,
+    runner: Runner,
+) -> Round:
+    """One round, as jobs over the shards and sums between them."""
+    folder, n = mined.folder, mined.n_shards
+    here = mined.round_folder(number)
+
+    def job(name: str, n: int, *given: Any) -> list[dict[str, Any]]:
+        do = partial(getattr(rounds, name), folder, number, *given)
+        return runner(Job(name, here, n, key_of(key, number), do))
+
+    positives = n_seed + sum(r.added for r in mined.rounds)
+    wanted = max(round(rules.negatives_per_positive * positives), 1)
+    sampled = job("sample", n, negatives_up_to(mined, number, wanted))
+    if not (here / "model.bin").exists() or _key_in(here / "model.json") != key:
+        train_round(mined, number, settings)
+        write_text(here / "model.json", json.dumps({"key": key}))
+    job("score", n)
+    hist = sum(load(here / "score" / f"{i:05d}.hist.npy").astype(np.int64) for i in range(n))
+    budget = budget_of(rules, number, tokens)
+    least = int(rank.bin_of(np.array([rules.min_score]))[0])
+    kept = job("keep", n, max(rank.cut_bin(hist, budget), least), rules.partitions)
+    parts = job("domains", rules.partitions, n, rules.domain_share, rules.domain_min_pages)
+    found = {d: s for r in parts for d, s in r["found"].items()}
+    found = dict(sorted(found.items(), key=lambda x: (-x[1], x[0])))
+    grown = job("grow", n, frozenset(found))
+    known = set().union(*(r.domains for r in mined.rounds)) if mined.rounds else set()
+    total = sum(r["tokens"] for r in kept)
+    again = sum(r["again"] for r in kept)
+    this = Round(
+        number,
+        seed_pages=positives,
+        negatives=sum(r["negatives"] for r in sampled),
+        threshold=min(r["lowest"] for r in kept),
+        pages=sum(r["pages"] for r in kept),
+        tokens=total,
+        domains=found,
+        new_domains=len(set(found) - known),
+        added=sum(r["added"] for r in grown),
+        overlap=(again / total if total else 0.0) if mined.rounds else None,
+    )
+    write_text(folder / f"round-{number}.json", json.dumps({"key": key, **asdict(this)}))
+    return this
+
+
+def budget_of(rules: Rules, number: int, tokens: int) -> int:
+    """Tokens to keep at most in a round, of a crawl of ``tokens``."""
+    given = rules.keep_tokens or rules.keep_share
+    value = given[min(number, len(given)) - 1]
+    return int(value) if rules.keep_tokens else int(value * tokens)
+
+
+def negatives_up_to(mined: Mined, number: int, n: int) -> int:
+    """The ``n``-th smallest address hash of pages that are not in the seed: negatives are those up to it.
+
+    So the negatives are the same pages in every round, but for those that joined the seed.
+    """
+    least = np.zeros(0, dtype=np.uint64)
+    for i in range(mined.n_shards):
+        table = mined.table(i)
+        least = np.concatenate([least, table["hash"][rounds.joined(mined.folder, i, number) == 0]])
+        if len(least) > n:
+            least = np.partition(least, n - 1)[:n]
+    return int(least.max()) if len(least) else 0
+
+
+def train_round(mined: Mined, number: int, settings: classifier.Settings) -> None:
+    """Train on the seed, the pages that joined it, and the negatives, in an order that the shards do not change."""
+    here = mined.round_folder(number)
+    index = []
+    for i in range(mined.n_shards):
+        rows = np.array(load(here / "sample" / f"{i:05d}.npy"))
+        index.append((np.full(len(rows), i), rows))
+    shard = np.concatenate([s for s, _ in index])
+    rows = np.concatenate([r for _, r in index])
+    order = np.lexsort(
+        (rows["id"], rows["round"])
+    )  # the seed's rounds first, negatives have the last
+    negative = rows["round"][order] == rounds.NEGATIVE
+    model = classifier.train(
+        _seed_and(mined.folder, _lines(here, shard, rows, order[~negative])),
+        _lines(here, shard, rows, order[negative]),
+        settings,
+        here,
+    )
+    tmp = here / "model.tmp.bin"
+    model.save_model(str(tmp))
+    tmp.replace(here / "model.bin")
+
+
+def _seed_and(folder: Path, more: Iterator[str]) -> Iterator[str]:
+    with (folder / "prepared" / "seed.txt").open(encoding="utf-8", newline="\n") as f:
+        for line in f:
+            yield line.rstrip("\n")
+    yield from more
+
+
+def _lines(here: Path, shard: np.ndarray, rows: np.ndarray, order: np.ndarray) -> Iterator[str]:
+    """Sampled lines in the given order, one at a time."""
+
+    @lru_cache(maxsize=64)
+    def opened(i: int) -> BinaryIO:  # closed when it leaves the cache
+        return (here / "sample" / f"{i:05d}.txt").open("rb")
+
+    for j in order:
+        f = opened(int(shard[j]))
+        f.seek(int(rows["start"][j]))
+        yield f.read(int(rows["length"][j])).decode("utf-8")
+
+
+def _key_in(path: Path) -> str | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("key")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _saved(folder: Path, number: int, key: str) -> Round | None:
+    """A finished round made by the same rules from the same pages, or None."""
+    path = folder / f"round-{number}.json"
+    if _key_in(path) != key:
+        return None
+    row = json.loads(path.read_text(encoding="utf-8"))
+    row.pop("key")
+    return Round(**row)

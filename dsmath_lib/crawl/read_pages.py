@@ -1,0 +1,298 @@
+"""Pages from WARC and WET files, HTML files and JSONL. A broken record is counted by reason, never fatal."""
+
+import gzip
+import html as entities
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+
+from dsmath_lib.base.records import Document, Page
+from dsmath_lib.crawl import plain_rows as rows
+from dsmath_lib.crawl import salvage
+from dsmath_lib.crawl.salvage import swallowed
+from dsmath_lib.crawl.shards import BadFile, Row, open_parquet, to_row
+from dsmath_lib.stage.data import whole
+
+_WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
+_JSONL = (".jsonl", ".jsonl.gz")
+_PARQUET = (".parquet",)
+_HTML = (".html", ".htm", ".xhtml")
+_HTML_TYPES = {"text/html", "application/xhtml+xml", "application/xhtml"}
+_LINK, _META = re.compile("<link", re.I), re.compile("<meta", re.I)
+_CANONICAL = re.compile(r"rel=[\"']?canonical", re.I)
+_OG_URL = re.compile(r"property=[\"']?og:url", re.I)
+_ADDRESS = re.compile(r"(?:href|content)=[\"']?(https?://[^\"'\s>]+)", re.I)
+
+
+def find_files(patterns: Iterable[str], folder: Path) -> list[Path]:
+    """Files that match the glob patterns below ``folder``, each once, sorted inside a pattern.
+
+    Raises:
+        FileNotFoundError: a pattern matches nothing; names it and the folder.
+    """
+    out: dict[Path, None] = {}
+    for pattern in patterns:
+        hits = [p for p in sorted(folder.glob(pattern)) if p.is_file()]
+        if not hits:
+            raise FileNotFoundError(f"no file matches '{pattern}' below {folder}")
+        out.update(dict.fromkeys(hits))
+    return list(out)
+
+
+def read(path: Path, counts: Counter, *, max_bytes: int = 1_000_000) -> Iterator[Page | Document]:
+    """Everything usable in one file, by its suffix: pages, or documents where the file holds plain text.
+
+    Args:
+        counts: gets one count per record and reason (``"read: pages"``, ``"skipped: not HTML"`` …).
+        max_bytes: a larger page is skipped.
+    """
+    name = path.name.lower()
+    kinds = (_WARC, read_warc), (_JSONL, read_jsonl), (_PARQUET, read_parquet), (_HTML, read_html)
+    reader = next((r for suffixes, r in kinds if name.endswith(suffixes)), None)
+    if reader is None:
+        counts["skipped: unknown kind of file"] += 1
+        return
+    try:
+        for item in reader(path, counts, max_bytes=max_bytes):
+            yield _encodable(item)
+    except (OSError, EOFError, zlib.error) as err:
+        counts[f"file ended early: {type(err).__name__}"] += 1
+
+
+def _encodable(item: Page | Document) -> Page | Document:
+    """An item without lone surrogates in its address and text: from names of files, or charsets that have them.
+
+    (Those of a page's source are left to ``extract``.)
+    """
+    url = whole(item.url)
+    if isinstance(item, Document) and (text := whole(item.text)) != item.text:
+        return replace(item, url=url, text=text)
+    return item if url == item.url else replace(item, url=url)
+
+
+def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
+    """HTML responses of a WARC file and conversion records of a WET file, compressed or not.
+
+    Lenient mode goes on after malformed records, where the default stops without a word. Bodies are unpacked here and
+    not by fastwarc, which gives up a whole file when a page says gzip and is not.
+    """
+    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
+    kinds |= WarcRecordType.warcinfo
+    given: set[str] = set()  # texts given already, should the lengths prove wrong
+    records = iter(
+        ArchiveIterator(str(path), record_types=kinds, quirks_mode=True, auto_decode="transfer")
+    )
+    while True:
+        try:
+            record = next(records, None)
+        except (
+            Exception
+        ) as err:  # fastwarc raises OSError, ValueError and its own errors on broken files
+            counts[f"file ended early: {type(err).__name__}"] += 1
+            return
+        if record is None:
+            return
+        try:
+            if record.record_type == WarcRecordType.warcinfo:
+                if swallowed(record.reader.read(max_bytes)):
+                    yield from _salvaged(path, counts, max_bytes, given)
+                    return
+                continue
+            item = _record(record, counts, max_bytes)
+        except Exception as err:  # a damaged body; the next record may be whole
+            counts[f"skipped: damaged record ({type(err).__name__})"] += 1
+            continue
+        if isinstance(item, Document):
+            if swallowed(item.text.encode()):
+                yield from _salvaged(path, counts, max_bytes, given)
+                return
+            given.add(item.url)
+        if item is not None:
+            counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
+            yield item
+
+
+def _salvaged(path: Path, counts: Counter, max_bytes: int, given: set[str]) -> Iterator[Document]:
+    """The texts not yet given of a WET file whose records are longer or shorter than they say."""
+    counts["file with wrong lengths: split at headers"] += 1
+    for headers, body in salvage.records(path, max_bytes):
+        url = headers.get("warc-target-uri", "").strip("<> ")
+        if headers.get("warc-type") != "conversion" or url in given:
+            continue
+        text = _text_or_count(body, counts, max_bytes, "utf-8")
+        if text:
+            counts["read: documents"] += 1
+            yield Document(url, text)
+
+
+def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
+    url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
+    if not url.startswith(("http://", "https://")):
+        counts["skipped: no web address"] += 1
+        return None
+    if record.record_type == WarcRecordType.conversion:
+        data = record.reader.read(max_bytes + 1)
+        text = _text_or_count(data, counts, max_bytes, "utf-8")
+        return Document(url, text) if text else None
+    charset = None
+    if record.is_http:
+        if record.http_headers is None or (record.http_headers.status_code or 200) != 200:
+            counts["skipped: status not 200"] += 1
+            return None
+        charset = record.http_charset
+    data = record.reader.read(max_bytes + 1)
+    if record.is_http and len(data) <= max_bytes:
+        data = unpack(data, record.http_headers.get("Content-Encoding") or "", max_bytes)
+    kind = (record.http_content_type or "").split(";")[0].strip().lower()
+    if not (kind in _HTML_TYPES or (not kind and looks_like_html(data))):
+        counts["skipped: not HTML"] += 1
+        return None
+    text = _text_or_count(data, counts, max_bytes, charset)
+    return Page(url, text) if text else None
+
+
+def unpack(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Undo gzip or deflate, at most ``max_bytes + 1`` bytes out; data of another kind come back as they are."""
+    if "gzip" not in encoding.lower() and "deflate" not in encoding.lower():
+        return data
+    for wbits in (47, -15):  # gzip or zlib by its header; raw deflate
+        try:
+            return zlib.decompressobj(wbits).decompress(data, max_bytes + 1) or data
+        except zlib.error:
+            continue
+    return data
+
+
+def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
+    """One HTML file; its address is the one it declares, else ``file:`` and its name."""
+    with path.open("rb") as f:
+        data = f.read(max_bytes + 1)
+    if data.strip() and not looks_like_html(data):
+        counts["skipped: not HTML"] += 1
+        return
+    text = _text_or_count(data, counts, max_bytes, None)
+    if text:
+        counts["read: pages"] += 1
+        yield Page(declared_url(text) or f"file:///{path.parent.name}/{path.name}", text)
+
+
+def read_jsonl(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
+    """Rows with ``url`` and ``html`` (a page) or ``text`` (a document), one per line, ``.gz`` or not."""
+    with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
+        lines = iter(lambda: f.readline(4 * max_bytes), b"")
+        yield from read_rows(map(rows.of_line, lines), counts, max_bytes=max_bytes)
+
+
+def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
+    """Rows of a Parquet file, with the columns that ``read_jsonl`` names; a batch at a time."""
+    import pyarrow as pa
+
+    try:
+        with open_parquet(path) as file:
+            columns = [c for c in ("url", "html", "text", "lang") if c in file.schema_arrow.names]
+            found = rows.of_groups(file, range(file.num_row_groups), counts, columns)
+            yield from read_rows(found, counts, max_bytes=max_bytes)
+    except (BadFile, pa.ArrowException) as err:
+        counts[f"file ended early: {type(err).__name__}"] += 1
+
+
+def read_rows(
+    records: Iterable[Mapping[str, Any] | None], counts: Counter, *, max_bytes: int
+) -> Iterator[Page | Document]:
+    """The pages and documents of rows (``page_or_document``); None is a line that held no row."""
+    for row in records:
+        if row is None:
+            counts["skipped: line is not a JSON object"] += 1
+        elif item := page_or_document(row, counts, max_chars=max_bytes):
+            yield item
+
+
+def page_or_document(
+    row: Mapping[str, Any], counts: Counter, *, max_chars: int
+) -> Page | Row | None:
+    """The one rule for a row of any file: a page if ``html`` holds text, else a document if ``text`` does.
+
+    A field that is missing, null, blank or no text counts as not there; so does a null ``url``, which becomes "".
+
+    Returns:
+        None, counted by reason: neither field is there, or the one that is has more than ``max_chars`` characters.
+    """
+    html = row.get("html")
+    if isinstance(html, str) and html.strip():
+        item, size = Page(str(row.get("url") or ""), html), len(html)
+    else:
+        item = to_row({k: v for k, v in row.items() if k != "html"})
+        size = 0 if item is None else len(item.text)
+    if item is None:
+        counts["skipped: empty"] += 1
+        return None
+    if size > max_chars:
+        counts["skipped: over the size bound"] += 1
+        return None
+    counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
+    return item
+
+
+def looks_like_html(data: bytes) -> bool:
+    """A tag among the first 2,000 bytes, and no NUL bytes as binary files have (UTF-16 marks itself)."""
+    head = data[:2000]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return b"<" in head and head.count(b"\0") < 4 and bool(re.search(rb"<\s*(!|\?|[a-zA-Z])", head))
+
+
+def decode(data: bytes, charset: str | None = None) -> str:
+    """Bytes to text: UTF-8 if they are, else the declared charset, else the detected one. Never raises.
+
+    UTF-8 goes first: bytes that decode as UTF-8 by chance are very rare, wrong declarations are not.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return bytes_to_str(data, charset or detect_encoding(data, from_html_meta=True))
+    except (LookupError, UnicodeError):
+        return bytes_to_str(data, detect_encoding(data))
+
+
+def declared_url(text: str) -> str:
+    """The address a page gives itself (``rel=canonical``, else ``og:url``); empty if it gives none."""
+    head = text[:200_000]
+    for name, mark in ((_LINK, _CANONICAL), (_META, _OG_URL)):
+        if m := _ADDRESS.search(_tag(head, name, mark)):
+            return entities.unescape(m[1])
+    return ""
+
+
+def _tag(text: str, name: re.Pattern[str], mark: re.Pattern[str]) -> str:
+    """The first tag of this name with a mark in it, "" if there is none; each character is read once."""
+    end = 0
+    while m := name.search(text, end):
+        end = text.find(">", m.end()) + 1
+        if not end:
+            break
+        if mark.search(text, m.end() + 1, end):
+            return text[m.start() : end]
+    return ""
+
+
+def _text_or_count(data: bytes, counts: Counter, max_bytes: int, charset: str | None) -> str:
+    if len(data) > max_bytes:
+        counts["skipped: over the size bound"] += 1
+        return ""
+    if not data.strip():
+        counts["skipped: empty"] += 1
+        return ""
+    text = decode(data, charset)
+    if text.count("\ufffd") > 0.05 * len(text):
+        counts["skipped: text of no known charset"] += 1
+        return ""
+    return text

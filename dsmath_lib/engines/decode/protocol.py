@@ -1,0 +1,49 @@
+"""What every sampler is: the call, its errors, and the checks before it."""
+
+from typing import Any, Protocol
+
+import torch
+
+from dsmath_lib.base.records import Completions
+
+
+def check(prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int) -> None:
+    """Arguments that no sampler takes are a ValueError."""
+    if n < 1 or new < 1 or temperature < 0 or not 0 < top_p <= 1:
+        raise ValueError(f"bad {n=}, max_new_tokens={new}, {temperature=} or {top_p=}")
+    if not all(prompts):
+        raise ValueError("a prompt has no tokens")
+
+
+def eos_ids(model: torch.nn.Module, tokenizer) -> list[int]:
+    """All ids that end a completion: the generation config's (one or several) and the tokenizer's."""
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ids = set(ids if isinstance(ids, list | tuple) else [ids]) | {tokenizer.eos_token_id}
+    return sorted(i for i in ids if i is not None)
+
+
+class SamplerError(RuntimeError):
+    """The sampler failed, died, or returned another number of completions than asked for."""
+
+
+class Sampler(Protocol):
+    """Draws completions from ``model``; how, is said at ``HFSampler.sample``."""
+
+    model: torch.nn.Module
+    tokenizer: Any
+
+    def sample(
+        self,
+        prompts: list[list[int]],
+        *,
+        n: int,
+        temperature: float,
+        top_p: float = 1.0,
+        max_new_tokens: int,
+        seed: int,
+        stop: tuple[str, ...] = (),
+    ) -> Completions:
+        """``n`` completions of each prompt, group-major."""
+
+    def rest(self) -> None:
+        """Call it before the weights of ``model`` change: memory is given back, the next ``sample`` takes them anew."""

@@ -1,0 +1,294 @@
+"""Rollouts by vLLM in this process: one engine, and the weights of the model pushed into it before it samples.
+
+The engine is started once and kept. Every sampler of a model of the same shape uses it: what it holds is noted, and
+pushed anew when another sampler held it or when ``rest`` was called. A push is ``reload_weights`` from
+``state_dict()`` (which, unlike ``named_parameters()``, has the output layer of tied embeddings) and a reset of the
+prefix cache, whose keys and values are those of the old weights.
+"""
+
+import atexit
+import contextlib
+import gc
+import hashlib
+import math
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from dsmath_lib.base.records import Completions
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.engines.decode.protocol import SamplerError, check, eos_ids
+
+GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence."""
+
+    rows: int
+    cache_gb: float
+    dtype: str
+    device: str
+    context: int
+
+
+class VLLMSampler:
+    """Samples from ``model`` as it was at the first ``sample`` after the last ``rest``."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer,
+        max_rows: int = 1024,
+        *,
+        dtype: str = "float32",
+        cache_gb: float = 1.0,
+    ):
+        self.model, self.tokenizer = model, tokenizer
+        self.eos_ids = eos_ids(model, tokenizer)
+        context = int(model.config.max_position_embeddings)
+        self._settings = Settings(max_rows, cache_gb, dtype, model.device.type, context)
+        self._mark = object()
+
+    def sample(
+        self,
+        prompts: list[list[int]],
+        *,
+        n: int,
+        temperature: float,
+        top_p: float = 1.0,
+        max_new_tokens: int,
+        seed: int,
+        stop: tuple[str, ...] = (),
+    ) -> Completions:
+        """Draw ``n`` completions of each prompt, as ``HFSampler.sample`` does.
+
+        Each row has its own random numbers, made from ``seed`` and the place of its prompt and sample: rollouts
+        replay. They are not those of ``HFSampler``. A completion that reaches the model's context ends with "length".
+
+        Raises:
+            ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
+            SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
+        """
+        check(prompts, n, temperature, top_p, max_new_tokens)
+        if not all(stop):
+            raise ValueError("an empty stop string")
+        context = self._settings.context
+        longest = max(map(len, prompts), default=0)
+        if longest >= context:
+            raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
+        rows, params = [], []
+        for p, prompt in enumerate(prompts):
+            for j in range(n):
+                rows.append(prompt)
+                params.append(
+                    {
+                        "temperature": temperature,
+                        "top_p": top_p,
+                        "max_tokens": min(max_new_tokens, context - len(prompt)),
+                        "seed": seed_for(seed, "rollouts", p, j),
+                        "stop": list(stop),
+                        "stop_token_ids": self.eos_ids,
+                    }
+                )
+        try:
+            with _apart(self._settings.device):
+                engine = engine_for(self.model, self.tokenizer, self._settings)
+                engine.hold(self.model, self._mark)
+                out = engine.generate(rows, params)
+        except BaseException as err:
+            close()  # an engine that was stopped half way would mix its old requests with new ones
+            if not isinstance(err, Exception):
+                raise  # an interrupt stays one
+            raise SamplerError(f"vLLM failed: {type(err).__name__}: {err}. {GO_ON}") from err
+        ids, logprobs, stopped = (list(x) for x in zip(*out, strict=True)) if out else ([],) * 3
+        for row, values in enumerate(logprobs):
+            if not all(map(math.isfinite, values)):
+                raise SamplerError(f"vLLM drew row {row} with a log-prob that is no number")
+        eos = set(self.eos_ids)
+        finish = [
+            "eos" if i[-1] in eos else "stop" if s else "length"
+            for i, s in zip(ids, stopped, strict=True)
+        ]
+        return Completions(
+            ids, logprobs, finish, self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        )
+
+    def rest(self) -> None:
+        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew."""
+        if _engine is not None:
+            _engine.rest()
+
+
+class Engine:
+    """A vLLM engine, and what is known about it: whose weights it holds, and whether it sleeps."""
+
+    def __init__(self, model: torch.nn.Module, tokenizer, settings: Settings):
+        from vllm import LLM
+
+        self.holds: object = None
+        self.asleep = False
+        self.gpu = settings.device == "cuda"
+        # vLLM wants a folder; weights come by ``push``, so configuration and tokenizer are enough
+        self.folder = tempfile.TemporaryDirectory(prefix="dsmath-vllm-")
+        config = type(model.config).from_dict(model.config.to_dict())
+        config.architectures = [type(model).__name__]
+        config.save_pretrained(self.folder.name)
+        tokenizer.save_pretrained(self.folder.name)
+        options: dict[str, Any] = {} if self.gpu else {"enforce_eager": True, "block_size": 32}
+        with _undisturbed():
+            self.llm = LLM(
+                model=self.folder.name,
+                load_format="dummy",
+                dtype=settings.dtype,
+                max_model_len=settings.context,
+                max_num_seqs=settings.rows,
+                kv_cache_memory_bytes=int(settings.cache_gb * 2**30),
+                logprobs_mode="processed_logprobs",  # at the sampling temperature, as the trainer's
+                generation_config="vllm",  # no sampling defaults of the model's own
+                enable_prefix_caching=True,  # a group's prompt is read once
+                enable_sleep_mode=self.gpu,
+                disable_log_stats=True,
+                **options,
+            )
+
+    def hold(self, model: torch.nn.Module, mark: object) -> None:
+        """Wake up, and push the weights unless the engine has those of ``mark``."""
+        if self.holds is mark:
+            return
+        if self.asleep:
+            self.llm.wake_up(tags=["weights"])
+        self.push(model)
+        if self.asleep:  # not before the push: there is no room for the cache yet
+            self.llm.wake_up(tags=["kv_cache"])
+            self.asleep = False
+        self.forget()
+        self.holds = mark
+
+    def push(self, model: torch.nn.Module) -> None:
+        """The model's weights into the engine; on a GPU the tensors are passed by reference."""
+        weights = list(model.state_dict().items())
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+
+    def forget(self) -> None:
+        """Empty the prefix cache: its keys and values were made with the old weights."""
+        if not self.llm.reset_prefix_cache():
+            raise RuntimeError("the prefix cache could not be reset")
+
+    def rest(self) -> None:
+        """Drop the weights, and on a GPU give back their memory and the cache's."""
+        if self.gpu and not self.asleep:
+            self.llm.sleep(level=2)
+            self.asleep = True
+        self.holds = None
+
+    def generate(
+        self, rows: list[list[int]], params: list[dict[str, Any]]
+    ) -> list[tuple[list[int], list[float], bool]]:
+        """Token ids, their log-probs, and whether a stop id or string ended it, of every row."""
+        from vllm import SamplingParams, TokensPrompt
+
+        wanted = [
+            SamplingParams(
+                **p,
+                ignore_eos=True,  # ours are in stop_token_ids
+                logprobs=0,  # of the sampled token alone
+                detokenize=bool(p["stop"]),
+                skip_special_tokens=False,  # a stop string may be made of them
+                include_stop_str_in_output=True,
+            )
+            for p in params
+        ]
+        prompts = [TokensPrompt(prompt_token_ids=r) for r in rows]
+        out = []
+        for done in self.llm.generate(prompts, wanted, use_tqdm=False):
+            one = done.outputs[0]
+            ids = list(one.token_ids)
+            logprobs = [at[i].logprob for i, at in zip(ids, one.logprobs, strict=True)]
+            out.append((ids, logprobs, one.finish_reason == "stop"))
+        return out
+
+    def close(self) -> None:
+        """Stop the engine and give back its memory."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
+        gc.collect()
+        cleanup_dist_env_and_memory()
+        self.folder.cleanup()
+
+
+_engine: Engine | None = None
+_key = ""
+
+
+def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
+    """The engine for models of this shape; an engine for another shape is closed first, as memory is for one.
+
+    Raises:
+        RuntimeError: vLLM did not start; names the parameters that often help.
+    """
+    global _engine, _key
+    words = tokenizer.backend_tokenizer.to_str()
+    shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
+    parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
+    key = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+    if _engine is None or _key != key:
+        close()
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # learning uses the cores too
+        try:
+            _engine, _key = Engine(model, tokenizer, settings), key
+        except Exception as err:
+            raise RuntimeError(
+                f"the engine did not start with sampler_rows = {settings.rows} and "
+                f"sampler_cache_gb = {settings.cache_gb}: {err}"
+            ) from err
+    return _engine
+
+
+def close() -> None:
+    """Stop the engine of this process, if there is one."""
+    global _engine
+    engine, _engine = _engine, None
+    if engine is not None:
+        engine.close()
+
+
+atexit.register(close)
+
+
+@contextlib.contextmanager
+def _apart(device: str) -> Iterator[None]:
+    """The engine has its own dtype and draws nothing from the trainer's random stream.
+
+    On a CPU, compiling its small functions would take longer than they ever do.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(torch.random.fork_rng())
+        if device == "cpu":
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Starting vLLM seeds all random states and, on a CPU, disables ``torch.set_num_threads``: put them back."""
+    threads, python, array = torch.set_num_threads, random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        torch.set_num_threads = threads
+        random.setstate(python)
+        np.random.set_state(array)

@@ -1,0 +1,44 @@
+"""The grader's door: what a completion answers, and whether that equals the gold answer.
+
+Only this module is imported from outside; the engine stands on ``base`` and third parties alone.
+"""
+
+from dsmath_lib.engines.grader.boxed import boxes
+from dsmath_lib.engines.grader.choice import gold_letters
+from dsmath_lib.engines.grader.command import grade_file
+from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.expression import parse, variables
+from dsmath_lib.engines.grader.find import RULES, extract
+from dsmath_lib.engines.grader.readings import READINGS, before, judge, known
+from dsmath_lib.engines.grader.values import Undecided, evaluate
+from dsmath_lib.engines.grader.verdict import (
+    RULE,
+    VERSION,
+    Verdict,
+    gold_answers,
+    grade,
+    grade_answer,
+)
+
+__all__ = [
+    "READINGS",
+    "RULE",
+    "RULES",
+    "VERSION",
+    "Undecided",
+    "Verdict",
+    "answers_equal",
+    "before",
+    "boxes",
+    "evaluate",
+    "extract",
+    "gold_answers",
+    "gold_letters",
+    "grade",
+    "grade_answer",
+    "grade_file",
+    "judge",
+    "known",
+    "parse",
+    "variables",
+]

@@ -1,0 +1,161 @@
+"""``dsmath grade``: a file of answers in, the same rows with verdicts out, and a page of disagreements with a peer."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import write_atomic
+from dsmath_lib.engines.grader.find import RULES
+from dsmath_lib.engines.grader.verdict import RULE, VERSION, Verdict, grade, grade_answer
+
+PEERS = ("math-verify",)
+EMPTY = {"correct": None, "extracted": None}
+
+
+class RowError(ValueError):
+    """A row that cannot be graded; the message says why."""
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line that is not blank.
+
+    Raises:
+        StageError: the file is missing or is not UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as err:
+        raise StageError(f"cannot read {path}: {err.strerror}") from err
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, line
+
+
+def check_row(line: str) -> dict[str, Any]:
+    """The row of a line.
+
+    Raises:
+        RowError: not JSON, or a field is missing or of the wrong kind.
+    """
+    try:
+        line.encode("utf-8")
+        row = json.loads(line)
+    except UnicodeEncodeError:
+        raise RowError("not UTF-8 text") from None
+    except (ValueError, RecursionError) as err:
+        raise RowError(f"not JSON: {err}") from None
+    if not isinstance(row, dict):
+        raise RowError("not an object with fields")
+    if row.get("gold") is None or isinstance(row["gold"], dict | bool):
+        raise RowError("no gold answer (field 'gold': text, a number, or a list of texts)")
+    has = [name for name in ("completion", "pred") if row.get(name) is not None]
+    if len(has) != 1:
+        raise RowError(
+            "needs one of the fields 'completion' and 'pred'" + (", has both" if has else "")
+        )
+    if not isinstance(row[has[0]], str | int | float):
+        raise RowError(f"field '{has[0]}' is not text")
+    if not isinstance(row.get("question") or "", str):
+        raise RowError("field 'question' is not text")
+    if not isinstance(row.get("choices") or [], list | dict):
+        raise RowError("field 'choices' is not a list of texts")
+    if (row.get("rule") or RULE) not in RULES:
+        raise RowError(f"unknown rule '{row['rule']}' (known: {', '.join(RULES)})")
+    return row
+
+
+def grade_row(row: dict[str, Any], rule: str) -> Verdict:
+    """The verdict on a checked row; its own ``rule`` goes before the default."""
+    choices = row.get("choices") or []
+    choices = [str(c) for c in (choices.values() if isinstance(choices, dict) else choices)]
+    question = row.get("question") or ""
+    if row.get("pred") is not None:
+        return grade_answer(row["gold"], row["pred"], question, choices=choices)
+    return grade(
+        row["gold"], str(row["completion"]), row.get("rule") or rule, question, choices=choices
+    )
+
+
+def _second_opinion(row: dict[str, Any]) -> dict[str, Any]:
+    from dsmath_lib.engines.grader.peer import math_verify
+
+    text = row.get("completion")
+    pred = "\\boxed{" + str(row["pred"]) + "}" if text is None else str(text)
+    peer = math_verify(row["gold"], pred, row.get("question") or "")
+    return {"math_verify": peer.correct, "math_verify_extracted": peer.extracted or peer.reason}
+
+
+def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | None) -> int:
+    """Grade ``source`` (JSON lines) into ``out``; 0, or 1 if some rows were malformed.
+
+    Args:
+        rule: extraction rule of the rows that name none.
+        compare: "" or a peer of ``PEERS``, whose verdict is added.
+        page: HTML page of the disagreements (with ``compare``).
+
+    Raises:
+        StageError: the file is missing, or an unknown rule or peer is asked for.
+    """
+    if rule not in RULES:
+        raise StageError(f"unknown rule '{rule}' (known: {', '.join(RULES)})")
+    if compare and compare not in PEERS:
+        raise StageError(f"unknown grader '{compare}' to compare with (known: {', '.join(PEERS)})")
+    lines, rows, bad = list(read_lines(source)), [], 0
+    seconds: Counter[str] = Counter()
+    for number, line in tqdm(lines, "grading", disable=len(lines) < 500 or not sys.stderr.isatty()):
+        try:
+            row = check_row(line)
+        except RowError as err:
+            bad += 1
+            print(f"{source}, line {number}: {err}", file=sys.stderr)
+            rows.append((number, _kept(line) | EMPTY | {"reason": f"malformed: {err}"}))
+            continue
+        start = time.perf_counter()
+        verdict = grade_row(row, rule)
+        seconds["ours"] += time.perf_counter() - start
+        row |= {"correct": verdict.correct, "extracted": verdict.extracted}
+        row |= {"reason": verdict.reason, "version": verdict.version}
+        if compare:
+            start = time.perf_counter()
+            row |= _second_opinion(row)
+            seconds[compare] += time.perf_counter() - start
+        rows.append((number, row))
+    write_atomic(out, "".join(json.dumps(r, ensure_ascii=False) + "\n" for _, r in rows))
+    _summary([r for _, r in rows], bad, rule, seconds)
+    if compare and page:
+        from dsmath_lib.engines.grader.disagreements import render
+
+        write_atomic(page, render(rows, source.name, compare))
+        print(f"disagreements: {page}")
+    return 1 if bad else 0
+
+
+def _kept(line: str) -> dict[str, Any]:
+    """A malformed row as it was: its fields, or its text where it has none."""
+    try:
+        row = json.loads(line.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        row = None
+    clean = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return row if isinstance(row, dict) else {"line": clean}
+
+
+def _summary(rows: list[dict[str, Any]], bad: int, rule: str, seconds: Counter[str]) -> None:
+    graded = [r for r in rows if r["correct"] is not None]
+    right = sum(r["correct"] for r in graded)
+    silent = sum(r["extracted"] is None for r in graded)
+    share = f" ({right / len(graded):.1%})" if graded else ""
+    print(
+        f"{len(graded)} rows graded (rule {rule}, grader version {VERSION}): {right} correct{share}, "
+        f"{silent} without an answer"
+        + (f"; {bad} malformed, kept with correct: null" if bad else "")
+    )
+    for name, total in seconds.items():
+        print(f"  {name}: {1000 * total / max(1, len(graded)):.2f} ms per row")

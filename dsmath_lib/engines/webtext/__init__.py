@@ -1,0 +1,18 @@
+"""The page reader's door: HTML becomes text that keeps its formulas, and its language is told.
+
+Only this module is imported from outside; the engine stands on ``base`` and third parties alone.
+"""
+
+from dsmath_lib.engines.webtext.formulas import clean
+from dsmath_lib.engines.webtext.languages import language, without_formulas
+from dsmath_lib.engines.webtext.pages import PageError, documents, extract, source_sample
+
+__all__ = [
+    "PageError",
+    "clean",
+    "documents",
+    "extract",
+    "language",
+    "source_sample",
+    "without_formulas",
+]

@@ -1,0 +1,114 @@
+"""Which of the costly steps does a page need? Told from its bytes: most pages hold no formula and need none.
+
+A false alarm costs time only; a step is left out only where it could not find anything.
+"""
+
+import html as entities
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dsmath_lib.engines.webtext.delimiters import MAX_FORMULA, looks_like_tex
+from dsmath_lib.engines.webtext.places import needles, places
+
+_SIGN = re.compile(
+    rb"math(?!\.|emat)"  # <math, math/tex, mjx-math, d-math, MathJax …, not Math.floor
+    rb"|tex(?!t)"  # latex, katex, mimetex, [tex], texhtml …
+    rb"|q(?:l-formula|uation)|x(?:&(?:amp;)?chl|-ck12)"
+)
+_SIGNS = (b"math", b"tex!t", b"ql-f", b"quat", b"x&ch", b"x&am", b"x-ck")  # how one begins
+_NEEDLES = needles(*_SIGNS, b"</su")
+_MAX_SIGNS = 20_000
+_OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
+_ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
+_CONFIGURED = (b"mathjax", b"katex", b"rendermath")
+_BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
+_TAGS = (b"tex]", b"math]", b"&lt;math")
+_TAG = re.compile("<[A-Za-z/!?]")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """``low``: the page as lower-case UTF-8. ``words``: what stands around "math", "tex" …, where formulas are marked.
+
+    ``configured``: it loads or configures MathJax or KaTeX. ``text``: its text may hold formulas between delimiters.
+    ``alt``: an image may have a formula between delimiters as its text. ``scripts``: it has ``sup`` or ``sub``.
+    """
+
+    low: bytes
+    words: bytes
+    configured: bool
+    text: bool
+    alt: bool
+    scripts: bool
+
+
+def read(html: str, data: bytes, dollars: bool) -> Signals:
+    """Signals of a page; ``data`` is its UTF-8. ``dollars``: its site takes ``$`` as a delimiter without saying so."""
+    low = data.lower()
+    counts, at = places(low, _NEEDLES, len(_SIGNS), _MAX_SIGNS)
+    words = _words(low, at.tolist())
+    configured = any(w in words for w in _CONFIGURED)
+    backslash = bool(_OPENERS.search(low))
+    money = b"$" in low
+    text = (
+        backslash
+        or any(t in words for t in _TAGS)
+        or (money and (dollars or configured or _looks_delimited(html)))
+        or bool(_ENTITIES.search(low))
+        or configured  # it may have delimiters of its own
+    )
+    marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
+    alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
+    return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]))
+
+
+def _is_alt(before: bytes) -> bool:
+    """Does the text of an image begin behind this?"""
+    return before[-1:] in _BEFORE and before.rstrip().endswith((b"alt=", b'alt="', b"alt='"))
+
+
+def _words(low: bytes, places: list[int]) -> bytes:
+    """The places of a page that name mathematics, each once; a page full of them stands for itself."""
+    if len(places) == _MAX_SIGNS:
+        return low
+    ends = [(at, m.end()) for at in places if (m := _SIGN.match(low, at))]
+    return b"\n".join({low[max(at - 8, 0) : end + 8] for at, end in ends})
+
+
+def _looks_delimited(html: str) -> bool:
+    """Is there TeX between two dollar signs of the text, on a page that declares no delimiters?"""
+    at = 0
+    in_script = _Scripts(html)
+    for body, after in pairwise(html.split("$")):
+        start, at = at, at + len(body) + 1
+        if not body:
+            if start and html[start - 2 : start] == "$$" and not in_script(start):
+                return True
+        elif not (
+            len(body) > MAX_FORMULA
+            or body[0].isspace()
+            or body[-1].isspace()
+            or after[:1].isdigit()
+            or not start
+            or _TAG.search(body)
+        ):
+            if not in_script(start) and looks_like_tex(entities.unescape(body)):
+                return True
+    return False
+
+
+class _Scripts:
+    """Does a place of a page stand in a script? Asked from the left to the right."""
+
+    def __init__(self, html: str):
+        self._html, self._start, self._end = html, -1, 0
+
+    def __call__(self, at: int) -> bool:
+        # until the next script begins behind ``at``, or there is none
+        while self._end < at and self._start < len(self._html):
+            start = self._html.find("<script", self._end)
+            self._start = start if start >= 0 else len(self._html)
+            end = self._html.find("</script", self._start)
+            self._end = end if end >= 0 else len(self._html)
+        return self._start < at <= self._end

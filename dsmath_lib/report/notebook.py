@@ -1,0 +1,124 @@
+"""What a notebook shows: progress, figures with alt text, tables, source of a function.
+
+Everything works in JupyterLab and in a headless run, where the text form goes to the log.
+"""
+
+import html
+import inspect
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import Markdown, display
+
+
+def show(fig: Any, alt: str, save: Path | str | None = None) -> None:
+    """Display a matplotlib figure as PNG with alternative text, save it if asked, and close it.
+
+    Raises:
+        ValueError: ``alt`` is empty; a figure without words is lost to a reader who cannot see it.
+    """
+    import matplotlib.pyplot as plt
+
+    if not alt.strip():
+        raise ValueError("show(fig, alt=...): say in words what the figure shows")
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    plt.close(fig)
+    if save is not None:
+        Path(save).parent.mkdir(parents=True, exist_ok=True)
+        Path(save).write_bytes(buffer.getvalue())
+        Path(save).with_suffix(".alt.txt").write_text(alt + "\n", encoding="utf-8")
+    if get_ipython() is None:
+        print(f"[figure: {alt}]")
+        return
+    data = {"image/png": buffer.getvalue(), "text/plain": f"[figure: {alt}]"}
+    display(data, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def format_value(x: Any) -> str:
+    """A number or estimate for people: ``0.523``, ``0.52 [0.48, 0.56]``, ``–`` for None."""
+    if x is None:
+        return "–"
+    if isinstance(x, Mapping) and "value" in x:
+        text = format_value(x["value"])
+        if x.get("low") is not None and x.get("high") is not None:
+            text += f" [{format_value(x['low'])}, {format_value(x['high'])}]"
+        return text
+    if isinstance(x, bool):
+        return "✓ yes" if x else "✗ no"
+    if isinstance(x, int):
+        return f"{x:,}"
+    if isinstance(x, float):
+        if not math.isfinite(x):
+            return str(x)
+        return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.4g}"
+    if isinstance(x, list | tuple):
+        return ", ".join(map(format_value, x))
+    return str(x)
+
+
+class Table:
+    """Rows to look at: HTML in a notebook, aligned text in a log. Cells are escaped."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], caption: str = ""):
+        self.columns = list(dict.fromkeys(k for r in rows for k in r))
+        self.rows = [[format_value(r.get(c, "")) for c in self.columns] for r in rows]
+        self.numeric = [
+            all(_number(r.get(c)) for r in rows) and any(r.get(c) is not None for r in rows)
+            for c in self.columns
+        ]
+        self.caption = caption
+
+    def _repr_html_(self) -> str:
+        align = ["right" if n else "left" for n in self.numeric]
+        style = 'style="text-align:{};vertical-align:top;white-space:pre-wrap"'.format
+        head = "".join(
+            f'<th scope="col" {style(a)}>{html.escape(str(c))}</th>'
+            for c, a in zip(self.columns, align, strict=True)
+        )
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td {style(a)}>{no_math(v)}</td>" for v, a in zip(row, align, strict=True))
+            + "</tr>"
+            for row in self.rows
+        )
+        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        grid = [list(map(str, self.columns)), *self.rows]
+        grid = [[cell.replace("\n", " ⏎ ") for cell in row] for row in grid]
+        width = [min(60, max(len(row[i]) for row in grid)) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(
+                cell.rjust(w) if n else cell.ljust(w)
+                for cell, w, n in zip(row, width, self.numeric, strict=True)
+            ).rstrip()
+            for row in grid
+        ]
+        lines.insert(1, "  ".join("-" * w for w in width))
+        return "\n".join(([self.caption] if self.caption else []) + lines)
+
+
+def _number(x: Any) -> bool:
+    return x is None or isinstance(x, int | float) or (isinstance(x, Mapping) and "value" in x)
+
+
+def no_math(text: str) -> str:
+    """Escaped text in which ``$`` starts no formula: samples are shown as they are."""
+    return html.escape(text).replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
+
+
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+    """A table of ``rows`` (one dict per row; columns in order of first appearance)."""
+    return Table(rows, caption)
+
+
+def source(fn: Any) -> None:
+    """Show the library's own source of a function or class, so text and code cannot drift apart."""
+    where = f"{inspect.getmodule(fn).__name__}.{fn.__qualname__}"
+    display(Markdown(f"`{where}`\n\n```python\n{inspect.getsource(fn).rstrip()}\n```"))

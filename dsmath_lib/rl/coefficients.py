@@ -1,0 +1,153 @@
+"""The RL family as rows of one table: data source × reward × gradient coefficient (paper §5.2.1, Table 10).
+
+    ∇J = E_{(q, o) ~ data} 1/|o| Σ_t GC(q, o, t, reward) ∇log π(o_t | q, o_<t)                        (Eq. 5)
+
+There is one loop for all of them. To see how two methods differ, compare their rows: ``difference("rft", "dpo")``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from dsmath_lib.params.rl import MethodNumbers
+from dsmath_lib.rl.advantages import (
+    gae,
+    group_advantages,
+    process_advantages,
+    token_rewards,
+    whiten,
+    zero_variance,
+)
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import OVERLONG_SHARE, Method
+
+# -- gradient coefficients ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a coefficient may look at: B completions with their rewards, and per-token numbers where measured.
+
+    reward: (B,) sum of the named rewards. kl: (B, T) k1 to the reference under the sampling policy, and values:
+    (B, T) the critic's, both zero where the method has none. mask: (B, T) bool.
+    """
+
+    rollouts: Rollouts
+    reward: torch.Tensor
+    step_rewards: list[list[float]]
+    kl: torch.Tensor
+    values: torch.Tensor
+    mask: torch.Tensor
+    ddof: int = 1
+    eps: float = 1e-4
+    beta: float = 0.0
+    numbers: MethodNumbers = field(default_factory=MethodNumbers)
+
+
+def _one(x: Scored, m: Method) -> torch.Tensor:
+    """SFT: the data is good, people chose it."""
+    return torch.ones_like(x.reward)
+
+
+def _right(x: Scored, m: Method) -> torch.Tensor:
+    """RFT, Eq. 10: 1 if the answer is right, else 0."""
+    return (x.reward > 0).to(x.reward)
+
+
+def _group(x: Scored, m: Method) -> torch.Tensor:
+    """GRPO with outcome supervision (§4.1.2) and leave-one-out; a KL in the reward counts as part of it."""
+    reward = x.reward
+    if m.kl == "reward":
+        reward = reward - x.beta * x.kl.masked_fill(~x.mask, 0.0).sum(1).to(reward)
+    group = x.rollouts.group
+    return group_advantages(
+        reward,
+        group,
+        ddof=x.ddof,
+        eps=x.eps,
+        scale=m.scale_by_std,
+        leave_one_out=m.leave_one_out,
+    )
+
+
+def _steps(x: Scored, m: Method) -> torch.Tensor:
+    """GRPO with process supervision (§4.1.3)."""
+    return process_advantages(
+        x.step_rewards,
+        x.rollouts.step_ends,
+        x.rollouts.lengths,
+        x.rollouts.group,
+        ddof=x.ddof,
+        eps=x.eps,
+        scale=m.scale_by_std,
+    )
+
+
+def _gae(x: Scored, m: Method) -> torch.Tensor:
+    """PPO, Eq. 18: the advantage of generalised advantage estimation."""
+    a, _ = _gae_of(x)
+    return whiten(a, x.mask) if x.numbers.whiten else a
+
+
+def _gae_of(x: Scored) -> tuple[torch.Tensor, torch.Tensor]:
+    rewards = token_rewards(x.reward, x.kl, x.mask, x.beta)
+    return gae(rewards, x.values, x.mask, gamma=x.numbers.gamma, lam=x.numbers.gae_lambda)
+
+
+def returns_of(x: Scored) -> torch.Tensor:
+    """What the critic learns: advantage plus value, (B, T), never whitened."""
+    return _gae_of(x)[1]
+
+
+def _pair(x: Scored, m: Method) -> torch.Tensor:
+    """DPO: +1/P on the better and −1/P on the worse completion of each of P pairs, 0 on the others."""
+    better, worse = pairs(x.reward, x.rollouts.group, x.rollouts.lengths > 0)
+    out = torch.zeros_like(x.reward)
+    out[better], out[worse] = 1.0 / max(len(better), 1), -1.0 / max(len(worse), 1)
+    return out
+
+
+COEFFICIENTS: dict[str, Callable[[Scored, Method], torch.Tensor]] = {
+    "one": _one,
+    "right": _right,
+    "group": _group,
+    "steps": _steps,
+    "gae": _gae,
+    "pair": _pair,
+}
+
+
+def pairs(
+    reward: torch.Tensor, group: torch.Tensor, usable: torch.Tensor
+) -> tuple[list[int], list[int]]:
+    """Rows of the better and of the worse completion of each pair; no row is in two pairs.
+
+    Within a group the k-th best is paired with the k-th worst, as long as their rewards differ. ``usable`` (B,) bool:
+    rows that may be in a pair (an empty completion may not).
+    """
+    better, worse = [], []
+    for g in group.unique().tolist():
+        rows = ((group == g) & usable).nonzero().flatten().tolist()
+        rows.sort(key=lambda i: -float(reward[i]))
+        for high, low in zip(rows[: len(rows) // 2], reversed(rows), strict=False):
+            if reward[high] > reward[low]:
+                better.append(high)
+                worse.append(low)
+    return better, worse
+
+
+def without_signal(m: Method, x: Scored) -> torch.Tensor:
+    """(B,) bool: all rewards of the row's group are equal, all step rewards with process supervision."""
+    if m.coefficient != "steps":
+        return zero_variance(x.reward, x.rollouts.group)
+    seen: dict[int, set[float]] = {}
+    for g, rewards in zip(x.rollouts.group.tolist(), x.step_rewards, strict=True):
+        seen.setdefault(g, set()).update(rewards)
+    return torch.tensor([len(seen[g]) < 2 for g in x.rollouts.group.tolist()])
+
+
+def overlong_penalty(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
+    """DAPO's soft punishment (B,): 0 up to the last fifth of the budget, then falling to −1 at its end."""
+    margin = max(1.0, OVERLONG_SHARE * max_length)
+    return -((lengths - (max_length - margin)) / margin).clamp(0, 1)

@@ -1,0 +1,276 @@
+"""What 02_pretraining is made of: read corpora, keep text back, mix, train one run, compare runs."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.records import Problem
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
+from dsmath_lib.lm.mixture import Mixture
+from dsmath_lib.lm.model import build_model, load_model
+from dsmath_lib.lm.packing import Example, stream_batch
+from dsmath_lib.lm.schedule import multi_step
+from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
+from dsmath_lib.lm.train import TrainSettings, score_examples, train
+from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.rows.prompts import TEMPLATES, chat_prompt
+from dsmath_lib.runs.kept import train_once
+from dsmath_lib.stage.folder import Stage
+from dsmath_lib.world.problems import cot
+
+# parameter -> corpus file of stage 01
+MIXTURE = {
+    "mix_math": "mined",
+    "mix_math_code": "math_code",
+    "mix_arxiv": "arxiv",
+    "mix_code": "code",
+    "mix_text": "text",
+}
+HELDOUT_SHARE = 0.05  # of pages, when pages are kept back
+
+
+def mixture_shares(cfg: PretrainingParams) -> dict[str, float]:
+    """Corpus -> share of tokens, for the corpora with a share above 0; shares are scaled to sum to 1."""
+    shares = {name: getattr(cfg, key) for key, name in MIXTURE.items() if getattr(cfg, key)}
+    return {name: s / sum(shares.values()) for name, s in shares.items()}
+
+
+def read_corpus(folder: Path, name: str) -> list[dict]:
+    """Rows ``{url, text, lang}`` of ``folder/name.jsonl.gz``.
+
+    Raises:
+        StageError: the file is not there or a row is damaged.
+    """
+    path = folder / f"{name}.jsonl.gz"
+    if not path.exists():
+        raise StageError(
+            f"no corpus '{name}' ({path}). The mining stage writes it only when the toy world is its source; "
+            f"set its share in the mixture to 0, or take it out of compare_corpora"
+        )
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+    except (OSError, EOFError, ValueError) as err:
+        raise StageError(f"{path} is damaged ({err}); run 01_corpus_mining again") from None
+
+
+def kept_back(row: Mapping[str, str]) -> bool:
+    """Whether a page is held out: 5 % by a hash of its address, the same in every corpus."""
+    h = hashlib.sha256(row["url"].encode()).digest()
+    return int.from_bytes(h[:4], "big") < HELDOUT_SHARE * 2**32
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Held-out examples and the language of each. ``answers`` (same order) is where, among the tokens with loss,
+    the final answer lies: ``(start, stop)``; it is empty when pages, not problems, are held out.
+    """
+
+    examples: list[Example]
+    answers: list[tuple[int, int]]
+    langs: list[str]
+
+
+def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Heldout:
+    """Question, then the step-by-step solution, which carries the loss. No eos: on a web page text may go on."""
+    texts = []
+    for p in problems:
+        before, _, after = cot(p).rpartition(p.answer + "}")
+        texts += [p.question + "\n", before, p.answer, "}" + after]
+    ids = encode_many(tokenizer, texts)
+    examples, answers = [], []
+    for question, before, answer, after in zip(*(ids[k::4] for k in range(4)), strict=True):
+        solution = [*before, *answer, *after]
+        prompt = [tokenizer.bos_token_id, *question]
+        trained = [False] * len(prompt) + [True] * len(solution)
+        examples.append(Example((*prompt, *solution), tuple(trained)))
+        answers.append((len(before), len(before) + len(answer)))
+    return Heldout(examples, answers, [p.lang for p in problems])
+
+
+def heldout_pages(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, str]], context: int
+) -> Heldout:
+    """The first ``context`` tokens of each page; every token after bos carries loss."""
+    ids = encode_many(tokenizer, [r["text"] for r in rows])
+    whole = [(tokenizer.bos_token_id, *i)[:context] for i in ids]
+    examples = [Example(w, (False, *[True] * (len(w) - 1))) for w in whole]
+    return Heldout(examples, [], [r["lang"] for r in rows])
+
+
+def heldout_scores(
+    model: PreTrainedModel, heldout: Heldout, batch_size: int, dtype: str = "float32"
+) -> dict[str, np.ndarray]:
+    """Per example, ``(N,)``: ``loss`` in nats per token and, for problems, ``answer`` (1: every token right).
+
+    Both are teacher-forced: the model sees the true text before each token. So ``answer`` is an easier question than
+    solving the problem alone.
+    """
+    s = score_examples(model, heldout.examples, batch_size=batch_size, dtype=dtype)
+    out = {"loss": np.array([x.mean() for x in s.nll])}
+    if heldout.answers:
+        spans = zip(s.right, heldout.answers, strict=True)
+        out["answer"] = np.array([float(right[a:b].all()) for right, (a, b) in spans])
+    return out
+
+
+def by_language(scores: Mapping[str, np.ndarray], langs: Sequence[str]) -> dict[str, Estimate]:
+    """Means and 95 % intervals: ``loss``, ``loss.en``, ``loss.zh``, ``answer`` … (languages that occur)."""
+    lang = np.array(langs)
+    out = {}
+    for name, x in scores.items():
+        out[name] = mean_interval(x)
+        for code in sorted(set(langs)):
+            out[f"{name}.{code}"] = mean_interval(x[lang == code])
+    return out
+
+
+def mean_interval(x: np.ndarray) -> Estimate:
+    """Mean of any numbers (losses, differences) with a normal 95 % interval over ``n`` examples."""
+    mean, half = float(np.mean(x)), Z * standard_error(x.tolist())
+    return {"value": mean, "low": mean - half, "high": mean + half, "n": len(x)}
+
+
+def new_model(
+    cfg: PretrainingParams, vocab_size: int, device: torch.device | str
+) -> PreTrainedModel:
+    """The model a run starts from: ``cfg.init_model``, or a new one of the named sizes (seeded)."""
+    if cfg.init_model:
+        return load_model(cfg.init_model, revision=cfg.init_revision, device=device)
+    model = build_model(
+        cfg.hidden_size,
+        cfg.layers,
+        cfg.heads,
+        cfg.kv_heads,
+        cfg.intermediate_size,
+        vocab_size,
+        cfg.context,
+        tie=cfg.tie_embeddings,
+        seed=cfg.seed,
+        init_std=cfg.init_std,
+        rope_theta=cfg.rope_theta,
+    )
+    return model.to(device)
+
+
+def make_tokenizer(
+    cfg: PretrainingParams, corpora: Mapping[str, Sequence[Mapping[str, str]]], shares: Mapping
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of ``cfg.init_model``, or a new one from ``tokenizer_chars`` characters of the mixture."""
+    if cfg.init_model:
+        return load_tokenizer(cfg.init_model, cfg.init_revision)
+    texts = []
+    for name, share in shares.items():
+        rows = corpora[name]
+        order = np.random.default_rng(seed_for(cfg.seed, "tokenizer", name)).permutation(len(rows))
+        left = share * cfg.tokenizer_chars
+        for i in order.tolist():
+            if left <= 0:
+                break
+            texts.append(rows[i]["text"])
+            left -= len(texts[-1])
+    return train_tokenizer(texts + _frames(), cfg.vocab_size)
+
+
+def _frames() -> list[str]:
+    """What stands round every question and program: no web page has it, and later stages repeat it endlessly."""
+    fences = " ```python\nprint()\n```\n```output\n```\n"
+    return [chat_prompt(t, "", lang) + fences for t in TEMPLATES for lang in ("en", "zh")] * 50
+
+
+def steps_of(cfg: PretrainingParams, tokens: int) -> int:
+    """Whole steps in a token budget, at least 1."""
+    return max(1, tokens // (cfg.batch_size * cfg.context))
+
+
+def stream_length(cfg: PretrainingParams, tokens: int) -> int:
+    """Tokens the stream of a run must hold: all inputs and the last target."""
+    return steps_of(cfg, tokens) * cfg.batch_size * cfg.context + 1
+
+
+def pretrain(
+    cfg: PretrainingParams,
+    stage: Stage,
+    run: str,
+    mixture: Mixture,
+    tokenizer: PreTrainedTokenizerBase,
+    heldout: Heldout,
+    device: torch.device | str,
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """One run with the paper's schedule on one stream, or its finished model (see ``train_once``).
+
+    Returns:
+        the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
+    """
+    steps = steps_of(cfg, len(mixture.tokens) - 1)
+    bos = tokenizer.bos_token_id if cfg.isolate_documents else None
+
+    def lr(step: int) -> float:
+        return multi_step(step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
+
+    def batches(step: int):
+        return stream_batch(mixture.tokens, step, cfg.batch_size, cfg.context, bos=bos)
+
+    def evaluate(model: PreTrainedModel) -> dict[str, float]:
+        scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
+        return {k: v["value"] for k, v in by_language(scores, heldout.langs).items()}
+
+    settings = TrainSettings.of(cfg, steps, lr)
+
+    def make():
+        model = new_model(cfg, len(tokenizer), device)
+        return model, train(model, batches, settings, stage, run, evaluate)
+
+    made_of = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
+    made_of |= {"run": run, "stream": mixture.digest}
+    return train_once(stage, run, made_of, tokenizer, make, device)
+
+
+@dataclass(frozen=True)
+class EvalCurves:
+    """Held-out values over tokens read, one list per run; ``late_gain`` is the fall over the second half."""
+
+    tokens: list[int]
+    values: dict[str, list[float]]
+    late_gain: dict[str, float]
+
+
+def eval_curves(stage: Stage, runs: Sequence[str], name: str) -> EvalCurves:
+    """The curves of ``name`` (e.g. ``loss``) from the log of runs of equal length."""
+    rows = {run: stage.read_log(f"{run}.eval") for run in runs}
+    values = {run: [r[name] for r in logged] for run, logged in rows.items()}
+    tokens = [r["tokens"] for r in rows[runs[0]]]
+    middle = (len(tokens) - 1) // 2
+    return EvalCurves(tokens, values, {run: v[middle] - v[-1] for run, v in values.items()})
+
+
+def compare(
+    scores: Mapping[str, Mapping[str, np.ndarray]], langs: Sequence[str], reference: str
+) -> dict[str, Estimate]:
+    """Paired differences with 95 % intervals, all signed so that positive means ``reference`` is better.
+
+    Names: ``diff.web-mined.loss`` is the loss of web minus that of mined, ``diff.mined-web.answer`` the share of right
+    answers of mined minus that of web; each also per language (``….loss.zh``).
+    """
+    out = {}
+    for run in scores:
+        if run == reference or reference not in scores:
+            continue
+        for name, x in scores[run].items():
+            better = scores[reference][name]
+            pair, d = (
+                (f"{run}-{reference}", x - better)
+                if name == "loss"
+                else (f"{reference}-{run}", better - x)
+            )
+            out |= {f"diff.{pair}.{k}": v for k, v in by_language({name: d}, langs).items()}
+    return out

@@ -1,0 +1,135 @@
+"""What 03_sft is made of: samples from the toy world or from rows, one run, a quick look at accuracy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.records import Problem, Sample
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.engines.decode import HFSampler
+from dsmath_lib.lm.model import load_model
+from dsmath_lib.lm.packing import Example, PackedExamples
+from dsmath_lib.lm.schedule import constant_then_low
+from dsmath_lib.lm.train import TrainSettings, score_examples, train
+from dsmath_lib.params.sft import SFTParams
+from dsmath_lib.rewards.ask import Answers, ask, prompt_ids
+from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.runs.kept import train_once
+from dsmath_lib.runs.load_questions import row_sample
+from dsmath_lib.stage.data import read_rows
+from dsmath_lib.stage.folder import Stage
+from dsmath_lib.world.families import FAMILIES, HELD_OUT
+from dsmath_lib.world.habits import sft_samples
+from dsmath_lib.world.problems import cot, sample_problems
+
+
+@dataclass(frozen=True)
+class SFTData:
+    """Training samples, and held-out problems with their reference samples in the same order."""
+
+    train: list[Sample]
+    problems: list[Problem]
+    references: list[Sample]
+
+
+def load_sft_data(cfg: SFTParams) -> SFTData:
+    """Samples and held-out problems of ``cfg.dataset``; no question is in both.
+
+    Raises:
+        StageError: the source is missing or too small.
+    """
+    if cfg.dataset == "world":
+        shares = {
+            "cot_share": cfg.cot_share,
+            "program_share": cfg.program_share,
+            "tir_share": cfg.tir_share,
+        }
+        samples = sft_samples(cfg.samples, cfg.seed, **shares)
+        families = [f for f in FAMILIES if f != HELD_OUT]
+        problems = sample_problems(
+            cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families
+        )
+        references = [
+            Sample(chat_prompt(cfg.template, p.question, p.lang), ((" " + cot(p), True),))
+            for p in problems
+        ]
+        return SFTData(samples, problems, references)
+    rows = read_rows(cfg.dataset, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    if len(rows) <= cfg.heldout_n:
+        raise StageError(
+            f"'{cfg.dataset}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
+        )
+    order = np.random.default_rng(seed_for(cfg.seed, "sft-rows")).permutation(len(rows)).tolist()
+    pairs = [row_sample(rows[i], cfg.template) for i in order[: cfg.heldout_n + cfg.samples]]
+    held, kept = pairs[: cfg.heldout_n], pairs[cfg.heldout_n :]
+    return SFTData([s for _, s in kept], [p for p, _ in held], [s for _, s in held])
+
+
+def finetune(
+    cfg: SFTParams,
+    stage: Stage,
+    run: str,
+    start: Path | str,
+    tokenizer: PreTrainedTokenizerBase,
+    packed: PackedExamples,
+    heldout: Sequence[Example],
+    device: torch.device | str = "cpu",
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """Train the model of ``start`` on packed rows, or load the finished model (see ``train_once``)."""
+
+    def lr(step: int) -> float:
+        return constant_then_low(
+            step, peak=cfg.lr, warmup=cfg.warmup_steps, total=cfg.steps, low=cfg.low_lr_steps
+        )
+
+    def batches(step: int):
+        return packed.batch(step, cfg.batch_size)
+
+    def evaluate(m: PreTrainedModel) -> dict[str, float]:
+        s = score_examples(m, heldout, batch_size=cfg.micro_batch, dtype=cfg.dtype)
+        return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
+
+    settings = TrainSettings.of(cfg, cfg.steps, lr)
+
+    def make():
+        model = load_model(start, revision=cfg.base_revision, device=device)
+        return model, train(model, batches, settings, stage, run, evaluate)
+
+    made_with = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
+    return train_once(stage, run, made_with, tokenizer, make, device)
+
+
+def greedy_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    *,
+    template: str,
+    max_new_tokens: int,
+    seed: int,
+) -> Answers:
+    """Answer each problem once, greedily, with its prompt of ``template``, and grade the answers as RL does."""
+    prompts = prompt_ids(tokenizer, problems, template)
+    how = {"n": 1, "temperature": 0.0, "max_new_tokens": max_new_tokens, "seed": seed}
+    return ask(HFSampler(model, tokenizer), problems, prompts, **how)
+
+
+def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:
+    """One example as HTML: trained tokens are framed and marked, all others are plain.
+
+    The frame, not only the colour, carries the meaning.
+    """
+    import html
+
+    spans = []
+    for i, trained in zip(example.ids, example.trained, strict=True):
+        piece = html.escape(tokenizer.decode([i])).replace("$", "<span>$</span>")
+        piece = piece.replace("\\", "<span>\\</span>").replace("\n", "⏎<br>")
+        style = "background:#cfe3f1;border-bottom:2px solid #006BA4" if trained else "color:#595959"
+        spans.append(f'<span style="{style};margin-right:2px">{piece}</span>')
+    return '<div style="font-family:monospace;line-height:1.8">' + "".join(spans) + "</div>"

@@ -1,0 +1,118 @@
+"""Peak memory of one step of PPO beside GRPO, each in a process of its own: the critic is what GRPO saves (§4.1.1).
+
+    python -m dsmath_lib.runs.nb06_memory ppo --hidden 256 --layers 6
+
+The model is new and its completions random: memory does not depend on what the weights are.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+
+import psutil
+import torch
+
+from dsmath_lib.base.machine import peak_memory_mb
+from dsmath_lib.base.paths import ROOT
+from dsmath_lib.lm.model import build_model, n_parameters
+
+VOCAB, PROMPT, COMPLETION, ROWS = 1024, 16, 32, 8
+
+
+def planned_mb(name: str, parameters: int) -> float:
+    """Weights, gradients and AdamW's two averages in float32 (16 bytes a parameter), and a frozen reference (4).
+
+    PPO has a second network of the same size that is trained as well. Activations are left out.
+    """
+    trained = 2 if name == "ppo" else 1
+    return (16 * trained + 4) * parameters / 1e6
+
+
+def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
+    """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
+    from dsmath_lib.rl.critic import Critic
+    from dsmath_lib.rl.learn import Objective, assign, measure, prepare, update
+    from dsmath_lib.rl.rollouts import Rollouts
+    from dsmath_lib.rows.methods import METHODS
+
+    kind = "device" if device == "cuda" else "resident"
+    warm = build_model(16, 1, 2, 2, 32, VOCAB, 64)  # libraries load their parts on first use
+    warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
+    torch.optim.AdamW(warm.parameters(), fused=True).step()
+    # what is in use now, not its peak: loading libraries takes more for a moment than they hold
+    before = psutil.Process().memory_info().rss / 1e6 if kind == "resident" else 0.0
+    peak_before = peak_memory_mb()[kind]
+    policy = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    reference = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
+    critic = Critic(policy) if METHODS[name].needs_critic else None
+    parameters = [*policy.parameters(), *(critic.parameters() if critic else ())]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
+    g = torch.Generator().manual_seed(0)
+    ids = torch.randint(3, VOCAB, (ROWS, PROMPT + COMPLETION), generator=g).tolist()
+    rollouts = Rollouts(
+        [r[:PROMPT] for r in ids],
+        [r[PROMPT:] for r in ids],
+        [[0.0] * COMPLETION] * ROWS,
+        ["eos"] * ROWS,
+        torch.zeros(ROWS, dtype=torch.long),
+        [""] * ROWS,
+    )
+    objective = Objective(beta=0.04 if METHODS[name].kl == "loss" else 0.0)
+    batches = prepare(
+        rollouts, None, objective, micro_tokens=PROMPT + COMPLETION, share_prompt=1, device=device
+    )
+    if critic is not None:
+        measure(policy, reference, critic, batches, 1.0)
+    advantages = torch.randn(ROWS, COMPLETION, generator=g)
+    assign(batches, advantages, advantages)
+    for _ in range(2):
+        update(policy, reference, batches, objective, critic=critic)
+        optimizer.step()
+    n = n_parameters(policy)
+    peak = peak_memory_mb()[kind]
+    return {
+        "parameters": n,
+        "peak_mb": round(peak - before, 1) if peak > peak_before else 0.0,
+        "planned_mb": round(planned_mb(name, n), 1),
+    }
+
+
+def compare_memory(
+    hidden: int,
+    layers: int,
+    device: torch.device | str,
+    names: tuple[str, ...] = ("grpo-os", "ppo"),
+) -> dict[str, dict[str, float]]:
+    """``one_step`` of each method in a process of its own: a peak is only a peak in a fresh process.
+
+    Raises:
+        RuntimeError: a process failed; its last line.
+        ValueError: the model is so small that loading the libraries took more.
+    """
+    out = {}
+    for name in names:
+        command = [sys.executable, "-m", __spec__.name, name, "--hidden", str(hidden)]
+        command += ["--layers", str(layers), "--device", torch.device(device).type]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"memory of {name}: {(done.stderr.splitlines() or ['?'])[-1]}")
+        out[name] = json.loads(done.stdout.splitlines()[-1])
+        if out[name]["peak_mb"] <= 0:
+            raise ValueError("too small to be measured: raise memory_hidden or memory_layers")
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("method")
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--device", default="cpu")
+    a = parser.parse_args()
+    print(json.dumps(one_step(a.method, a.hidden, a.layers, a.device)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Ask a model every question of a benchmark, keep what it wrote, grade it; grade again when a rule changes.
+
+A completions file (``store.py``) whose settings digest is the wanted one is not made again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dsmath_lib.base.files import digest_of
+from dsmath_lib.base.records import Problem
+from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.engines.grader import Verdict, before, judge
+from dsmath_lib.engines.sandbox import ToolResult, run_programs
+from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, generate_with_tools
+from dsmath_lib.lm.tokenizer import encode
+from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
+from dsmath_lib.runs.nb08_evaluation.programs import to_program
+from dsmath_lib.runs.nb08_evaluation.store import read_completions, write_completions
+
+PRINTED = 1_000  # characters of a program's output that are kept
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything besides model and questions that a score depends on.
+
+    template: a prompt template (tuned models) or a few-shot format of ``formats.FORMATS`` (base models).
+    With ``tools``: ``protocol`` is a row of ``tir.PROTOCOLS``. The last fields are options of ``run_program``.
+    """
+
+    template: str
+    shots: int
+    tools: bool
+    n: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    seed: int
+    protocol: str = "course"
+    executor: str = "monty"  # runs programs, of tools and of program-of-thought
+    allow_network: bool = False
+    tool_seconds: float = 2.0
+    sampler: str = "hf"  # another one draws other completions from the same seed
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Strings at which the model's answer ends; none in chat form, where it ends its turn."""
+        return FORMATS[self.template].stop if self.template in FORMATS else ()
+
+    @property
+    def program(self) -> str:
+        """How a completion becomes a program (``programs.STYLES``); "": it is text."""
+        return FORMATS[self.template].program if self.template in FORMATS else ""
+
+
+def prompt_ids(
+    tokenizer,
+    problem: Problem,
+    settings: Settings,
+    shots: Sequence[Demonstration] = (),
+    room: int = 0,
+    published: str = "",
+) -> tuple[str, list[int]]:
+    """Text and token ids (with bos, where the tokenizer has one) of a question's prompt.
+
+    ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
+    """
+    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    if settings.template not in FORMATS:
+        text = chat_prompt(settings.template, problem.question, problem.lang)
+        return text, bos + encode(tokenizer, text)
+    use = list(shots[: settings.shots])
+    while True:
+        text = few_shot_prompt(settings.template, problem.question, use, published=published)
+        ids = bos + encode(tokenizer, text)
+        if not room or len(ids) <= room or not use:
+            return text, ids
+        use = use[1:]
+
+
+def evaluate(
+    sampler,
+    tokenizer,
+    problems: Sequence[Problem],
+    settings: Settings,
+    *,
+    path: Path,
+    model_digest: str,
+    shots: Sequence[Demonstration] = (),
+    published: str = "",
+    about: Mapping[str, Any] | None = None,
+    resume: bool = True,
+) -> list[dict[str, Any]]:
+    """Greedy completion and ``settings.n`` samples of every problem, kept at ``path``; returns the rows.
+
+    Args:
+        sampler: see ``samplers.Sampler``.
+        shots: worked examples for a base model; published: a ready text of them instead.
+        about: benchmark, kind and rule; written into the header, and not a reason to generate again.
+        resume: take the file at ``path`` if its settings, model and questions are the same.
+
+    Raises:
+        ValueError: no problems.
+    """
+    if not problems:
+        raise ValueError("no problems to evaluate on")
+    header = {
+        "settings": asdict(settings),
+        "model": model_digest,
+        "problems": digest_of([[p.id, p.question, p.answer] for p in problems]),
+        "shots": digest_of([published, *(asdict(d) for d in shots)]),
+    }
+    header["digest"] = digest_of(header)
+    if resume and (kept := read_completions(path, header["digest"])):
+        return kept
+    room = _context(sampler) - settings.max_new_tokens
+    prompts = [prompt_ids(tokenizer, p, settings, shots, max(room, 1), published) for p in problems]
+    ids = [i for _, i in prompts]
+    complete = partial(_complete, sampler, tokenizer, ids, settings)
+    seed = seed_for(settings.seed, path.stem, "evaluation")
+    greedy = complete(n=1, temperature=0.0, seed=seed)
+    sampled = (
+        complete(n=settings.n, temperature=settings.temperature, seed=seed) if settings.n else []
+    )
+    rows = [
+        {
+            **{f: getattr(p, f) for f in FIELDS},
+            "prompt": prompts[i][0],
+            "prompt_ids": ids[i],
+            "greedy": greedy[i],
+            "samples": sampled[i * settings.n : (i + 1) * settings.n],
+        }
+        for i, p in enumerate(problems)
+    ]
+    write_completions(path, {**header, **(about or {})}, rows)
+    return rows
+
+
+FIELDS = ("id", "question", "answer", "lang", "family", "level", "tolerance")
+
+
+def _complete(
+    sampler,
+    tokenizer,
+    ids: list[list[int]],
+    settings: Settings,
+    *,
+    n: int,
+    temperature: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    options = {
+        "n": n,
+        "temperature": temperature,
+        "top_p": settings.top_p,
+        "max_new_tokens": settings.max_new_tokens,
+        "seed": seed,
+    }
+    run = partial(
+        run_programs,
+        executor=settings.executor,
+        timeout_s=settings.tool_seconds,
+        allow_network=settings.allow_network,
+    )
+    if settings.tools:
+        protocol, context = PROTOCOLS[settings.protocol], _context(sampler)
+        done = generate_with_tools(
+            sampler, tokenizer, ids, protocol=protocol, context=context, run=run, **options
+        )
+        return [_record(g) for g in done]
+    out = sampler.sample(ids, stop=settings.stop, **options)
+    records = [
+        _record(Generation(i, [True] * len(i), before(t, settings.stop), f))
+        for i, t, f in zip(out.ids, out.texts, out.finish, strict=True)
+    ]
+    return with_outputs(records, settings.program, run) if settings.program else records
+
+
+def with_outputs(
+    records: list[dict[str, Any]], style: str, run: Callable[[Sequence[str]], list[ToolResult]]
+) -> list[dict[str, Any]]:
+    """Records of program-of-thought with what each program printed (``output``; None: no program, or it failed)."""
+    codes = [to_program(style, r["text"]) for r in records]
+    todo = [c for c in codes if c]
+    results = dict(zip(todo, run(todo), strict=True)) if todo else {}
+    out = []
+    for record, code in zip(records, codes, strict=True):
+        result = results.get(code)
+        error = result.error if result else "no program in the expected form"
+        printed = None if error or result is None else result.stdout[-PRINTED:]
+        late = {"timed_out": True} if result and result.timed_out else {}
+        out.append({**record, "output": printed, "tool_error": error[:PRINTED], **late})
+    return out
+
+
+def _context(sampler) -> int:
+    return int(getattr(sampler.model.config, "max_position_embeddings", 0) or 1 << 30)
+
+
+def _record(g: Generation) -> dict[str, Any]:
+    out = {"ids": g.ids, "text": g.text, "finish": g.finish}
+    if not all(g.sampled):
+        out["sampled"] = [int(s) for s in g.sampled]
+    counts = {k: getattr(g, k) for k in ("tool_runs", "tool_errors", "tool_timeouts")}
+    return out | {k: v for k, v in counts.items() if v}
+
+
+# -- grading ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Graded:
+    """Verdicts of one question: the greedy completion and every sample, in order."""
+
+    greedy: Verdict
+    samples: list[Verdict]
+
+
+def regrade(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
+    """Grade kept completions under an extraction rule; nothing is generated. Grader version: ``grade.VERSION``."""
+
+    def one(row: Mapping[str, Any], completion: Mapping[str, Any]) -> Verdict:
+        return judge(
+            rule,
+            row["answer"],
+            completion["text"],
+            row["question"],
+            output=completion.get("output"),
+            tolerance=row.get("tolerance", 0.0),
+        )
+
+    return [Graded(one(r, r["greedy"]), [one(r, s) for s in r["samples"]]) for r in rows]

@@ -1,0 +1,279 @@
+"""The evaluation at scale: every model on every benchmark, without and with tools; finished files are kept."""
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import file_digest
+from dsmath_lib.base.records import Problem
+from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.sandbox import describe
+from dsmath_lib.lm.model import load_model
+from dsmath_lib.lm.tokenizer import load_tokenizer
+from dsmath_lib.params.evaluation import EvaluationParams
+from dsmath_lib.runs.nb08_evaluation import contamination
+from dsmath_lib.runs.nb08_evaluation import load as benchmarks
+from dsmath_lib.runs.nb08_evaluation.best_of import Judge, ranked
+from dsmath_lib.runs.nb08_evaluation.contamination import Overlap, Training
+from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate
+from dsmath_lib.runs.nb08_evaluation.store import SUFFIX, write_completions
+from dsmath_lib.stage.folder import Stage
+
+_STAGE = re.compile(r"\d\d_\w+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model under test. ``label`` names its scores; ``source`` is a folder or a Hub name at ``revision``."""
+
+    label: str
+    source: str
+    revision: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model on one benchmark; ``kind`` is "cot", "pot" (program), "tir" (tools) or "proof"."""
+
+    model: str
+    benchmark: str
+    kind: str
+    few_shot: bool = field(default=False, compare=False)
+
+    @property
+    def title(self) -> str:
+        """The benchmark without ``@hub`` or ``@<commit>``."""
+        return self.benchmark.partition("@")[0]
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}.{self.title}.{self.kind}"
+
+    @property
+    def rule(self) -> str:
+        """Extraction rule of the main score."""
+        return benchmarks.rule_of(self.benchmark, self.kind, self.few_shot)
+
+    @property
+    def ranked(self) -> bool:
+        """Can a reward model score it? It was trained on chat prompts and chains of thought."""
+        return self.kind == "cot" and not self.few_shot
+
+    @property
+    def prompt(self) -> str:
+        """The kind of prompt, in words."""
+        return f"few-shot {self.kind}" if self.few_shot else self.kind
+
+
+def completions_path(folder: Path, job: Job) -> Path:
+    """Where a job's completions are kept below ``folder``."""
+    return folder / job.model / f"{job.title}-{job.kind}{SUFFIX}"
+
+
+def subject(name: str, stage: Stage) -> Subject:
+    """What a name in ``models`` means: ``NN_stage/artifact`` of this scale, ``owner/name@commit``, or a folder.
+
+    Raises:
+        StageError: the artifact is not there (names the command that makes it).
+    """
+    if _STAGE.fullmatch(name):
+        folder = stage.upstream(*name.split("/"))
+        return Subject(folder.name, str(folder), "", file_digest(folder))
+    source, _, revision = name.partition("@")
+    label = source.rstrip("/").rpartition("/")[2]
+    return Subject(label, source, revision, name)
+
+
+def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
+    """All (model, benchmark, kind) of a run, without refused benchmarks.
+
+    Few-shot models are base models: they get the few-shot forms of a benchmark (text, programs, proofs), the others
+    its zero-shot forms (text, tools). A benchmark without a form for a model is left out for it, as in the paper.
+
+    Raises:
+        StageError: two models share a label, or nothing is left to run.
+    """
+    labels = [n.partition("@")[0].rstrip("/").rpartition("/")[2] for n in cfg.models]
+    twice = {x for x in labels if labels.count(x) > 1}
+    if twice:
+        raise StageError(f"two models have the same label {sorted(twice)}; rename a folder")
+    off = {k for k, on in (("pot", cfg.programs), ("tir", cfg.tools)) if not on}
+    out = []
+    for m in labels:
+        few = m in cfg.few_shot
+        for b in (b for b in cfg.benchmarks if b not in refused):
+            row = benchmarks.get(b)
+            out += [Job(m, b, k, few) for k in (row.few if few else row.zero) if k not in off]
+    if not out:
+        raise StageError(
+            "nothing to run: no benchmark has a form for these models, or all are refused"
+        )
+    return out
+
+
+def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
+    """How a job is run; goes into the digest of its file."""
+    row = benchmarks.get(job.benchmark)
+    few = row.few[job.kind] if job.few_shot else None
+    shots = 0 if few is None else few.shots if cfg.shots < 0 else cfg.shots
+    return Settings(
+        template=few.format if few else row.zero[job.kind].template,
+        shots=shots,
+        tools=job.kind == "tir",
+        n=cfg.samples if job.kind == "cot" else cfg.tool_samples,
+        temperature=cfg.temperature,
+        top_p=cfg.top_p,
+        max_new_tokens=cfg.max_new_tokens,
+        seed=cfg.seed,
+        sampler=cfg.sampler,
+        **(_tool_settings(cfg) if job.kind != "cot" else {}),
+    )
+
+
+def _tool_settings(cfg: EvaluationParams) -> dict[str, Any]:
+    return {
+        "protocol": cfg.tool_protocol,
+        "executor": cfg.executor,
+        "allow_network": cfg.allow_network,
+        "tool_seconds": cfg.tool_seconds,
+    }
+
+
+def tool(cfg: EvaluationParams) -> str:
+    """The executor and its walls, in words for the report; starts it.
+
+    Raises:
+        StageError: it does not run on this system.
+    """
+    try:
+        return (
+            describe(cfg.executor, cfg.allow_network)
+            if cfg.tools or cfg.programs
+            else "no programs are run"
+        )
+    except RuntimeError as err:
+        raise StageError(str(err)) from err
+
+
+def questions(cfg: EvaluationParams) -> dict[str, list[Problem]]:
+    """The problems of every benchmark of a run."""
+    return {
+        name: benchmarks.load(name, n=n, seed=cfg.seed, data_dir=cfg.data_dir)
+        for name, n in zip(cfg.benchmarks, cfg.n_items, strict=True)
+    }
+
+
+def overlaps(
+    cfg: EvaluationParams, stage: Stage, problems: Mapping[str, Sequence[Problem]]
+) -> list[Overlap]:
+    """Every benchmark against everything in ``trained_on``; [] when nothing is named there."""
+    sources = [
+        contamination.training_texts(s, data_dir=cfg.data_dir, stage=stage, seed=cfg.seed)
+        for s in cfg.trained_on
+    ]
+    if not sources:
+        return []
+    training = Training(text for texts in sources for text in texts)
+    return [training.overlap(name, found) for name, found in problems.items()]
+
+
+def run(
+    cfg: EvaluationParams,
+    stage: Stage,
+    device: torch.device,
+    problems: Mapping[str, Sequence[Problem]],
+    refused: Collection[str] = (),
+) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
+    """Yield each job with its rows of completions, as it finishes; one policy is in memory at a time.
+
+    With a ``reward_model``, the samples of ``ranked`` jobs carry its scores.
+
+    A benchmark that cannot be scored here (miniF2F) gets its prompts written and yields no rows.
+    """
+    tool(cfg)  # say at once that it cannot run
+    folder = stage.artifacts / "completions"
+    todo = jobs(cfg, refused)
+    judge = Judge(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
+    for name in cfg.models:
+        who = subject(name, stage)
+        mine = [j for j in todo if j.model == who.label]
+        if not mine:
+            continue
+        sampler, tokenizer = _load(who, cfg, device)
+        for job in mine:
+            path = completions_path(folder, job)
+            if benchmarks.get(job.benchmark).needs:
+                write_prompts(path, job, problems[job.benchmark], cfg)
+                yield job, []
+                continue
+            stage.carry(path, __name__, any_input=True)  # its header names the model
+            start, before = time.monotonic(), _written(path)
+            rows = _run_job(cfg, job, sampler, tokenizer, problems[job.benchmark], path, who.digest)
+            if job.ranked:
+                rows = ranked(rows, path, judge, tokenizer)
+            if _written(path) != before:  # kept files tell nothing about speed
+                seconds = round(time.monotonic() - start, 2)
+                stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)
+            yield job, rows
+
+
+def _run_job(
+    cfg: EvaluationParams, job: Job, sampler, tokenizer, problems, path: Path, digest: str
+) -> list[dict[str, Any]]:
+    settings = settings_of(cfg, job)
+    few = benchmarks.get(job.benchmark).few[job.kind] if job.few_shot else None
+    ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
+    return evaluate(
+        sampler,
+        tokenizer,
+        problems,
+        settings,
+        path=path,
+        model_digest=digest,
+        shots=benchmarks.shots(job.benchmark, job.kind, settings.shots, seed=cfg.seed)
+        if few and not ready
+        else (),
+        published=benchmarks.published(few, cfg.data_dir) if ready else "",
+        about={"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule, "label": job.model},
+        resume=cfg.resume,
+    )
+
+
+def write_prompts(
+    path: Path, job: Job, problems: Sequence[Problem], cfg: EvaluationParams
+) -> list[str]:
+    """The prompts of a benchmark that is not run here, kept where its completions would be."""
+    prompts = []
+    for p in problems:
+        shots = benchmarks.shots(job.benchmark, job.kind, cfg.shots, question=p.question)
+        prompts.append(benchmarks.prompt(job.benchmark, job.kind, p.question, shots))
+    header = {"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule, "not_run": True}
+    rows = [{"id": p.id, "prompt": text} for p, text in zip(problems, prompts, strict=True)]
+    write_completions(path, header, rows)
+    return prompts
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[Sampler, Any]:
+    try:
+        tokenizer = load_tokenizer(who.source, who.revision)
+        model = load_model(who.source, revision=who.revision, device=device, dtype=cfg.dtype)
+    except (ValueError, OSError) as err:
+        raise StageError(f"model '{who.source}': {str(err).splitlines()[0]}") from err
+    return make_sampler(cfg, model.eval(), tokenizer), tokenizer
+
+
+def sampled_tokens(rows: Sequence[dict[str, Any]]) -> int:
+    """Tokens the model generated for these rows; tool output is not counted."""
+    every = [c for r in rows for c in (r["greedy"], *r["samples"])]
+    return sum(sum(c["sampled"]) if "sampled" in c else len(c["ids"]) for c in every)

@@ -1,0 +1,27 @@
+"""Device, seeds and threads: the first call of every notebook after its parameters."""
+
+import torch
+
+from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.machine import keep_memory, need_vllm
+from dsmath_lib.params.base import Params
+
+
+def setup(cfg: Params) -> torch.device:
+    """Apply device, threads and seed of a stage; returns the device.
+
+    Raises:
+        ParamsError: ``device`` is ``cuda`` and no GPU is there, or ``sampler`` is ``vllm`` and it is not installed.
+    """
+    if cfg.device == "cuda" and not torch.cuda.is_available():
+        raise ParamsError(
+            "parameter 'device' = 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'"
+        )
+    if getattr(cfg, "sampler", "hf") == "vllm":
+        need_vllm()
+    if cfg.threads:
+        torch.set_num_threads(cfg.threads)
+    keep_memory()
+    torch.manual_seed(cfg.seed)
+    gpu = cfg.device == "cuda" or (cfg.device == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if gpu else "cpu")
