@@ -157,7 +157,7 @@ for step in range(done, cfg.steps):
 """
 SCRIPT = """
 import sys
-from dsmath_lib import runner
+from dsmath_lib.app import runner
 from dsmath_lib.params import registry
 from pathlib import Path
 registry.STAGES.clear()
