@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.files import write_atomic
+from dsmath_lib.folders import reports_root
 from dsmath_lib.params.base import ROOT
 from dsmath_lib.reporting.claims import all_claims
 from dsmath_lib.reporting.compare import gain, score
 from dsmath_lib.reporting.ledger import SYMBOL, Measure, as_text, ledger, metric, pool
-from dsmath_lib.stage import reports_root
 
 KEEP = (
     "stage",

@@ -9,10 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.folders import reports_root, scale_folder
 from dsmath_lib.params.base import PARAMS_DIR, ROOT
 from dsmath_lib.reporting.index import read_stage
 from dsmath_lib.runner import scales
-from dsmath_lib.stage import reports_root
 
 PACKAGES = (
     "torch", "transformers", "tokenizers", "datasets", "pyarrow", "safetensors", "numpy",
@@ -78,7 +78,7 @@ def needs(scale: str, reference: Path = REFERENCE) -> dict[str, str]:
     kept: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((reference / scale).glob("seed*/[0-9]*.json")):
         kept.setdefault(path.parent.name, []).append(json.loads(path.read_text(encoding="utf-8")))
-    here = [read_stage(p)["results"] for p in sorted((reports_root() / scale).glob("[0-9]*"))]
+    here = [read_stage(p)["results"] for p in sorted(scale_folder(scale).glob("[0-9]*"))]
     stages = len(list((PARAMS_DIR / scale).glob("[0-9]*.yaml")))
     runs = [(here, "measured here"), *((r, f"kept run, {name}") for name, r in kept.items())]
     best, where = max(runs, key=lambda run: len(_timed(run[0])))

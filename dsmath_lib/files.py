@@ -6,11 +6,18 @@ from functools import lru_cache
 from pathlib import Path
 
 
+def temporary(path: Path) -> Path:
+    """A name beside ``path``, to be written and then renamed. What lies there is removed, so no link is followed."""
+    tmp = path.with_name(path.name + ".tmp")
+    tmp.unlink(missing_ok=True)
+    return tmp
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Write a whole file or nothing: to a temporary name, flushed to disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("w", encoding="utf-8") as f:
+    tmp = temporary(path)
+    with tmp.open("x", encoding="utf-8") as f:
         f.write(text)
         f.flush()
         os.fsync(f.fileno())

@@ -57,7 +57,9 @@ def why_not(index: str, version: str, timeout_s: float = 5.0) -> str:
     except (OSError, ValueError, http.client.HTTPException) as err:
         return f"{url} cannot be reached, {getattr(err, 'reason', err)}"
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    wheel = rf"torch-{re.escape(version)}(?:\+\w+)?-{tag}-{tag}-[\w.]{{0,60}}{platform.machine()}\.whl"
+    wheel = (
+        rf"torch-{re.escape(version)}(?:\+\w+)?-{tag}-{tag}-[\w.]{{0,60}}{platform.machine()}\.whl"
+    )
     if re.search(wheel, page):
         return ""
     return f"{url} has no torch {version} for {tag} on {platform.machine()}"

@@ -21,20 +21,21 @@ from typing import Any
 from dsmath_lib.attempt import Folder
 from dsmath_lib.digest import stage_digest
 from dsmath_lib.files import file_digest, write_atomic
+from dsmath_lib.folders import (
+    artifacts_folder,
+    lock_folder,
+    reports_root,
+    scale_folder,
+    stage_folder,
+    unlock_folder,
+)
 from dsmath_lib.params import registry
 from dsmath_lib.params.base import PARAMS_DIR, ROOT, ParamsError
 from dsmath_lib.params.overrides import apply_overrides, stage_values
+from dsmath_lib.paths import is_scale_name, scale_name, without_links
 from dsmath_lib.reporting.html import write_html
 from dsmath_lib.reporting.index import write_index
-from dsmath_lib.stage import (
-    StageError,
-    artifacts_folder,
-    lock_folder,
-    made_of,
-    metrics_digest,
-    reports_root,
-    unlock_folder,
-)
+from dsmath_lib.stage import StageError, made_of, metrics_digest
 
 NOTEBOOKS = ROOT / "notebooks"
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -50,7 +51,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        return reports_root() / self.params["scale"] / self.stage
+        return stage_folder(self.params["scale"], self.stage)
 
 
 def run(
@@ -70,8 +71,8 @@ def run(
         ParamsError, StageError: bad input or a run already in progress; nothing has run.
     """
     jobs = plan(scale, stages, overrides, notebooks=notebooks, params=params)
-    root = reports_root()
-    chain = root / scale / "chain"  # a name to lock, no folder
+    root = scale_folder(scale)
+    chain = root / "chain"  # a name to lock, no folder
     lock_folder(chain, wait_s=2)
     try:
         for job in jobs:
@@ -82,7 +83,7 @@ def run(
                 return code
     finally:
         unlock_folder(chain)
-    print(f"report: {root / scale / 'index.html'}")
+    print(f"report: {root / 'index.html'}")
     return OK
 
 
@@ -102,7 +103,7 @@ def plan(
     Raises:
         ParamsError: unknown scale, stage or parameter, or a bad value; one line for each.
     """
-    if not (params / scale).is_dir():
+    if not (params / scale_name(scale)).is_dir():
         known = ", ".join(scales(params)) or "none"
         raise ParamsError(
             f"unknown scale '{scale}' (known: {known}); a scale is a folder {params / scale}"
@@ -131,8 +132,8 @@ def plan(
 
 
 def scales(params: Path = PARAMS_DIR) -> list[str]:
-    """Names of all parameter sets."""
-    return sorted(p.parent.name for p in params.glob("*/common.yaml"))
+    """Names of all parameter sets; a folder that could hold no report is none."""
+    return sorted(n for p in params.glob("*/common.yaml") if is_scale_name(n := p.parent.name))
 
 
 def find_stage(name: str, known: Sequence[str]) -> str:
@@ -217,7 +218,7 @@ def _prepare(job: Job, digest: str) -> bool:
     try:
         cfg = registry.params_model(job.stage).check(job.params, job.stage)
         artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, job.stage)
-        folder = Folder(job.folder, artifacts)
+        folder = Folder(without_links(job.folder), without_links(artifacts))
         started = _read(job.folder / "digest.json")
         if line := folder.settle(made_of(cfg, folder, job.notebook), resume=cfg.resume):
             print(f"{job.stage}: {line}")

@@ -6,14 +6,12 @@ Opened with the same parameters, inputs and library code, everything that lies t
 on, a finished one is read. With others a new run begins, and the old one is kept aside (see ``attempt.py``).
 """
 
-import atexit
 import hashlib
 import json
 import math
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,87 +20,21 @@ from typing import Any
 from dsmath_lib.attempt import Folder, MadeOf
 from dsmath_lib.digest import code_of_module, code_of_notebook
 from dsmath_lib.files import file_digest, write_atomic
+from dsmath_lib.folders import (
+    StageError,
+    artifacts_folder,
+    lock_folder,
+    scale_folder,
+    stage_folder,
+    unlock_folder,
+)
 from dsmath_lib.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import ROOT, Params
 from dsmath_lib.params.registry import upstream_of
-
-try:
-    import fcntl
-except ImportError:  # Windows: no lock
-    fcntl = None
+from dsmath_lib.paths import below, without_links
 
 OUTSIDE = "outside:"  # marks an input that no stage made
 CLOCKS = ("seconds", "timings", "peak_memory_mb", "environment")
-
-
-class StageError(RuntimeError):
-    """A stage cannot run: what is missing and which command makes it."""
-
-    def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the line first, the trace below."""
-        trace = traceback.format_exception(type(self), self, self.__traceback__)
-        return [f"{type(self).__name__}: {self}", "", *"".join(trace).splitlines()]
-
-
-def reports_root() -> Path:
-    """Where reports go: ``DSMATH_REPORTS`` if set (the tests set it), else ``reports/`` of the project."""
-    return Path(os.environ.get("DSMATH_REPORTS") or ROOT / "reports").absolute()
-
-
-def artifacts_folder(artifacts_dir: str, scale: str, stage: str) -> Path:
-    """Where a stage's weights and corpora go (parameter ``artifacts_dir``; empty: in the stage folder)."""
-    if artifacts_dir:
-        return Path(artifacts_dir).expanduser().absolute() / scale / stage
-    return reports_root() / scale / stage / "artifacts"
-
-
-_LOCKS: dict[Path, Any] = {}  # held until the process ends, so a killed run frees its lock
-
-
-@atexit.register
-def _close_locks() -> None:
-    for f in _LOCKS.values():
-        f.close()
-
-
-def lock_folder(folder: Path, wait_s: float = 15.0) -> None:
-    """Make this process the only one that writes to ``folder``, until it ends or unlocks.
-
-    Raises:
-        StageError: another process still holds it after ``wait_s`` seconds (a killed run's kernel needs one or two),
-            or there is no permission to write.
-    """
-    if folder in _LOCKS or fcntl is None:
-        return
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        f = (folder.parent / f".{folder.name}.lock").open("w")
-    except OSError as err:
-        raise StageError(
-            f"cannot write to {folder.parent} ({err.strerror}); "
-            "set the variable DSMATH_REPORTS to a folder you can write to"
-        ) from None
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                f.close()
-                raise StageError(
-                    f"another run or open notebook is writing to {folder}; wait for it, or stop its kernel"
-                ) from None
-            time.sleep(0.2)
-        else:
-            _LOCKS[folder] = f
-            return
-
-
-def unlock_folder(folder: Path) -> None:
-    """Give up the lock of ``lock_folder``."""
-    f = _LOCKS.pop(folder, None)
-    if f is not None:
-        f.close()
 
 
 class Stage:
@@ -114,8 +46,8 @@ class Stage:
 
     def __init__(self, cfg: Params, name: str):
         self.cfg, self.name = cfg, name
-        self.dir = reports_root() / cfg.scale / name
-        self.artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, name)
+        self.dir = without_links(stage_folder(cfg.scale, name))
+        self.artifacts = without_links(artifacts_folder(cfg.artifacts_dir, cfg.scale, name))
         self.started = time.monotonic()
         self.inputs: dict[str, str] = {}
         self.watchers: list[Callable[[dict[str, Any]], None]] = []  # called with each new row
@@ -187,7 +119,7 @@ class Stage:
             self._folder.write(now)
 
     def _need(self, stage: str, name: str, path: Path) -> None:
-        root = reports_root() / self.cfg.scale
+        root = scale_folder(self.cfg.scale)
         if (root / stage / "results.json").exists() and path.exists():
             return
         chain = [s for s in upstream_of(stage) if not (root / s / "results.json").exists()]
@@ -205,7 +137,7 @@ class Stage:
         Raises:
             StageError: the earlier stage is not done, or the artifact is gone; names the command that makes it.
         """
-        path = artifacts_folder(self.cfg.artifacts_dir, self.cfg.scale, stage) / name
+        path = _artifact(self.cfg, stage, name)
         self._need(stage, name, path)
         self._input(f"{stage}/{name}", file_digest(path))
         return path
@@ -226,7 +158,7 @@ class Stage:
 
     def upstream_results(self, stage: str) -> dict[str, Any]:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
-        path = reports_root() / self.cfg.scale / stage / "results.json"
+        path = stage_folder(self.cfg.scale, stage) / "results.json"
         self._need(stage, "", path)
         results = json.loads(path.read_text(encoding="utf-8"))
         self._input(f"{stage}/results.json", metrics_digest(results))
@@ -316,15 +248,20 @@ def made_of(cfg: Params, folder: Folder, notebook: Path) -> MadeOf:
     return MadeOf(params, inputs, code_of_notebook(notebook))
 
 
+def _artifact(cfg: Params, stage: str, name: str) -> Path:
+    folder = artifacts_folder(cfg.artifacts_dir, cfg.scale, stage)
+    return below(folder, *name.split("/")) if name else folder
+
+
 def _input_digest(cfg: Params, key: str) -> str | None:
     """Digest of an input as it is now; None if it is gone."""
     if key.startswith(OUTSIDE):
         path = Path(key.removeprefix(OUTSIDE))
     else:
         stage, _, name = key.partition("/")
-        path = artifacts_folder(cfg.artifacts_dir, cfg.scale, stage) / name
+        path = _artifact(cfg, stage, name)
         if name == "results.json":
-            path = reports_root() / cfg.scale / stage / name
+            path = stage_folder(cfg.scale, stage) / name
             try:
                 return metrics_digest(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError):

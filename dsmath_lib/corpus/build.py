@@ -18,7 +18,7 @@ from dsmath_lib.corpus.mined import Mined
 from dsmath_lib.corpus.mining import Rules
 from dsmath_lib.corpus.rank import n_tokens
 from dsmath_lib.corpus.shards import Shard, read_documents, write_part
-from dsmath_lib.files import write_atomic
+from dsmath_lib.files import temporary, write_atomic
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.records import Document
 
@@ -198,9 +198,9 @@ def write_docs(path: Path, docs: Iterable[Document]) -> dict[str, object]:
         What was written: ``{"documents", "tokens", "languages"}``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     tokens, langs = 0, Counter()
-    with tmp.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=5) as f:
+    with tmp.open("xb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=5) as f:
         for d in docs:
             row = {"url": d.url, "text": d.text, "lang": d.lang}
             f.write((json.dumps(row, ensure_ascii=False) + "\n").encode())

@@ -22,8 +22,8 @@ from dsmath_lib.corpus.annotate import propose, read_tables, write_proposals
 from dsmath_lib.corpus.jobs import Job, Result, Runner, key_of, run, total_counts, write_text
 from dsmath_lib.corpus.mined import Mined
 from dsmath_lib.corpus.shards import Shard
-from dsmath_lib.files import write_atomic
-from dsmath_lib.stage import lock_folder, unlock_folder
+from dsmath_lib.files import temporary, write_atomic
+from dsmath_lib.folders import lock_folder, unlock_folder
 
 KINDS = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst", ".html", ".htm",
          ".xhtml", *shards.RECORDS)  # fmt: skip
@@ -219,7 +219,7 @@ def train(
     model = classifier.train(lines(positives), lines(negatives), settings, path.absolute().parent)
     if errors:
         raise shards.BadFile(errors[0])
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     model.save_model(str(tmp))
     tmp.replace(path)
 

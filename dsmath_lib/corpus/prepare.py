@@ -18,6 +18,7 @@ from dsmath_lib.corpus.jobs import Job, Result, Runner, key_of, write_text
 from dsmath_lib.corpus.rank import n_tokens
 from dsmath_lib.corpus.shards import Shard, read_documents
 from dsmath_lib.corpus.urls import host, record_hash, url_hash
+from dsmath_lib.files import temporary
 from dsmath_lib.records import Document
 
 PAGE = np.dtype(
@@ -101,8 +102,8 @@ def write_seed(path: Path, docs: Iterable[Document]) -> tuple[int, str]:
     """The seed as fastText lines in one file; returns how many, and their digest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, n = hashlib.sha256(), 0
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("wb") as f:
+    tmp = temporary(path)
+    with tmp.open("xb") as f:
         for d in docs:
             line = one_line(d.text).encode("utf-8", "replace") + b"\n"
             digest.update(line)

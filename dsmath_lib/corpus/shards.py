@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dsmath_lib.corpus import dataset, rows
+from dsmath_lib.files import temporary
 from dsmath_lib.records import Document
 
 SHARD_BYTES = 32_000_000
@@ -265,15 +266,15 @@ def assemble(parts: Iterable[Path], out: str) -> None:
         return
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     if path.suffix == ".parquet":
         _to_parquet(list(parts), tmp)
     elif path.suffix == ".gz":
-        with tmp.open("wb") as raw, gzip.GzipFile("", "wb", 5, raw, mtime=0) as f:
+        with tmp.open("xb") as raw, gzip.GzipFile("", "wb", 5, raw, mtime=0) as f:
             for p in parts:
                 _copy(p, f)
     else:
-        with tmp.open("wb") as f:
+        with tmp.open("xb") as f:
             for p in parts:
                 _copy(p, f)
             f.flush()

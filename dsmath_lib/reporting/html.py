@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 from dsmath_lib.files import write_atomic
+from dsmath_lib.folders import reports_root
 from dsmath_lib.reporting.pages import merge_parameters, set_links
-from dsmath_lib.stage import reports_root
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
 

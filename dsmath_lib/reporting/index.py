@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.files import write_atomic
+from dsmath_lib.folders import scale_folder
 from dsmath_lib.params.base import ParamsError
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.reporting.html import write_html
 from dsmath_lib.reporting.notebook import format_value
 from dsmath_lib.reporting.pages import relink_pages
-from dsmath_lib.stage import reports_root
 
 STATES = {
     "done": "✓ done",
@@ -41,7 +41,7 @@ img { max-width: 100%; height: auto; background: #fff } footer { color: #777; fo
 
 def write_index(scale: str) -> Path:
     """Make the index page and the results of all stages; returns the page."""
-    folder = reports_root() / scale
+    folder = scale_folder(scale)
     stages = {s: read_stage(folder / s) for s in STAGES}
     results = {s: part["results"] for s, part in stages.items() if part["state"] == "done"}
     write_atomic(
@@ -60,7 +60,7 @@ def rebuild(scale: str) -> Path:
     Raises:
         ParamsError: there is nothing for this scale.
     """
-    folder = reports_root() / scale
+    folder = scale_folder(scale)
     if not folder.is_dir():
         raise ParamsError(
             f"no report for scale '{scale}' in {folder}; make it with: dsmath run {scale}"

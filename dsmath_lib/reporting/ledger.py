@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsmath_lib.evaluation.metrics import independent_difference, students_t
+from dsmath_lib.folders import scale_folder
 from dsmath_lib.params.base import ROOT
-from dsmath_lib.stage import reports_root
 
 AGREES, DISAGREES = "agrees", "disagrees"
 NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
@@ -202,7 +202,7 @@ def pool(estimates: Sequence[Estimate]) -> Estimate:
 def load_results(scale: str) -> dict[str, dict[str, Any]]:
     """All finished stages of one scale. A stage without a readable ``results.json`` is left out."""
     out = {}
-    for path in sorted((reports_root() / scale).glob("*/results.json")):
+    for path in sorted(scale_folder(scale).glob("*/results.json")):
         try:
             out[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

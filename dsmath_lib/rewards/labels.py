@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.files import temporary
 from dsmath_lib.rewards.extract import extract
 from dsmath_lib.rewards.reward import REWARDS, reward
 from dsmath_lib.rewards.steps import step_ends
@@ -213,8 +214,8 @@ def write_solutions(path: Path, solutions: Sequence[Solution]) -> None:
     """Write .jsonl.gz, whole or not at all; equal solutions give equal bytes."""
     text = "".join(json.dumps(asdict(s), ensure_ascii=False) + "\n" for s in solutions)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("wb") as f:
+    tmp = temporary(path)
+    with tmp.open("xb") as f:
         f.write(gzip.compress(text.encode(), mtime=0))
         f.flush()
         os.fsync(f.fileno())

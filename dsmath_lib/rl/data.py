@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from dsmath_lib.files import temporary
 from dsmath_lib.lm.sampler import Completions
 from dsmath_lib.lm.samplers import Sampler, make_sampler
 from dsmath_lib.lm.tokenizer import encode_many
@@ -71,7 +72,7 @@ def demonstrations(prompts: list[list[int]], solutions: list[str], tokenizer) ->
 def write_completions(path: Path, done: Completions) -> None:
     """Keep completions; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     tmp.write_bytes(gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
     os.replace(tmp, path)
 

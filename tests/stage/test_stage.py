@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from dsmath_lib.files import file_digest, write_atomic
+from dsmath_lib.folders import lock_folder, unlock_folder
 from dsmath_lib.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import Params
-from dsmath_lib.stage import Stage, StageError, lock_folder, metrics_digest, unlock_folder
+from dsmath_lib.stage import Stage, StageError, metrics_digest
 
 VALUES = dict(scale="tiny", seed=0, device="cpu", threads=1, resume=True, artifacts_dir="")
 
