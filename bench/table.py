@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import write_atomic
-from dsmath_lib.base.paths import ROOT, reports_root
+from dsmath_lib.base.folders import reports_root
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.claims import all_claims
 from dsmath_lib.report.compare import gain, score
 from dsmath_lib.report.ledger import SYMBOL, Measure, as_text, ledger, metric, pool

@@ -3,7 +3,6 @@
 Wrong input ends with one clear line and exit code 2; heavy libraries are imported by the command that needs them.
 """
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,23 +107,22 @@ def clean(
         bool,
         typer.Option("--all", help="strip notebooks, remove all reports (not reports/reference)"),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what of the reports would go, remove nothing")
+    ] = False,
 ) -> None:
-    """Strip the outputs of the notebooks (the default), or remove reports."""
+    """Strip the outputs of the notebooks (the default), or remove what runs made of a report."""
+    from dsmath_lib.app.cleaning import clean_all, clean_scale
     from dsmath_lib.app.notebook_files import strip_file
-    from dsmath_lib.base.paths import reports_root
 
-    if notebooks or everything or not scale:
+    if (notebooks or everything or not scale) and not dry_run:
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             if strip_file(path):
                 print(f"stripped {path}")
-    folders = [reports_root() / scale] if scale else []
     if everything:
-        folders = [f for f in reports_root().glob("*") if f.is_dir() and f.name != "reference"]
-    for folder in folders:
-        if not folder.is_dir() or folder.parent != reports_root() or folder.name == "reference":
-            raise ParamsError(f"no report for scale '{scale}' in {reports_root()}")
-        shutil.rmtree(folder)
-        print(f"removed {folder}")
+        clean_all(dry_run=dry_run)
+    elif scale:
+        clean_scale(scale, dry_run=dry_run)
 
 
 @app.command()
@@ -171,7 +169,7 @@ def join_pairs(argv: list[str]) -> list[str]:
 
 def _readable_names() -> None:
     """Raise ParamsError where the project's path has letters that this Python's way of reading file names lacks."""
-    from dsmath_lib.base.paths import reports_root
+    from dsmath_lib.base.folders import reports_root
 
     try:
         f"{ROOT} {reports_root()}".encode()
@@ -185,6 +183,7 @@ def _readable_names() -> None:
 def main() -> None:
     """Entry point of the command ``dsmath``."""
     from dsmath_lib.base.errors import StageError
+    from dsmath_lib.base.names import BadName
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a character that the terminal lacks must not end a run
@@ -192,7 +191,7 @@ def main() -> None:
     try:
         _readable_names()
         app(args=join_pairs(sys.argv[1:]), prog_name="dsmath")
-    except (ParamsError, StageError) as err:
+    except (ParamsError, StageError, BadName) as err:
         print(err, file=sys.stderr)
         sys.exit(2)
     except OSError as err:  # disk full, no permission

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.app.runner import scales
-from dsmath_lib.base.paths import PARAMS_DIR, ROOT, reports_root
+from dsmath_lib.base.folders import reports_root, scale_folder
+from dsmath_lib.base.paths import PARAMS_DIR, ROOT
 from dsmath_lib.report.index import read_stage
 
 PACKAGES = (
@@ -77,7 +78,7 @@ def needs(scale: str, reference: Path = REFERENCE) -> dict[str, str]:
     kept: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((reference / scale).glob("seed*/[0-9]*.json")):
         kept.setdefault(path.parent.name, []).append(json.loads(path.read_text(encoding="utf-8")))
-    here = [read_stage(p)["results"] for p in sorted((reports_root() / scale).glob("[0-9]*"))]
+    here = [read_stage(p)["results"] for p in sorted(scale_folder(scale).glob("[0-9]*"))]
     stages = len(list((PARAMS_DIR / scale).glob("[0-9]*.yaml")))
     runs = [(here, "measured here"), *((r, f"kept run, {name}") for name, r in kept.items())]
     best, where = max(runs, key=lambda run: len(_timed(run[0])))

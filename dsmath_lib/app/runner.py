@@ -19,8 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import ParamsError, StageError
-from dsmath_lib.base.files import file_digest, lock_folder, unlock_folder, write_atomic
-from dsmath_lib.base.paths import PARAMS_DIR, ROOT, artifacts_folder, reports_root
+from dsmath_lib.base.files import file_digest, write_atomic
+from dsmath_lib.base.folders import (
+    artifacts_folder,
+    lock_folder,
+    reports_root,
+    scale_folder,
+    stage_folder,
+    unlock_folder,
+)
+from dsmath_lib.base.names import is_scale_name, scale_name, without_links
+from dsmath_lib.base.paths import PARAMS_DIR, ROOT
 from dsmath_lib.params import registry
 from dsmath_lib.params.overrides import apply_overrides, stage_values
 from dsmath_lib.report.html import write_html
@@ -43,7 +52,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        return reports_root() / self.params["scale"] / self.stage
+        return stage_folder(self.params["scale"], self.stage)
 
 
 def run(
@@ -63,8 +72,8 @@ def run(
         ParamsError, StageError: bad input or a run already in progress; nothing has run.
     """
     jobs = plan(scale, stages, overrides, notebooks=notebooks, params=params)
-    root = reports_root()
-    chain = root / scale / "chain"  # a name to lock, no folder
+    root = scale_folder(scale)
+    chain = root / "chain"  # a name to lock, no folder
     lock_folder(chain, wait_s=2)
     try:
         for job in jobs:
@@ -75,7 +84,7 @@ def run(
                 return code
     finally:
         unlock_folder(chain)
-    print(f"report: {root / scale / 'index.html'}")
+    print(f"report: {root / 'index.html'}")
     return OK
 
 
@@ -95,7 +104,7 @@ def plan(
     Raises:
         ParamsError: unknown scale, stage or parameter, or a bad value; one line for each.
     """
-    if not (params / scale).is_dir():
+    if not (params / scale_name(scale)).is_dir():
         known = ", ".join(scales(params)) or "none"
         raise ParamsError(
             f"unknown scale '{scale}' (known: {known}); a scale is a folder {params / scale}"
@@ -124,8 +133,8 @@ def plan(
 
 
 def scales(params: Path = PARAMS_DIR) -> list[str]:
-    """Names of all parameter sets."""
-    return sorted(p.parent.name for p in params.glob("*/common.yaml"))
+    """Names of all parameter sets; a folder that could hold no report is none."""
+    return sorted(n for p in params.glob("*/common.yaml") if is_scale_name(n := p.parent.name))
 
 
 def find_stage(name: str, known: Sequence[str]) -> str:
@@ -210,7 +219,7 @@ def _prepare(job: Job, digest: str) -> bool:
     try:
         cfg = registry.params_model(job.stage).check(job.params, job.stage)
         artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, job.stage)
-        folder = Folder(job.folder, artifacts)
+        folder = Folder(without_links(job.folder), without_links(artifacts))
         started = _read(job.folder / "digest.json")
         if line := folder.settle(made_of(cfg, folder, job.notebook), resume=cfg.resume):
             print(f"{job.stage}: {line}")

@@ -8,10 +8,6 @@ except ImportError:  # Windows: no lock
     fcntl = None
 
 
-class ParamsError(ValueError):
-    """A parameter is unknown, missing, of the wrong type or out of range. The message is for the user."""
-
-
 class StageError(RuntimeError):
     """A stage cannot run: what is missing and which command makes it."""
 
@@ -19,3 +15,7 @@ class StageError(RuntimeError):
         """What IPython shows: the line first, the trace below."""
         trace = traceback.format_exception(type(self), self, self.__traceback__)
         return [f"{type(self).__name__}: {self}", "", *"".join(trace).splitlines()]
+
+
+class ParamsError(ValueError):
+    """A parameter is unknown, missing, of the wrong type or out of range. The message is for the user."""

@@ -16,7 +16,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import key_of, lock_folder, unlock_folder, write_atomic, write_text
+from dsmath_lib.base.files import key_of, temporary, write_atomic, write_text
+from dsmath_lib.base.folders import lock_folder, unlock_folder
 from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.crawl import dedup, mining, shards
@@ -220,7 +221,7 @@ def train(
     model = classifier.train(lines(positives), lines(negatives), settings, path.absolute().parent)
     if errors:
         raise shards.BadFile(errors[0])
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     model.save_model(str(tmp))
     tmp.replace(path)
 

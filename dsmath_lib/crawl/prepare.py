@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsmath_lib.base.files import key_of, write_text
+from dsmath_lib.base.files import key_of, temporary, write_text
 from dsmath_lib.base.records import Document
 from dsmath_lib.base.urls import host, record_hash, url_hash
 from dsmath_lib.corpus.classifier import one_line
@@ -102,8 +102,8 @@ def write_seed(path: Path, docs: Iterable[Document]) -> tuple[int, str]:
     """The seed as fastText lines in one file; returns how many, and their digest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, n = hashlib.sha256(), 0
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("wb") as f:
+    tmp = temporary(path)
+    with tmp.open("xb") as f:
         for d in docs:
             line = one_line(d.text).encode("utf-8", "replace") + b"\n"
             digest.update(line)

@@ -16,6 +16,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dsmath_lib.base.files import temporary
 from dsmath_lib.base.records import Document
 from dsmath_lib.crawl import dataset
 from dsmath_lib.crawl import plain_rows as rows
@@ -266,15 +267,15 @@ def assemble(parts: Iterable[Path], out: str) -> None:
         return
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     if path.suffix == ".parquet":
         _to_parquet(list(parts), tmp)
     elif path.suffix == ".gz":
-        with tmp.open("wb") as raw, gzip.GzipFile("", "wb", 5, raw, mtime=0) as f:
+        with tmp.open("xb") as raw, gzip.GzipFile("", "wb", 5, raw, mtime=0) as f:
             for p in parts:
                 _copy(p, f)
     else:
-        with tmp.open("wb") as f:
+        with tmp.open("xb") as f:
             for p in parts:
                 _copy(p, f)
             f.flush()

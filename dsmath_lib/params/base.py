@@ -11,15 +11,19 @@ names the file, the key and the allowed range before anything runs.
 import ast
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.names import scale_name
 from dsmath_lib.base.paths import PARAMS_DIR
 
 NOTEBOOK_SCALE = "toy"  # the scale whose values stand in the parameters cells
+
+
+Scale = Annotated[str, AfterValidator(scale_name)]
 
 
 def par(description: str, paper: Any = None, **constraints: Any) -> Any:
@@ -36,9 +40,7 @@ class Params(BaseModel):
 
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
 
-    scale: str = par(
-        "name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$"
-    )
+    scale: Scale = par("name of the parameter set; also the report folder")
     seed: int = par("seeds every random stream", ge=0)
     device: Literal["auto", "cpu", "cuda"] = par("auto takes the GPU when there is one")
     threads: int = par("CPU threads for torch; 0 leaves torch's own choice", ge=0)
@@ -119,7 +121,8 @@ def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> 
     if error["type"] == "missing":
         return f"{where}: parameter '{key}' is missing"
     bounds = allowed(model, key.split(".")[0])
-    text = f"{where}: parameter '{key}' = {error['input']!r}: {error['msg']}"
+    message = error["msg"].removeprefix("Value error, ")
+    text = f"{where}: parameter '{key}' = {error['input']!r}: {message}"
     return f"{text} (allowed: {bounds})" if bounds else text
 
 

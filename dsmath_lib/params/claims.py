@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import Params, Scale, par
 
 
 class ClaimsParams(Params):
     stage: ClassVar[str] = "09_paper_vs_ours"
 
-    other_seeds: list[str] = par("scales that hold runs with other seeds; pooled")
+    other_seeds: list[Scale] = par("scales that hold runs with other seeds; pooled")
     margin: float = par("a gain below this share counts as none", gt=0, lt=1)
     k: int = par("samples per question of Maj@K and Pass@K", 64, ge=2)

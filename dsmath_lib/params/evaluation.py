@@ -4,7 +4,13 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from dsmath_lib.base.names import plain_name
 from dsmath_lib.params.base import Params, par
+
+
+def model_label(name: str) -> str:
+    """The last part of a folder, an artifact or a Hub name; its completions are kept in a folder called so."""
+    return name.partition("@")[0].rstrip("/").rpartition("/")[2]
 
 
 class EvaluationParams(Params):
@@ -59,6 +65,13 @@ class EvaluationParams(Params):
     def _fits(self) -> Self:
         if len(self.n_items) != len(self.benchmarks):
             raise ValueError("n_items needs one number for each name in benchmarks")
+        for name in self.models:
+            try:
+                plain_name(model_label(name))
+            except ValueError as err:
+                raise ValueError(
+                    f"the last part of {name!r} in models names a folder: {err}"
+                ) from None
         if self.samples and any(not 1 <= k <= self.samples for k in self.ks):
             raise ValueError("every K in ks must be between 1 and samples")
         return self

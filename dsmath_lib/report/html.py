@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dsmath_lib.base.files import write_atomic
-from dsmath_lib.base.paths import reports_root
+from dsmath_lib.base.folders import reports_root
 from dsmath_lib.report.pages import merge_parameters, set_links
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"

@@ -11,7 +11,7 @@ from typing import Any
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.files import write_atomic
-from dsmath_lib.base.paths import reports_root
+from dsmath_lib.base.folders import scale_folder
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.notebook import format_value
@@ -41,7 +41,7 @@ img { max-width: 100%; height: auto; background: #fff } footer { color: #777; fo
 
 def write_index(scale: str) -> Path:
     """Make the index page and the results of all stages; returns the page."""
-    folder = reports_root() / scale
+    folder = scale_folder(scale)
     stages = {s: read_stage(folder / s) for s in STAGES}
     results = {s: part["results"] for s, part in stages.items() if part["state"] == "done"}
     write_atomic(
@@ -60,7 +60,7 @@ def rebuild(scale: str) -> Path:
     Raises:
         ParamsError: there is nothing for this scale.
     """
-    folder = reports_root() / scale
+    folder = scale_folder(scale)
     if not folder.is_dir():
         raise ParamsError(
             f"no report for scale '{scale}' in {folder}; make it with: dsmath run {scale}"

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dsmath_lib.base.paths import ROOT, reports_root
+from dsmath_lib.base.folders import scale_folder
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.evaluation.metrics import independent_difference, students_t
 
 AGREES, DISAGREES = "agrees", "disagrees"
@@ -201,7 +202,7 @@ def pool(estimates: Sequence[Estimate]) -> Estimate:
 def load_results(scale: str) -> dict[str, dict[str, Any]]:
     """All finished stages of one scale. A stage without a readable ``results.json`` is left out."""
     out = {}
-    for path in sorted((reports_root() / scale).glob("*/results.json")):
+    for path in sorted(scale_folder(scale).glob("*/results.json")):
         try:
             out[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -15,6 +15,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import temporary
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import extract
 from dsmath_lib.rewards.reward import reward
@@ -214,8 +215,8 @@ def write_solutions(path: Path, solutions: Sequence[Solution]) -> None:
     """Write .jsonl.gz, whole or not at all; equal solutions give equal bytes."""
     text = "".join(json.dumps(asdict(s), ensure_ascii=False) + "\n" for s in solutions)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("wb") as f:
+    tmp = temporary(path)
+    with tmp.open("xb") as f:
         f.write(gzip.compress(text.encode(), mtime=0))
         f.flush()
         os.fsync(f.fileno())

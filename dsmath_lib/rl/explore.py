@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from dsmath_lib.base.files import temporary
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import questions_of_step, seed_for
 from dsmath_lib.engines.decode import Sampler, SamplerError, make_sampler
@@ -277,7 +278,7 @@ def demonstrations(prompts: list[list[int]], solutions: list[str], tokenizer) ->
 def write_completions(path: Path, done: Completions) -> None:
     """Keep completions; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     tmp.write_bytes(gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
     os.replace(tmp, path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from dsmath_lib.base import urls
-from dsmath_lib.base.files import key_of, write_atomic, write_text
+from dsmath_lib.base.files import key_of, temporary, write_atomic, write_text
 from dsmath_lib.base.records import Document
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.corpus.classifier import Settings
@@ -200,9 +200,9 @@ def write_docs(path: Path, docs: Iterable[Document]) -> dict[str, object]:
         What was written: ``{"documents", "tokens", "languages"}``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
+    tmp = temporary(path)
     tokens, langs = 0, Counter()
-    with tmp.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=5) as f:
+    with tmp.open("xb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=5) as f:
         for d in docs:
             row = {"url": d.url, "text": d.text, "lang": d.lang}
             f.write((json.dumps(row, ensure_ascii=False) + "\n").encode())

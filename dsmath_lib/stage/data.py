@@ -33,6 +33,8 @@ def data_path(source: str, data_dir: str) -> Path:
     folder = (ROOT / Path(data_dir).expanduser()).resolve()
     if not folder.is_dir():
         raise StageError(f"data_dir '{data_dir}' is not a folder ({folder}): {SET_IT}")
+    if ".." in Path(source).parts:
+        raise StageError(f"'{source}' leads out of data_dir '{data_dir}': {SET_IT}")
     for name in (source, source + ".gz"):
         if (folder / name).is_file():
             return folder / name

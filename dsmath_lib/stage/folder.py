@@ -18,18 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.base.files import file_digest, lock_folder, unlock_folder, write_atomic
+from dsmath_lib.base.files import file_digest, write_atomic
+from dsmath_lib.base.folders import (
+    artifacts_folder,
+    lock_folder,
+    scale_folder,
+    stage_folder,
+    unlock_folder,
+)
 from dsmath_lib.base.machine import environment, peak_memory_mb
-from dsmath_lib.base.paths import ROOT, artifacts_folder, reports_root
+from dsmath_lib.base.names import below, without_links
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.params.base import Params
 from dsmath_lib.params.registry import upstream_of
 from dsmath_lib.stage.attempt import Folder, MadeOf
 from dsmath_lib.stage.digest import code_of_module, code_of_notebook
 
-try:
-    import fcntl
-except ImportError:  # Windows: no lock
-    fcntl = None
 OUTSIDE = "outside:"  # marks an input that no stage made
 CLOCKS = ("seconds", "timings", "peak_memory_mb", "environment")
 
@@ -43,8 +47,8 @@ class Stage:
 
     def __init__(self, cfg: Params, name: str):
         self.cfg, self.name = cfg, name
-        self.dir = reports_root() / cfg.scale / name
-        self.artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, name)
+        self.dir = without_links(stage_folder(cfg.scale, name))
+        self.artifacts = without_links(artifacts_folder(cfg.artifacts_dir, cfg.scale, name))
         self.started = time.monotonic()
         self.inputs: dict[str, str] = {}
         self.watchers: list[Callable[[dict[str, Any]], None]] = []  # called with each new row
@@ -116,7 +120,7 @@ class Stage:
             self._folder.write(now)
 
     def _need(self, stage: str, name: str, path: Path) -> None:
-        root = reports_root() / self.cfg.scale
+        root = scale_folder(self.cfg.scale)
         if (root / stage / "results.json").exists() and path.exists():
             return
         chain = [s for s in upstream_of(stage) if not (root / s / "results.json").exists()]
@@ -134,7 +138,7 @@ class Stage:
         Raises:
             StageError: the earlier stage is not done, or the artifact is gone; names the command that makes it.
         """
-        path = artifacts_folder(self.cfg.artifacts_dir, self.cfg.scale, stage) / name
+        path = _artifact(self.cfg, stage, name)
         self._need(stage, name, path)
         self._input(f"{stage}/{name}", file_digest(path))
         return path
@@ -155,7 +159,7 @@ class Stage:
 
     def upstream_results(self, stage: str) -> dict[str, Any]:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
-        path = reports_root() / self.cfg.scale / stage / "results.json"
+        path = stage_folder(self.cfg.scale, stage) / "results.json"
         self._need(stage, "", path)
         results = json.loads(path.read_text(encoding="utf-8"))
         self._input(f"{stage}/results.json", metrics_digest(results))
@@ -245,15 +249,20 @@ def made_of(cfg: Params, folder: Folder, notebook: Path) -> MadeOf:
     return MadeOf(params, inputs, code_of_notebook(notebook))
 
 
+def _artifact(cfg: Params, stage: str, name: str) -> Path:
+    folder = artifacts_folder(cfg.artifacts_dir, cfg.scale, stage)
+    return below(folder, *name.split("/")) if name else folder
+
+
 def _input_digest(cfg: Params, key: str) -> str | None:
     """Digest of an input as it is now; None if it is gone."""
     if key.startswith(OUTSIDE):
         path = Path(key.removeprefix(OUTSIDE))
     else:
         stage, _, name = key.partition("/")
-        path = artifacts_folder(cfg.artifacts_dir, cfg.scale, stage) / name
+        path = _artifact(cfg, stage, name)
         if name == "results.json":
-            path = reports_root() / cfg.scale / stage / name
+            path = stage_folder(cfg.scale, stage) / name
             try:
                 return metrics_digest(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError):

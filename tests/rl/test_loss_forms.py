@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dsmath_lib.engines.decode import SamplerError
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
-from dsmath_lib.rl.explore import RewardError, SamplerError, explore, together
+from dsmath_lib.rl.explore import RewardError, explore, together
 from dsmath_lib.rl.loop import Rewards
 from dsmath_lib.rl.reward_functions import equations_hold, model_reward, model_steps, rule_steps
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal

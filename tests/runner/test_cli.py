@@ -29,7 +29,17 @@ def call(monkeypatch, *args) -> int:
         (["run", "toy", "-p", "lr"], "-p needs a name and a value"),
         (["report", "toy"], "make it with: dsmath run toy"),
         (["params", "nope"], "unknown stage 'nope'"),
-        (["clean", "--scale", "../x"], "no report for scale"),
+        (["clean", "--scale", "unheard-of"], "no report for scale"),
+        (["clean", "--scale", ".."], "'..' is no plain name"),
+        (["clean", "--scale", "."], "'.' is no plain name"),
+        (["clean", "--scale", "../x"], "'../x' is no plain name"),
+        (["clean", "--scale", "reference"], "'reference' cannot be a scale"),
+        (["report", ".."], "'..' is no plain name"),
+        (["report", "a/b"], "'a/b' is no plain name"),
+        (["run", ".."], "'..' is no plain name"),
+        (["run", "./toy"], "'./toy' is no plain name"),
+        (["run", ""], "'' is no plain name"),
+        (["params", ".."], "unknown stage '..'"),
     ],
 )
 def test_wrong_input_is_one_line_and_code_2(monkeypatch, capsys, args, text):
@@ -62,9 +72,21 @@ def test_params_table(monkeypatch, capsys):
     assert "group_size" in out and "00_start_here" in out and "03_sft" not in out
 
 
+@pytest.mark.parametrize("args", [("clean", "--scale", ".."), ("report", ".."), ("run", "..")])
+def test_a_name_of_dots_touches_nothing(monkeypatch, tmp_path, args):
+    monkeypatch.setenv("DSMATH_REPORTS", str(tmp_path / "project" / "reports"))
+    for name in (".git/config", "notebooks/00_start_here.ipynb", "reports/toy/results.json"):
+        (tmp_path / "project" / name).parent.mkdir(parents=True)
+        (tmp_path / "project" / name).write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    assert call(monkeypatch, *args) == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_clean_removes_reports_but_not_the_reference(monkeypatch, reports):
     for name in ("toy", "mine", "reference"):
-        (reports / name).mkdir()
+        (reports / name / "05_grpo").mkdir(parents=True)
+        (reports / name / "05_grpo" / "results.json").write_text("{}")
     (reports / "README.md").write_text("x")
     assert call(monkeypatch, "clean", "--scale", "mine") == 0
     assert sorted(p.name for p in reports.iterdir()) == ["README.md", "reference", "toy"]

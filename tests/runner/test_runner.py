@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 
+import papermill
 import psutil
+import pytest
+from papermill.exceptions import PapermillExecutionError
 
 from dsmath_lib.app import runner
-from dsmath_lib.base.files import lock_folder, unlock_folder
+from dsmath_lib.base.folders import lock_folder, unlock_folder
+from dsmath_lib.base.paths import ROOT
 
 
 def go(chain, *stages, p=()):
@@ -251,3 +255,25 @@ def test_two_runs_of_one_scale_do_not_meet(chain, reports):
     finally:
         unlock_folder(held)
     assert process.returncode != 0 and "is writing to" in out
+
+
+def test_a_notebook_with_a_scale_of_dots_touches_nothing(chain, tmp_path, monkeypatch):
+    """papermill, and so JupyterLab: the name is checked by the notebook itself."""
+    project = tmp_path / "project"
+    monkeypatch.setenv("DSMATH_REPORTS", str(project / "reports"))
+    (project / "01_first").mkdir(parents=True)
+    (project / "01_first" / "work").write_text("mine")
+    before = sorted(project.rglob("*"))
+    with pytest.raises(PapermillExecutionError) as err:
+        papermill.execute_notebook(
+            chain.notebooks / "01_first.ipynb",
+            tmp_path / "out.ipynb",
+            parameters={"scale": ".."},
+            progress_bar=False,
+            cwd=ROOT,
+            kernel_name="python3",
+            language="python",
+        )
+    assert err.value.ename == "ParamsError" and len(err.value.evalue.splitlines()) == 1
+    assert "parameter 'scale' = '..'" in err.value.evalue
+    assert sorted(project.rglob("*")) == before

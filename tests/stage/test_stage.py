@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.base.files import file_digest, lock_folder, unlock_folder, write_atomic
+from dsmath_lib.base.files import file_digest, write_atomic
+from dsmath_lib.base.folders import lock_folder, unlock_folder
 from dsmath_lib.base.machine import environment, peak_memory_mb
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage.folder import Stage, metrics_digest

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsmath_lib.world.families import FAMILIES, HELD_OUT
 from dsmath_lib.world.habits import COLUMNS, TEAMS, sft_samples
 from dsmath_lib.world.problems import (
     BENCHMARKS,
-    FAMILIES,
     HABITS,
-    HELD_OUT,
     benchmark,
     careless,
     cot,

@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from dsmath_lib.base.text import grams
 from dsmath_lib.base.urls import canonical, host
 from dsmath_lib.corpus.minhash import shingles
 from dsmath_lib.engines.webtext.pages import extract
-from dsmath_lib.world.leaks import grams, guard, protected
+from dsmath_lib.world.leaks import guard, protected
 from dsmath_lib.world.problems import split_of
 from dsmath_lib.world.web import make_web
 

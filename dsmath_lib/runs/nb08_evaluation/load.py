@@ -98,8 +98,9 @@ def shots(
 
 
 def _toy_shots(row: Benchmark, k: int, seed: int) -> list[Demonstration]:
+    from dsmath_lib.world.families import HELD_OUT
     from dsmath_lib.world.problems import BENCHMARKS as TOY
-    from dsmath_lib.world.problems import HELD_OUT, cot, program, sample_problems
+    from dsmath_lib.world.problems import cot, program, sample_problems
 
     if not k:
         return []

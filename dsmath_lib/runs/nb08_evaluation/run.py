@@ -11,12 +11,13 @@ import torch
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import file_digest
+from dsmath_lib.base.names import below
 from dsmath_lib.base.records import Problem
 from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.engines.sandbox import describe
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer
-from dsmath_lib.params.evaluation import EvaluationParams
+from dsmath_lib.params.evaluation import EvaluationParams, model_label
 from dsmath_lib.runs.nb08_evaluation import contamination
 from dsmath_lib.runs.nb08_evaluation import load as benchmarks
 from dsmath_lib.runs.nb08_evaluation.best_of import Judge, ranked
@@ -74,7 +75,7 @@ class Job:
 
 def completions_path(folder: Path, job: Job) -> Path:
     """Where a job's completions are kept below ``folder``."""
-    return folder / job.model / f"{job.title}-{job.kind}{SUFFIX}"
+    return below(folder, job.model, f"{job.title}-{job.kind}{SUFFIX}")
 
 
 def subject(name: str, stage: Stage) -> Subject:
@@ -87,8 +88,7 @@ def subject(name: str, stage: Stage) -> Subject:
         folder = stage.upstream(*name.split("/"))
         return Subject(folder.name, str(folder), "", file_digest(folder))
     source, _, revision = name.partition("@")
-    label = source.rstrip("/").rpartition("/")[2]
-    return Subject(label, source, revision, name)
+    return Subject(model_label(name), source, revision, name)
 
 
 def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
@@ -100,7 +100,7 @@ def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
     Raises:
         StageError: two models share a label, or nothing is left to run.
     """
-    labels = [n.partition("@")[0].rstrip("/").rpartition("/")[2] for n in cfg.models]
+    labels = [model_label(n) for n in cfg.models]
     twice = {x for x in labels if labels.count(x) > 1}
     if twice:
         raise StageError(f"two models have the same label {sorted(twice)}; rename a folder")

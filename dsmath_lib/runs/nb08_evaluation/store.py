@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import temporary, write_atomic
 
 SUFFIX = ".jsonl.gz"
 Row = dict[str, Any]
@@ -22,8 +22,8 @@ def write_completions(path: Path, header: Mapping[str, Any], rows: Sequence[Row]
     """Atomic, and the same bytes for the same rows (no time in the gzip header)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in (header, *rows))
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("wb") as f:
+    tmp = temporary(path)
+    with tmp.open("xb") as f:
         f.write(gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))
         f.flush()
         os.fsync(f.fileno())
