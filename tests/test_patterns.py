@@ -17,7 +17,7 @@ QUICK = 2e-4  # seconds; what takes less at SIZE is no danger at any length that
 
 
 def _use(pattern: re.Pattern, method: str, text: str) -> None:
-    given = text.encode() if isinstance(pattern.pattern, bytes) else text
+    given = text.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else text
     if method == "finditer":
         for _ in pattern.finditer(given):
             pass
