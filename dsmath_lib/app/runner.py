@@ -23,6 +23,7 @@ from dsmath_lib.base.files import file_digest, lock_folder, unlock_folder, write
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT, artifacts_folder, reports_root
 from dsmath_lib.params import registry
 from dsmath_lib.params.overrides import apply_overrides, stage_values
+from dsmath_lib.params.table import scale_names
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.index import write_index
 from dsmath_lib.stage.attempt import Folder
@@ -96,7 +97,7 @@ def plan(
         ParamsError: unknown scale, stage or parameter, or a bad value; one line for each.
     """
     if not (params / scale).is_dir():
-        known = ", ".join(scales(params)) or "none"
+        known = ", ".join(scale_names(params)) or "none"
         raise ParamsError(
             f"unknown scale '{scale}' (known: {known}); a scale is a folder {params / scale}"
         )
@@ -121,11 +122,6 @@ def plan(
     if errors:
         raise ParamsError("\n".join(dict.fromkeys("\n".join(errors).splitlines())))
     return jobs
-
-
-def scales(params: Path = PARAMS_DIR) -> list[str]:
-    """Names of all parameter sets."""
-    return sorted(p.parent.name for p in params.glob("*/common.yaml"))
 
 
 def find_stage(name: str, known: Sequence[str]) -> str:

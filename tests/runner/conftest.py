@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsmath_lib.params import registry
+from dsmath_lib.rows.stages import Spec
 
 MODELS = """
 from dsmath_lib.params.base import Params, par
@@ -80,8 +81,8 @@ def chain(tmp_path, monkeypatch) -> Chain:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # for the notebooks' processes
     stages = {
-        "01_first": registry.Spec(f"{module}:FirstParams"),
-        "02_second": registry.Spec(f"{module}:SecondParams", ("01_first",)),
+        "01_first": Spec(f"{module}:FirstParams"),
+        "02_second": Spec(f"{module}:SecondParams", ("01_first",)),
     }
     monkeypatch.setattr(registry, "STAGES", stages)
     monkeypatch.setattr("dsmath_lib.report.index.STAGES", stages)
