@@ -46,18 +46,18 @@ def strip_file(path: Path) -> bool:
 
 
 def write_generated(root: Path) -> list[Path]:
-    """Write what comes from the parameter models and files: notebooks' parameters cells, the README's table of scales.
+    """Write the files of ``generated``; returns those that changed."""
+    return [path for path, text in generated(root).items() if _put(path, text)]
 
-    Returns:
-        The files that changed.
-    """
+
+def generated(root: Path) -> dict[Path, str]:
+    """File -> its text, with what comes from the parameters: notebooks' parameters cells, the README's scales."""
     new = {p: _with_cell(_load(p), p.stem) for p in sorted((root / "notebooks").glob("*.ipynb"))}
     readme = root / "README.md"
     begin, end = "<!-- scales:begin -->", "<!-- scales:end -->"
     head, rest = readme.read_text(encoding="utf-8").split(begin)
     tail = rest.split(end)[1]
-    new[readme] = f"{head}{begin}\n{scales_table(root / 'params')}\n{end}{tail}"
-    return [path for path, text in new.items() if _put(path, text)]
+    return new | {readme: f"{head}{begin}\n{scales_table(root / 'params')}\n{end}{tail}"}
 
 
 def _with_cell(nb: dict[str, Any], stem: str) -> str:

@@ -14,12 +14,12 @@ from dsmath_lib.params.base import Params, par
 
 
 class FirstParams(Params):
-    lr: float = par("learning rate", ge=0, le=1)
-    steps: int = par("steps", ge=1, le=100)
+    lr: float = par(0.5, "learning rate", ge=0, le=1)
+    steps: int = par(3, "steps", ge=1, le=100)
 
 
 class SecondParams(Params):
-    lr: float = par("learning rate", ge=0, le=1)
+    lr: float = par(0.5, "learning rate", ge=0, le=1)
 """
 HEAD = """
 from {module} import {model}
