@@ -23,6 +23,7 @@ from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import PARAMS_DIR
 
 NOTEBOOK_SCALE = "toy"  # the scale whose values are the defaults
+OPEN = "not stated"  # the paper has such a thing and leaves its value open
 
 
 def par(default: Any, description: str, *, paper: Any = None, **bounds: Any) -> Any:
@@ -115,7 +116,7 @@ class Params(BaseModel):
 
     @classmethod
     def check(cls, values: Mapping[str, Any], source: str | Mapping[str, str]) -> Self:
-        """Build the model from exactly these values; ``source`` says where they are from, or where each key is from.
+        """Build the model from these values over the defaults; ``source``: where they are, or each key is, from.
 
         Raises:
             ParamsError: one line per bad key, with the source, the value and the allowed range.

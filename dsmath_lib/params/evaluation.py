@@ -34,8 +34,7 @@ class EvaluationParams(Params):
     data_dir: str = par("", "folder of data files, from the project root")
     # were the questions trained on?
     trained_on: list[str] = par(
-        ["01_corpus_mining/corpora/mined.jsonl.gz"],
-        "texts to check; empty: no check",
+        ["01_corpus_mining/corpora/mined.jsonl.gz"], "texts to check; empty: no check"
     )
     max_leak: float = par(
         0.01, "share of leaked questions above which no score is given", ge=0, le=1

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import par
+from dsmath_lib.params.base import OPEN, par
 from dsmath_lib.params.rl import RLParams
 
 
@@ -24,10 +24,10 @@ class GRPOParams(RLParams):
         0.1, "old data when the reward model is renewed", paper=0.1, ge=0, lt=1
     )
     renew_questions: int = par(
-        64, "questions whose answers renew the reward model", paper="not stated", ge=1
+        64, "questions whose answers renew the reward model", paper=OPEN, ge=1
     )
-    renew_completions: int = par(4, "completions that label a step of it", paper="not stated", ge=1)
-    renew_steps: int = par(40, "training steps of the renewal", paper="not stated", ge=1)
+    renew_completions: int = par(4, "completions that label a step of it", paper=OPEN, ge=1)
+    renew_steps: int = par(40, "training steps of the renewal", paper=OPEN, ge=1)
     renew_lr: float = par(0.0002, "its learning rate", paper=2e-5, gt=0, le=1)
     # even: two rounds must take as many steps as one
     compare_steps: int = par(

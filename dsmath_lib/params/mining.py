@@ -59,9 +59,7 @@ class MiningParams(Params):
     ft_threads: int = par(1, "fastText: threads; only 1 repeats exactly", ge=1)
     negatives_per_positive: float = par(1.0, "crawl pages per positive", paper=1.0, gt=0)
     keep_share: list[float] = par(
-        [0.4],
-        "share of tokens kept per round; last goes on",
-        paper="40B to 120B (1 : 3)",
+        [0.4], "share of tokens kept per round; last goes on", paper="40B to 120B (1 : 3)"
     )
     keep_min_score: float = par(
         0.5, "pages with a lower score are not kept, budget or not", paper="none", ge=0, le=1

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 
 class PretrainingParams(Params):
@@ -41,12 +41,10 @@ class PretrainingParams(Params):
     tie_embeddings: bool = par(
         True, "one matrix for input and output embedding", paper="False (released)"
     )
-    rope_theta: float = par(300.0, "base of the rotary positions", paper="not stated", gt=1)
-    init_std: float = par(0.06, "spread of the initial weights", paper="not stated", gt=0, le=1)
+    rope_theta: float = par(300.0, "base of the rotary positions", paper=OPEN, gt=1)
+    init_std: float = par(0.06, "spread of the initial weights", paper=OPEN, gt=0, le=1)
     context: int = par(256, "tokens per training row", paper=4096, ge=8)
-    isolate_documents: bool = par(
-        True, "documents in one row do not see each other", paper="not stated"
-    )
+    isolate_documents: bool = par(True, "documents in one row do not see each other", paper=OPEN)
     # training
     tokens: int = par(2_600_000, "training tokens of the base model", paper="500B", ge=1)
     batch_size: int = par(8, "rows per step", paper="2,441 (10M tokens)", ge=1)
@@ -56,10 +54,10 @@ class PretrainingParams(Params):
     beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper=0.9, ge=0, lt=1)
     beta2: float = par(0.95, "AdamW: decay of the squared gradient", paper=0.95, ge=0, lt=1)
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=0.1, ge=0, le=1)
-    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper="not stated")
-    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper="not stated", ge=0)
+    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
+    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
     dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper="not stated"
+        "float32", "arithmetic; weights stay float32", paper=OPEN
     )
     # comparison of corpora
     compare_corpora: list[Literal["mined", "web", "seed"]] = par(

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
@@ -17,16 +17,14 @@ class RewardModelParams(Params):
         "rollouts", "who solved: the policy, the world's annotators, or files", paper="rollouts"
     )
     question_source: str = par(
-        "world", "world, a file below data_dir, or hub:owner/name", paper="not stated"
+        "world", "world, a file below data_dir, or hub:owner/name", paper=OPEN
     )
     labelled_files: list[str] = par([], "files below data_dir with labelled steps, or hub: names")
     data_dir: str = par("", "folder of data files, from the project root")
     data_revision: str = par("", "commit of a hub: source")
-    questions: int = par(300, "training questions", paper="not stated", ge=1)
-    eval_questions: int = par(100, "test questions", paper="not stated", ge=2)
-    test_share: float = par(
-        0.2, "share of test questions in labelled data", paper="not stated", gt=0, lt=1
-    )
+    questions: int = par(300, "training questions", paper=OPEN, ge=1)
+    eval_questions: int = par(100, "test questions", paper=OPEN, ge=2)
+    test_share: float = par(0.2, "share of test questions in labelled data", paper=OPEN, gt=0, lt=1)
     levels: list[Literal[1, 2, 3, 4, 5]] = par(
         [1, 2, 3], "levels of the world's problems", min_length=1
     )
@@ -38,11 +36,11 @@ class RewardModelParams(Params):
     )
     sft_model: str = par("", "who solves and completes: folder or Hub name; empty: stage 03")
     sft_revision: str = par("", "commit of sft_model on the Hub")
-    samples: int = par(8, "solutions per training question", paper="not stated", ge=1)
+    samples: int = par(8, "solutions per training question", paper=OPEN, ge=1)
     eval_samples: int = par(
         16, "solutions per test question, the largest N of best-of-N", ge=2, le=64
     )
-    temperature: float = par(1.0, "of sampling", paper="not stated", gt=0, le=2)
+    temperature: float = par(1.0, "of sampling", paper=OPEN, gt=0, le=2)
     top_p: float = par(1.0, "nucleus of sampling", paper="below 1, not stated", gt=0, le=1)
     max_new_tokens: int = par(96, "longest solution", paper=1024, ge=1)
     sampler: Literal["hf", "vllm"] = par(
@@ -75,20 +73,18 @@ class RewardModelParams(Params):
     pairs_per_question: int = par(16, "pairs of a right and a wrong solution per question", ge=1)
     context: int = par(256, "longest prompt with solution in training, tokens", paper=4096, ge=8)
     # training
-    steps: int = par(90, "optimiser steps of each model", paper="not stated", ge=1)
-    batch_size: int = par(24, "solutions, or pairs, per step", paper="not stated", ge=1)
+    steps: int = par(90, "optimiser steps of each model", paper=OPEN, ge=1)
+    batch_size: int = par(24, "solutions, or pairs, per step", paper=OPEN, ge=1)
     micro_batch: int = par(24, "of them at once; changes memory, not the result", ge=1)
     lr: float = par(0.001, "learning rate, constant", paper=2e-5, gt=0, le=1)
-    warmup_steps: int = par(10, "steps of linear warm-up", paper="not stated", ge=0)
-    beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper="not stated", ge=0, lt=1)
-    beta2: float = par(0.95, "AdamW: decay of the squared gradient", paper="not stated", ge=0, lt=1)
-    weight_decay: float = par(
-        0.1, "AdamW: weight decay, not on norms", paper="not stated", ge=0, le=1
-    )
-    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper="not stated")
-    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper="not stated", ge=0)
+    warmup_steps: int = par(10, "steps of linear warm-up", paper=OPEN, ge=0)
+    beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper=OPEN, ge=0, lt=1)
+    beta2: float = par(0.95, "AdamW: decay of the squared gradient", paper=OPEN, ge=0, lt=1)
+    weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
+    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
+    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
     dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper="not stated"
+        "float32", "arithmetic; weights stay float32", paper=OPEN
     )
     # looking and saving
     bins: int = par(10, "bins of the reliability table", ge=1, le=100)

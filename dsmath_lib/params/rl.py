@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 
 class PPONumbers(BaseModel):
@@ -12,19 +12,17 @@ class PPONumbers(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    gamma: float = par(1.0, "PPO: discount of GAE", paper="not stated", ge=0, le=1)
-    gae_lambda: float = par(1.0, "PPO: lambda of GAE", paper="not stated", ge=0, le=1)
-    critic_lr: float = par(5e-4, "PPO: learning rate of the critic", paper="not stated", gt=0, le=1)
-    value_clip: float = par(0.2, "PPO: clip of the value; 0: none", paper="not stated", ge=0)
-    whiten: bool = par(
-        True, "PPO: advantages with mean 0, std 1 over the batch", paper="not stated"
-    )
+    gamma: float = par(1.0, "PPO: discount of GAE", paper=OPEN, ge=0, le=1)
+    gae_lambda: float = par(1.0, "PPO: lambda of GAE", paper=OPEN, ge=0, le=1)
+    critic_lr: float = par(5e-4, "PPO: learning rate of the critic", paper=OPEN, gt=0, le=1)
+    value_clip: float = par(0.2, "PPO: clip of the value; 0: none", paper=OPEN, ge=0)
+    whiten: bool = par(True, "PPO: advantages with mean 0, std 1 over the batch", paper=OPEN)
 
 
 class MethodNumbers(PPONumbers):
     """All numbers that only some methods use; a stage that has one as a parameter sets it."""
 
-    dpo_beta: float = par(0.1, "DPO: scale of the margin", paper="not stated", gt=0)
+    dpo_beta: float = par(0.1, "DPO: scale of the margin", paper=OPEN, gt=0)
 
 
 class RLParams(Params):
@@ -54,15 +52,9 @@ class RLParams(Params):
         32, "questions per step", paper="16, if its batch of 1,024 counts outputs", ge=1
     )
     group_size: int = par(16, "completions per question, G", paper=64, ge=2)
-    temperature: float = par(
-        1.0, "of sampling and of all log-probs", paper="not stated", gt=0, le=2
-    )
+    temperature: float = par(1.0, "of sampling and of all log-probs", paper=OPEN, gt=0, le=2)
     top_p: float = par(
-        1.0,
-        "nucleus of sampling; learning assumes 1",
-        paper="below 1, not stated",
-        gt=0,
-        le=1,
+        1.0, "nucleus of sampling; learning assumes 1", paper="below 1, not stated", gt=0, le=1
     )
     max_new_tokens: int = par(96, "longest completion", paper=1024, ge=1)
     sampler: Literal["hf", "vllm"] = par(
@@ -83,13 +75,13 @@ class RLParams(Params):
     )
     step_weights: list[float] = par([1.0], "their weights in the sum of a step", min_length=1)
     # advantage
-    std_ddof: Literal[0, 1] = par(1, "std of a group divides by G - ddof", paper="not stated")
-    std_eps: float = par(0.0001, "added to the std", paper="not stated", ge=0)
+    std_ddof: Literal[0, 1] = par(1, "std of a group divides by G - ddof", paper=OPEN)
+    std_eps: float = par(0.0001, "added to the std", paper=OPEN, ge=0)
     # objective
     steps: int = par(40, "exploration steps", paper="about 9,000 (Figure 5)", ge=1)
     updates_per_exploration: int = par(1, "updates on each batch, the paper's mu", paper=1, ge=1)
-    clip_low: float = par(0.2, "clip of the ratio below 1", paper="not stated", ge=0, lt=1)
-    clip_high: float = par(0.2, "clip of the ratio above 1", paper="not stated", ge=0)
+    clip_low: float = par(0.2, "clip of the ratio below 1", paper=OPEN, ge=0, lt=1)
+    clip_high: float = par(0.2, "clip of the ratio above 1", paper=OPEN, ge=0)
     beta: float = par(0.04, "weight of the KL term; 0: no reference is kept", paper=0.04, ge=0)
     kl_estimator: Literal["k1", "k2", "k3"] = par(
         "k3", "KL estimator in the loss", paper="k3 (Eq. 4)"
@@ -98,25 +90,17 @@ class RLParams(Params):
         False, "KL term times the importance ratio: mends the gradient of k3", paper=False
     )
     skip_zero_variance: bool = par(
-        False,
-        "leave out groups without signal; exact at beta 0",
-        paper=False,
+        False, "leave out groups without signal; exact at beta 0", paper=False
     )
     # optimiser
     lr: float = par(0.0002, "learning rate, constant", paper=1e-6, gt=0, le=1)
-    warmup_steps: int = par(2, "steps of linear warm-up", paper="not stated", ge=0)
-    adam_beta1: float = par(
-        0.9, "AdamW: decay of the gradient mean", paper="not stated", ge=0, lt=1
-    )
-    adam_beta2: float = par(
-        0.99, "AdamW: decay of the squared gradient", paper="not stated", ge=0, lt=1
-    )
-    weight_decay: float = par(
-        0.0, "AdamW: weight decay, not on norms", paper="not stated", ge=0, le=1
-    )
-    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper="not stated", ge=0)
+    warmup_steps: int = par(2, "steps of linear warm-up", paper=OPEN, ge=0)
+    adam_beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper=OPEN, ge=0, lt=1)
+    adam_beta2: float = par(0.99, "AdamW: decay of the squared gradient", paper=OPEN, ge=0, lt=1)
+    weight_decay: float = par(0.0, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
+    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
     dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper="not stated"
+        "float32", "arithmetic; weights stay float32", paper=OPEN
     )
     micro_tokens: int = par(
         2048, "tokens at once, padding too; changes memory, not the result", ge=1

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from dsmath_lib.params.base import par
+from dsmath_lib.params.base import OPEN, par
 from dsmath_lib.params.rl import PPONumbers, RLParams
 
 
@@ -63,7 +63,7 @@ class SimpleRLParams(PPONumbers, RLParams):
         1_200_000, "more pre-training on mined pages; 0: none", paper="math base", ge=0
     )
     math_lr: float = par(
-        0.002, "its learning rate, a tenth in the last fifth", paper="not stated", gt=0, le=1
+        0.002, "its learning rate, a tenth in the last fifth", paper=OPEN, gt=0, le=1
     )
     # prompt
     stop: list[str] = par(["\n\n"], "strings that end a completion", paper="none")

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 
 class StartParams(Params):
@@ -13,13 +13,7 @@ class StartParams(Params):
     lr: float = par(0.5, "learning rate of the small run, plain gradient steps", paper="1e-6", gt=0)
     beta: float = par(0.04, "weight of the KL term (β)", paper=0.04, ge=0)
     clip: float = par(
-        0.2,
-        "clip width (ε); never acts with one update per sampling",
-        paper="not stated",
-        gt=0,
-        lt=1,
+        0.2, "clip width (ε); never acts with one update per sampling", paper=OPEN, gt=0, lt=1
     )
-    std_ddof: Literal[0, 1] = par(
-        1, "0: population standard deviation; 1: sample", paper="not stated"
-    )
-    std_eps: float = par(0.0001, "added to the standard deviation", paper="not stated", ge=0)
+    std_ddof: Literal[0, 1] = par(1, "0: population standard deviation; 1: sample", paper=OPEN)
+    std_eps: float = par(0.0001, "added to the standard deviation", paper=OPEN, ge=0)
