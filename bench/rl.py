@@ -56,19 +56,15 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
 
 def run_ours(a: argparse.Namespace) -> dict:
     """Seconds and completion tokens of each step of this project's loop, and its memory before the first."""
-    from dsmath_lib.base.paths import PARAMS_DIR
     from dsmath_lib.base.records import Problem
     from dsmath_lib.lm.model import load_model
     from dsmath_lib.lm.tokenizer import load_tokenizer
-    from dsmath_lib.params.base import read_yaml
     from dsmath_lib.params.grpo import GRPOParams
     from dsmath_lib.rl.loop import Players, Rewards, train_policy
     from dsmath_lib.rl.questions import Questions
     from dsmath_lib.rows.methods import METHODS
     from dsmath_lib.stage.folder import Stage
 
-    toy = PARAMS_DIR / "toy"
-    values = read_yaml(toy / "common.yaml") | read_yaml(toy / "05_grpo.yaml")
     changes = {
         "device": "cpu",
         "questions_per_step": a.questions,
@@ -82,7 +78,7 @@ def run_ours(a: argparse.Namespace) -> dict:
         "checkpoint_every": 0,
         "reward_names": ["odd"],
     }
-    cfg = GRPOParams.check(values | changes, "bench")
+    cfg = GRPOParams.check(changes, "bench")
     tokenizer = load_tokenizer(a.folder)
     prompts = json.loads((Path(a.folder) / "prompts.json").read_text(encoding="utf-8"))
     questions = Questions(

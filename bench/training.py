@@ -15,12 +15,11 @@ import numpy as np
 import torch
 
 from dsmath_lib.base.machine import environment, keep_memory
-from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.lm.model import build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
 from dsmath_lib.lm.train import loss_and_backward, make_optimizer
-from dsmath_lib.params.base import read_yaml
+from dsmath_lib.params.pretraining import PretrainingParams
 
 
 def main() -> None:
@@ -33,7 +32,7 @@ def main() -> None:
     if a.threads:
         torch.set_num_threads(a.threads)
     keep_memory()
-    p = read_yaml(PARAMS_DIR / "toy" / "02_pretraining.yaml")
+    p = PretrainingParams().model_dump()
     model = build_model(
         p["hidden_size"],
         p["layers"],

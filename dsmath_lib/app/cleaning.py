@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsmath_lib.app.runner import scales
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.folders import lock_folder, reports_root, scale_folder, unlock_folder
 from dsmath_lib.base.names import is_scale_name
 from dsmath_lib.params.registry import STAGES
+from dsmath_lib.params.table import scale_names
 
 SCALE_FILES = ("index.html", "results.json")
 STAGE_FILES = ("results.json", "log.jsonl", "digest.json", "attempt.json", "bad_batch.safetensors")
@@ -78,7 +78,7 @@ def clean_scale(scale: str, *, dry_run: bool = False) -> None:
     """
     folder = scale_folder(scale)
     found = look(folder) if folder.is_dir() else Found(folder)
-    if not found.ours and not (folder.is_dir() and scale in scales()):
+    if not found.ours and not (folder.is_dir() and scale in scale_names()):
         raise ParamsError(f"no report for scale '{scale}' in {reports_root()}")
     if dry_run:
         _show(found)
@@ -116,7 +116,7 @@ def clean_all(*, dry_run: bool = False) -> None:
 
 
 def _reports() -> Iterator[str]:
-    known = scales()
+    known = scale_names()
     for path in sorted(reports_root().glob("*")):
         if is_scale_name(path.name) and path.is_dir() and not path.is_symlink():
             if path.name in known or look(path).ours:

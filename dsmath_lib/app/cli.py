@@ -51,15 +51,26 @@ def params(
         list[str] | None,
         typer.Argument(help="scales and stages to show, e.g. toy 05_grpo; none: all"),
     ] = None,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="only what makes the scale: where it is not as toy")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="write the notebooks' cells and the README's table")
+    ] = False,
 ) -> None:
     """Show all parameters: one row each, scales as columns, the paper's value beside."""
-    from dsmath_lib.app.runner import find_stage, scales
+    from dsmath_lib.app.notebook_files import write_generated
+    from dsmath_lib.app.runner import find_stage
+    from dsmath_lib.params import table
     from dsmath_lib.params.registry import STAGES
-    from dsmath_lib.params.table import parameter_rows, print_rows
 
-    columns = [n for n in names or [] if n in scales()]
+    if write:
+        print("\n".join(f"wrote {path}" for path in write_generated(ROOT)) or "all up to date")
+        return
+    columns = [n for n in names or [] if n in table.scale_names()]
     stages = sorted({find_stage(n, list(STAGES)) for n in names or [] if n not in columns})
-    print_rows(*parameter_rows(stages or list(STAGES), columns or None))
+    scales, rows = table.parameter_rows(stages or list(STAGES), columns or None)
+    table.print_rows(scales, table.changes(scales, rows) if changes else rows)
 
 
 @app.command()

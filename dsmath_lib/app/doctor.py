@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.app.runner import scales
 from dsmath_lib.base.folders import reports_root, scale_folder
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT
+from dsmath_lib.params.table import scale_names
 from dsmath_lib.report.index import read_stage
 
 PACKAGES = (
@@ -112,7 +112,7 @@ def print_doctor() -> int:
         "\n"
         + repr(
             table(
-                [needs(s) for s in scales()],
+                [needs(s) for s in scale_names()],
                 "what each scale needs (time: the notebooks' own clocks)",
             )
         )

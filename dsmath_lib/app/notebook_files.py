@@ -1,4 +1,4 @@
-"""Notebooks in git: no outputs, no run metadata, fixed cell ids ``05-grpo-012``."""
+"""Notebooks in git: no outputs, no run metadata, fixed cell ids ``05-grpo-012``, a parameters cell from the model."""
 
 import json
 import re
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import write_atomic
+from dsmath_lib.params.cell import cell_source
+from dsmath_lib.params.registry import params_model
+from dsmath_lib.params.table import scales_table
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -39,8 +42,42 @@ def strip(nb: dict[str, Any], stem: str) -> dict[str, Any]:
 
 def strip_file(path: Path) -> bool:
     """Strip one notebook in place; True if anything changed."""
-    old = path.read_text(encoding="utf-8")
-    new = json.dumps(strip(json.loads(old), path.stem), indent=1, ensure_ascii=False) + "\n"
-    if new != old:
-        write_atomic(path, new)
-    return new != old
+    return _put(path, _as_text(strip(_load(path), path.stem)))
+
+
+def write_generated(root: Path) -> list[Path]:
+    """Write the files of ``generated``; returns those that changed."""
+    return [path for path, text in generated(root).items() if _put(path, text)]
+
+
+def generated(root: Path) -> dict[Path, str]:
+    """File -> its text, with what comes from the parameters: notebooks' parameters cells, the README's scales."""
+    new = {p: _with_cell(_load(p), p.stem) for p in sorted((root / "notebooks").glob("*.ipynb"))}
+    readme = root / "README.md"
+    begin, end = "<!-- scales:begin -->", "<!-- scales:end -->"
+    head, rest = readme.read_text(encoding="utf-8").split(begin)
+    tail = rest.split(end)[1]
+    return new | {readme: f"{head}{begin}\n{scales_table(root / 'params')}\n{end}{tail}"}
+
+
+def _with_cell(nb: dict[str, Any], stem: str) -> str:
+    for cell in nb["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = cell_source(params_model(stem)).splitlines(keepends=True)
+    return _as_text(nb)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _as_text(nb: dict[str, Any]) -> str:
+    return json.dumps(nb, indent=1, ensure_ascii=False) + "\n"
+
+
+def _put(path: Path, text: str) -> bool:
+    """Write a file unless it holds the text already; True if it was written."""
+    if text == path.read_text(encoding="utf-8"):
+        return False
+    write_atomic(path, text)
+    return True

@@ -28,10 +28,11 @@ from dsmath_lib.base.folders import (
     stage_folder,
     unlock_folder,
 )
-from dsmath_lib.base.names import is_scale_name, scale_name, without_links
+from dsmath_lib.base.names import scale_name, without_links
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT
 from dsmath_lib.params import registry
 from dsmath_lib.params.overrides import apply_overrides, stage_values
+from dsmath_lib.params.table import scale_names
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.index import write_index
 from dsmath_lib.stage.attempt import Folder
@@ -105,7 +106,7 @@ def plan(
         ParamsError: unknown scale, stage or parameter, or a bad value; one line for each.
     """
     if not (params / scale_name(scale)).is_dir():
-        known = ", ".join(scales(params)) or "none"
+        known = ", ".join(scale_names(params)) or "none"
         raise ParamsError(
             f"unknown scale '{scale}' (known: {known}); a scale is a folder {params / scale}"
         )
@@ -130,11 +131,6 @@ def plan(
     if errors:
         raise ParamsError("\n".join(dict.fromkeys("\n".join(errors).splitlines())))
     return jobs
-
-
-def scales(params: Path = PARAMS_DIR) -> list[str]:
-    """Names of all parameter sets; a folder that could hold no report is none."""
-    return sorted(n for p in params.glob("*/common.yaml") if is_scale_name(n := p.parent.name))
 
 
 def find_stage(name: str, known: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """Parameters: one validated model per stage, flat values, nothing unknown.
 
-A notebook's parameters cell holds plain variables; the cell after it builds the stage's model from them::
+The model holds each parameter's default (the toy's value), meaning, range and the paper's value. A scale's YAML holds
+what differs. A notebook's parameters cell is written from the model (``dsmath params --write``); the cell after it
+builds the model from its variables::
 
     cfg = GRPOParams.take(globals())
 
-The same model validates a YAML file, so an unknown name, a wrong type or a value out of range is an error that
-names the file, the key and the allowed range before anything runs.
+An unknown name, a wrong type or a value out of range is an error that names the file, the key and the allowed range
+before anything runs.
 """
 
 import ast
@@ -15,37 +17,56 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.names import scale_name
 from dsmath_lib.base.paths import PARAMS_DIR
 
-NOTEBOOK_SCALE = "toy"  # the scale whose values stand in the parameters cells
+NOTEBOOK_SCALE = "toy"  # the scale whose values are the defaults
+OPEN = "not stated"  # the paper has such a thing and leaves its value open
 
 
 Scale = Annotated[str, AfterValidator(scale_name)]
 
 
-def par(description: str, paper: Any = None, **constraints: Any) -> Any:
-    """A required field: what it is, the paper's value (None if the paper does not state it), its bounds."""
-    return Field(description=description, json_schema_extra={"paper": paper}, **constraints)
+def par(default: Any, description: str, *, paper: Any = None, **bounds: Any) -> Any:
+    """A parameter: the toy's value, what it is, the paper's value (None: the paper has no such thing), its bounds."""
+    extra = {"paper": paper}
+    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
 class Params(BaseModel):
-    """What every stage has. Stages add their own fields; no field has a default (defaults live in the files)."""
+    """What every stage has. Stages add fields of their own, and other values of inherited ones as two tables."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        validate_default=True,
     )
 
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
+    defaults: ClassVar[dict[str, Any]] = {}  # other defaults of inherited parameters
+    paper: ClassVar[dict[str, Any]] = {}  # other values of the paper
 
-    scale: Scale = par("name of the parameter set; also the report folder")
-    seed: int = par("seeds every random stream", ge=0)
-    device: Literal["auto", "cpu", "cuda"] = par("auto takes the GPU when there is one")
-    threads: int = par("CPU threads for torch; 0 leaves torch's own choice", ge=0)
-    resume: bool = par("continue from the last checkpoint in the stage folder")
-    artifacts_dir: str = par("where weights and corpora go; empty: inside the stage folder")
+    scale: Scale = par("toy", "name of the parameter set; also the report folder")
+    seed: int = par(0, "seeds every random stream", ge=0)
+    device: Literal["auto", "cpu", "cuda"] = par("auto", "auto takes the GPU when there is one")
+    threads: int = par(0, "CPU threads for torch; 0 leaves torch's own choice", ge=0)
+    resume: bool = par(True, "continue from the last checkpoint in the stage folder")
+    artifacts_dir: str = par("", "where weights and corpora go; empty: inside the stage folder")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Put the class's ``defaults`` and ``paper`` into its own copies of inherited fields."""
+        defaults, paper = vars(cls).get("defaults", {}), vars(cls).get("paper", {})
+        for name in {**defaults, **paper}:
+            field = cls.model_fields[name]
+            field.default = defaults.get(name, field.default)
+            field.json_schema_extra = {"paper": paper.get(name, paper_value(field))}
+        cls.model_rebuild(force=True)
 
     @classmethod
     def take(cls, namespace: Mapping[str, Any], source: str = "the notebook's parameters") -> Self:
@@ -61,20 +82,20 @@ class Params(BaseModel):
 
     @classmethod
     def _of_scale(cls, values: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
-        """``values`` with those of the files of ``values["scale"]`` where the cell has the notebook's own."""
+        """``values`` with those of the files of ``values["scale"]`` where the cell has the default."""
         scale = str(values.get("scale"))
-        own, wanted = cls._files(NOTEBOOK_SCALE), cls._files(scale)
-        if not own or not wanted or scale == NOTEBOOK_SCALE:
-            return values
+        wanted = {} if scale == NOTEBOOK_SCALE else cls._files(scale)
+        # papermill gave the files, or should have: what they do not name is the cell's
         left = sorted(k for k in wanted if k not in given and values.get(k) != wanted[k])
         if given and left:
             raise ParamsError(
                 f"scale = {scale!r}, but {', '.join(left)} are not those of params/{scale}: give its files too, "
                 f"-f params/{scale}/common.yaml -f params/{scale}/{cls.stage}.yaml"
             )
-        if given:
+        if given or not wanted:
             return values
-        changed = sorted(k for k, v in values.items() if own.get(k) != v and k != "scale")
+        default = cls.default_values()
+        changed = sorted(k for k, v in values.items() if default.get(k) != v and k != "scale")
         print(
             f"scale {scale}: values of params/{scale}; changed in the cell: {', '.join(changed) or 'none'}"
         )
@@ -82,14 +103,19 @@ class Params(BaseModel):
 
     @classmethod
     def _files(cls, scale: str) -> dict[str, Any]:
-        """The values of this stage at a scale; {} if it has none."""
+        """What the files of a scale say of this stage; {} if the stage does not belong to it."""
         paths = [PARAMS_DIR / scale / f"{name}.yaml" for name in ("common", cls.stage)]
         found = scale in {p.name for p in PARAMS_DIR.glob("*")} and all(p.is_file() for p in paths)
         return read_yaml(paths[0]) | read_yaml(paths[1]) if found else {}
 
     @classmethod
+    def default_values(cls) -> dict[str, Any]:
+        """Name -> default, in the model's order."""
+        return {k: f.get_default() for k, f in cls.model_fields.items()}
+
+    @classmethod
     def check(cls, values: Mapping[str, Any], source: str | Mapping[str, str]) -> Self:
-        """Build the model from exactly these values; ``source`` says where they are from, or where each key is from.
+        """Build the model from these values over the defaults; ``source``: where they are, or each key is, from.
 
         Raises:
             ParamsError: one line per bad key, with the source, the value and the allowed range.
@@ -113,22 +139,41 @@ def _injected(cells: Iterable[str]) -> list[str]:
 
 def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> str:
     key = ".".join(str(p) for p in error["loc"])
-    if not key:  # a rule about several parameters
-        return f"{source}: {error['msg'].removeprefix('Value error, ')}"
     where = source if isinstance(source, str) else source.get(key.split(".")[0], source[""])
+    if not key:  # a rule about several parameters
+        return f"{where}: {error['msg'].removeprefix('Value error, ')}"
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
-    if error["type"] == "missing":
-        return f"{where}: parameter '{key}' is missing"
     bounds = allowed(model, key.split(".")[0])
     message = error["msg"].removeprefix("Value error, ")
     text = f"{where}: parameter '{key}' = {error['input']!r}: {message}"
     return f"{text} (allowed: {bounds})" if bounds else text
 
 
+def paper_value(field: FieldInfo) -> Any:
+    """What the paper has for a parameter; None if it has no such thing."""
+    return (field.json_schema_extra or {}).get("paper")
+
+
+def schema_of(model: type[Params], key: str) -> dict[str, Any]:
+    """The JSON schema of one field; {} if the model has no such field."""
+    return model.model_json_schema().get("properties", {}).get(key, {})
+
+
+def value_text(value: Any) -> str:
+    """A value as a table and a comment show it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}".replace("e-0", "e-") if isinstance(value, float) else str(value)
+
+
 def allowed(model: type[Params], key: str) -> str:
     """The bounds of one field as text, e.g. ``>= 2, <= 64``; empty if it has none."""
-    schema = model.model_json_schema().get("properties", {}).get(key, {})
+    schema = schema_of(model, key)
     signs = {
         "minimum": ">=",
         "exclusiveMinimum": ">",

@@ -17,44 +17,66 @@ class EvaluationParams(Params):
     stage: ClassVar[str] = "08_evaluation"
 
     # who and what
-    models: list[str] = par("NN_stage/artifact, folder, or Hub owner/name@commit", min_length=1)
-    few_shot: list[str] = par("labels (last part of the name) asked few-shot", "base models")
-    shots: int = par("examples in a few-shot prompt; -1: the benchmark's own", "8 on GSM8K", ge=-1)
-    demonstrations: Literal["own", "published"] = par("few-shot examples", "published")
-    benchmarks: list[str] = par("rows of evaluation/benchmarks.py, or name@commit", min_length=1)
-    n_items: list[int] = par("questions of each benchmark; 0: all", "all")
-    data_dir: str = par("folder of data files, from the project root")
-    # were the questions trained on?
-    trained_on: list[str] = par("training texts to check benchmarks against; empty: no check")
-    max_leak: float = par("share of leaked questions above which no score is given", ge=0, le=1)
-    # decoding
-    samples: int = par("samples per question besides the greedy one", "up to 64", ge=0)
-    ks: list[int] = par("K of Maj@K and Pass@K", "1 to 64")
-    temperature: float = par("sampling temperature", 0.7, gt=0)
-    top_p: float = par("nucleus sampling", 1.0, gt=0, le=1)
-    max_new_tokens: int = par("longest completion, per round with tools", 1024, ge=1)
-    tools: bool = par("also run tool-integrated reasoning", True)
-    programs: bool = par("also ask few-shot models for programs", True)
-    tool_samples: int = par("samples per question with tools or programs", 0, ge=0)
-    tool_protocol: Literal["course", "deepseek", "qwen"] = par("tool loop", "deepseek")
-    executor: Literal["monty", "cpython"] = par(
-        "what runs programs; cpython has SymPy, Linux only", "CPython, no walls"
+    models: list[str] = par(
+        ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
+        "folder or name@commit too",
+        min_length=1,
     )
-    allow_network: bool = par("cpython: run also where no network namespace can be made", "true")
-    tool_seconds: float = par("seconds a program may compute", 10, gt=0)
+    few_shot: list[str] = par(
+        ["base"], "labels (last part of the name) asked few-shot", paper="base models"
+    )
+    shots: int = par(
+        2, "examples in a few-shot prompt; -1: the benchmark's own", paper="8 on GSM8K", ge=-1
+    )
+    demonstrations: Literal["own", "published"] = par("own", "few-shot examples", paper="published")
+    benchmarks: list[str] = par(
+        ["toy-gsm", "toy-math", "toy-cmath", "toy-heldout"],
+        "known, or Hub name@commit",
+        min_length=1,
+    )
+    n_items: list[int] = par(
+        [500, 200, 200, 200], "questions of each benchmark; 0: all", paper="all"
+    )
+    data_dir: str = par("", "folder of data files, from the project root")
+    # were the questions trained on?
+    trained_on: list[str] = par(
+        ["01_corpus_mining/corpora/mined.jsonl.gz"], "texts to check; empty: no check"
+    )
+    max_leak: float = par(
+        0.01, "share of leaked questions above which no score is given", ge=0, le=1
+    )
+    # decoding
+    samples: int = par(8, "samples per question besides the greedy one", paper="up to 64", ge=0)
+    ks: list[int] = par([1, 4, 8], "K of Maj@K and Pass@K", paper="1 to 64")
+    temperature: float = par(0.7, "sampling temperature", paper=0.7, gt=0)
+    top_p: float = par(1.0, "nucleus sampling", paper=1.0, gt=0, le=1)
+    max_new_tokens: int = par(96, "longest completion, per round with tools", paper=1024, ge=1)
+    tools: bool = par(True, "also run tool-integrated reasoning", paper=True)
+    programs: bool = par(True, "also ask few-shot models for programs", paper=True)
+    tool_samples: int = par(0, "samples per question with tools or programs", paper=0, ge=0)
+    tool_protocol: Literal["course", "deepseek", "qwen"] = par(
+        "course", "tool loop", paper="deepseek"
+    )
+    executor: Literal["monty", "cpython"] = par(
+        "monty", "runs programs; cpython has SymPy, Linux only", paper="CPython, no walls"
+    )
+    allow_network: bool = par(
+        False, "cpython: run also where no network namespace can be made", paper="true"
+    )
+    tool_seconds: float = par(2.0, "seconds a program may compute", paper=10, gt=0)
     # can the grader be trusted?
-    labelled: list[str] = par("rows of evaluation/labelled.py to grade again; empty: skip")
+    labelled: list[str] = par([], "published completions to grade again; empty: skip")
     # best of K
-    reward_model: str = par("model of stage 04, or a folder, for RM@K; empty: none")
+    reward_model: str = par("pointwise", "model of stage 04, or a folder, for RM@K; empty: none")
     # machine
     sampler: Literal["hf", "vllm"] = par(
-        "draws completions: hf (transformers), or vllm (an extra, for GPUs)", "vllm"
+        "hf", "draws completions: hf (transformers), or vllm (extra, for GPUs)", paper="vllm"
     )
-    max_rows: int = par("completions decoded at once; changes memory, not results", ge=1)
+    max_rows: int = par(512, "completions decoded at once; changes memory, not results", ge=1)
     sampler_cache_gb: float = par(
-        "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+        1.0, "vllm: GB of its key-value cache; changes memory, not the result", gt=0
     )
-    dtype: Literal["float32", "bfloat16"] = par("arithmetic of the models")
+    dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of the models")
 
     @property
     def sampler_rows(self) -> int:

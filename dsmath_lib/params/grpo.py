@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import par
+from dsmath_lib.params.base import OPEN, par
 from dsmath_lib.params.rl import RLParams
 
 
@@ -11,21 +11,25 @@ class GRPOParams(RLParams):
 
     # the forms of GRPO
     supervision: Literal["outcome", "process"] = par(
-        "one reward per completion, or one per step", "both tried"
+        "outcome", "one reward per completion, or one per step", paper="both tried"
     )
-    scale_by_std: bool = par("divide by the group's std", True)
-    leave_one_out: bool = par("baseline of a row: mean of the others", False)
+    scale_by_std: bool = par(True, "divide by the group's std", paper=True)
+    leave_one_out: bool = par(False, "baseline of a row: mean of the others", paper=False)
     loss_norm: Literal["sequence", "token", "constant"] = par(
-        "token weights: sequence (Eq. 3), token, constant", "sequence"
+        "sequence", "token weights: sequence (Eq. 3), token, constant", paper="sequence"
     )
     # iterations (Algorithm 1, outside)
-    iterations: int = par("rounds: new reference and reward model in each", 3, ge=1)
-    replay_share: float = par("old data when the reward model is renewed", 0.1, ge=0, lt=1)
-    renew_questions: int = par("questions whose answers renew the reward model", "not stated", ge=1)
-    renew_completions: int = par("completions that label a step of it", "not stated", ge=1)
-    renew_steps: int = par("training steps of the renewal", "not stated", ge=1)
-    renew_lr: float = par("its learning rate", 2e-5, gt=0, le=1)
+    iterations: int = par(1, "rounds: new reference and reward model in each", paper=3, ge=1)
+    replay_share: float = par(
+        0.1, "old data when the reward model is renewed", paper=0.1, ge=0, lt=1
+    )
+    renew_questions: int = par(
+        64, "questions whose answers renew the reward model", paper=OPEN, ge=1
+    )
+    renew_completions: int = par(4, "completions that label a step of it", paper=OPEN, ge=1)
+    renew_steps: int = par(40, "training steps of the renewal", paper=OPEN, ge=1)
+    renew_lr: float = par(0.0002, "its learning rate", paper=2e-5, gt=0, le=1)
     # even: two rounds must take as many steps as one
     compare_steps: int = par(
-        "steps of the comparison of supervisions; 0: left out", ge=0, multiple_of=2
+        4, "steps of the comparison of supervisions; 0: left out", ge=0, multiple_of=2
     )

@@ -1,6 +1,6 @@
 """Parameters of 06_one_gradient."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -9,29 +9,33 @@ from dsmath_lib.params.rl import MethodNumbers, RLParams
 from dsmath_lib.rows.methods import METHODS
 
 
-class MethodsParams(RLParams):
+class MethodsParams(MethodNumbers, RLParams):
     stage: ClassVar[str] = "06_one_gradient"
+    defaults: ClassVar[dict[str, Any]] = {
+        "questions_per_step": 12,
+        "group_size": 8,
+        "steps": 6,
+        "eval_every": 6,
+        "eval_questions": 100,
+        "eval_samples": 4,
+        "checkpoint_every": 3,
+    }
 
     # the comparison
-    methods: list[str] = par("to run", "four", min_length=1)
-    seeds: list[int] = par("each method runs once per seed", "one run each", min_length=1)
-    # numbers of single methods
-    dpo_beta: float = par("DPO: scale of the margin", "not stated", gt=0)
-    gamma: float = par("PPO: discount of GAE", "not stated", ge=0, le=1)
-    gae_lambda: float = par("PPO: lambda of GAE", "not stated", ge=0, le=1)
-    critic_lr: float = par("PPO: learning rate of the critic", "not stated", gt=0, le=1)
-    value_clip: float = par("PPO: clip of the value; 0: none", "not stated", ge=0)
-    whiten: bool = par("PPO: advantages with mean 0, std 1 over the batch", "not stated")
+    methods: list[str] = par(
+        ["rft", "online-rft", "grpo-os", "grpo-ps", "ppo", "dpo"],
+        "to run",
+        paper="four",
+        min_length=1,
+    )
+    seeds: list[int] = par(
+        [0], "each method runs once per seed", paper="one run each", min_length=1
+    )
     # memory of PPO and GRPO
-    memory_hidden: int = par("hidden size of the model whose memory is measured", ge=16)
-    memory_layers: int = par("its layers", ge=1)
+    memory_hidden: int = par(384, "hidden size of the model whose memory is measured", ge=16)
+    memory_layers: int = par(8, "its layers", ge=1)
     # failure gallery
-    failures: list[str] = par("failures to switch on, or all")
-
-    @property
-    def numbers(self) -> MethodNumbers:
-        names = ("gamma", "gae_lambda", "critic_lr", "value_clip", "whiten", "dpo_beta")
-        return MethodNumbers(**{n: getattr(self, n) for n in names})
+    failures: list[str] = par(["all"], "failures to switch on, or all")
 
     @model_validator(mode="after")
     def _known(self) -> Self:

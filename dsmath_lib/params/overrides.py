@@ -1,4 +1,4 @@
-"""Parameters of a run: ``common.yaml``, the stage's file and ``-p name value``, merged, each with where it is from."""
+"""Parameters of a run: defaults, ``common.yaml``, the stage's file, ``-p name value``: merged, each with its source."""
 
 import difflib
 import types
@@ -19,23 +19,23 @@ Values = tuple[dict[str, Any], dict[str, str]]  # values, and where each is from
 
 
 def stage_values(folder: Path, stage: str) -> Values:
-    """Values of one stage from ``<folder>/common.yaml`` and ``<folder>/<stage>.yaml``.
+    """All values of one stage: the defaults, over them ``<folder>/common.yaml`` and ``<folder>/<stage>.yaml``.
 
     Raises:
-        ParamsError: a file is missing or unreadable, a key stands in the wrong file, or ``scale`` is not the folder.
+        ParamsError: a file is missing or unreadable, a key stands in both, or ``scale`` is not the folder.
     """
     common_path, own_path = folder / "common.yaml", folder / f"{stage}.yaml"
     common, own = read_yaml(common_path), read_yaml(own_path)
     twice = sorted(set(common) & set(own))
     if twice:
         raise ParamsError(f"{_rel(own_path)}: {', '.join(twice)} already in {_rel(common_path)}")
-    if "scale" in common and common["scale"] != folder.name:
+    if common.get("scale") != folder.name:
         raise ParamsError(
-            f"{_rel(common_path)}: parameter 'scale' = {common['scale']!r}: must be {folder.name!r}, "
+            f"{_rel(common_path)}: parameter 'scale' = {common.get('scale')!r}: must be {folder.name!r}, "
             "the name of its folder (else another scale's report is overwritten)"
         )
     sources = {k: _rel(common_path) for k in (*common, *COMMON)} | {k: _rel(own_path) for k in own}
-    return common | own, sources | {"": _rel(own_path)}
+    return params_model(stage).default_values() | common | own, sources | {"": _rel(own_path)}
 
 
 def apply_overrides(

@@ -2,55 +2,69 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 
 class PretrainingParams(Params):
     stage: ClassVar[str] = "02_pretraining"
 
     # text
-    mix_math: float = par("share of tokens from the mined math corpus", 0.56, ge=0, le=1)
-    mix_math_code: float = par("share from math code (AlgebraicStack)", 0.04, ge=0, le=1)
-    mix_arxiv: float = par("share from arXiv", 0.10, ge=0, le=1)
-    mix_code: float = par("share from code (GitHub)", 0.20, ge=0, le=1)
-    mix_text: float = par("share from general text, English and Chinese", 0.10, ge=0, le=1)
-    heldout_source: Literal["world", "corpus"] = par(
-        "held-out text: solutions of new world problems, or corpus pages"
+    mix_math: float = par(
+        0.56, "share of tokens from the mined math corpus", paper=0.56, ge=0, le=1
     )
-    heldout_n: int = par("held-out problems, or pages at most", ge=2)
+    mix_math_code: float = par(
+        0.04, "share from math code (AlgebraicStack)", paper=0.04, ge=0, le=1
+    )
+    mix_arxiv: float = par(0.1, "share from arXiv", paper=0.10, ge=0, le=1)
+    mix_code: float = par(0.2, "share from code (GitHub)", paper=0.20, ge=0, le=1)
+    mix_text: float = par(
+        0.1, "share from general text, English and Chinese", paper=0.10, ge=0, le=1
+    )
+    heldout_source: Literal["world", "corpus"] = par(
+        "world", "held-out text: solutions of new world problems, or corpus pages"
+    )
+    heldout_n: int = par(300, "held-out problems, or pages at most", ge=2)
     # tokenizer and model
-    vocab_size: int = par("tokens in the vocabulary", "102,400 (released)", ge=259)
-    tokenizer_chars: int = par("characters that train the tokenizer", ge=1000)
-    init_model: str = par("start: folder or Hub name; empty: new", "DeepSeek-Coder-Base 7B")
-    init_revision: str = par("commit of init_model on the Hub")
-    hidden_size: int = par("width of the model", "4096 (released)", ge=8)
-    layers: int = par("number of layers", "30 (released)", ge=1)
-    heads: int = par("attention heads", "32 (released)", ge=1)
-    kv_heads: int = par("key-value heads", "32 (released)", ge=1)
-    intermediate_size: int = par("width of the feed-forward layer", "11008 (released)", ge=8)
-    tie_embeddings: bool = par("one matrix for input and output embedding", "False (released)")
-    rope_theta: float = par("base of the rotary positions", "not stated", gt=1)
-    init_std: float = par("spread of the initial weights", "not stated", gt=0, le=1)
-    context: int = par("tokens per training row", 4096, ge=8)
-    isolate_documents: bool = par("documents in one row do not see each other", "not stated")
+    vocab_size: int = par(2048, "tokens in the vocabulary", paper="102,400 (released)", ge=259)
+    tokenizer_chars: int = par(2_000_000, "characters that train the tokenizer", ge=1000)
+    init_model: str = par(
+        "", "start: folder or Hub name; empty: new", paper="DeepSeek-Coder-Base 7B"
+    )
+    init_revision: str = par("", "commit of init_model on the Hub")
+    hidden_size: int = par(128, "width of the model", paper="4096 (released)", ge=8)
+    layers: int = par(4, "number of layers", paper="30 (released)", ge=1)
+    heads: int = par(4, "attention heads", paper="32 (released)", ge=1)
+    kv_heads: int = par(4, "key-value heads", paper="32 (released)", ge=1)
+    intermediate_size: int = par(
+        384, "width of the feed-forward layer", paper="11008 (released)", ge=8
+    )
+    tie_embeddings: bool = par(
+        True, "one matrix for input and output embedding", paper="False (released)"
+    )
+    rope_theta: float = par(300.0, "base of the rotary positions", paper=OPEN, gt=1)
+    init_std: float = par(0.06, "spread of the initial weights", paper=OPEN, gt=0, le=1)
+    context: int = par(256, "tokens per training row", paper=4096, ge=8)
+    isolate_documents: bool = par(True, "documents in one row do not see each other", paper=OPEN)
     # training
-    tokens: int = par("training tokens of the base model", "500B", ge=1)
-    batch_size: int = par("rows per step", "2,441 (10M tokens)", ge=1)
-    micro_batch: int = par("rows at once; changes memory, not the result", ge=1)
-    peak_lr: float = par("highest learning rate", 4.2e-4, gt=0, le=1)
-    warmup_steps: int = par("steps of linear warm-up", 2000, ge=0)
-    beta1: float = par("AdamW: decay of the gradient mean", 0.9, ge=0, lt=1)
-    beta2: float = par("AdamW: decay of the squared gradient", 0.95, ge=0, lt=1)
-    weight_decay: float = par("AdamW: weight decay, not on norms", 0.1, ge=0, le=1)
-    decay_embeddings: bool = par("weight decay on embeddings too", "not stated")
-    grad_clip: float = par("largest gradient norm; 0: no clipping", "not stated", ge=0)
-    dtype: Literal["float32", "bfloat16"] = par("arithmetic; weights stay float32", "not stated")
+    tokens: int = par(2_600_000, "training tokens of the base model", paper="500B", ge=1)
+    batch_size: int = par(8, "rows per step", paper="2,441 (10M tokens)", ge=1)
+    micro_batch: int = par(8, "rows at once; changes memory, not the result", ge=1)
+    peak_lr: float = par(0.002, "highest learning rate", paper=4.2e-4, gt=0, le=1)
+    warmup_steps: int = par(30, "steps of linear warm-up", paper=2000, ge=0)
+    beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper=0.9, ge=0, lt=1)
+    beta2: float = par(0.95, "AdamW: decay of the squared gradient", paper=0.95, ge=0, lt=1)
+    weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=0.1, ge=0, le=1)
+    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
+    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
+    dtype: Literal["float32", "bfloat16"] = par(
+        "float32", "arithmetic; weights stay float32", paper=OPEN
+    )
     # comparison of corpora
     compare_corpora: list[Literal["mined", "web", "seed"]] = par(
-        "corpora to compare", "four (Table 1)", min_length=1
+        ["mined", "web", "seed"], "corpora to compare", paper="four (Table 1)", min_length=1
     )
-    compare_tokens: int = par("training tokens per compared corpus", "150B", ge=1)
+    compare_tokens: int = par(150_000, "training tokens per compared corpus", paper="150B", ge=1)
     # looking and saving
-    evals: int = par("held-out measurements per run", ge=1)
-    log_every: int = par("steps between log rows", ge=1)
-    checkpoint_every: int = par("steps between checkpoints; 0: none", ge=0)
+    evals: int = par(5, "held-out measurements per run", ge=1)
+    log_every: int = par(10, "steps between log rows", ge=1)
+    checkpoint_every: int = par(100, "steps between checkpoints; 0: none", ge=0)

@@ -1,54 +1,10 @@
-"""The stages of the chain, in order: the parameters model of each and the stages whose results it reads."""
+"""The parameters model of each stage, and what a stage stands on."""
 
 import importlib
-from dataclasses import dataclass
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.params.base import Params
-
-
-@dataclass(frozen=True)
-class Spec:
-    """``model`` is ``module:Class``, imported when asked for; ``reads`` are the stages upstream."""
-
-    model: str
-    reads: tuple[str, ...] = ()
-
-
-STAGES: dict[str, Spec] = {
-    "00_start_here": Spec("dsmath_lib.params.start:StartParams"),
-    "01_corpus_mining": Spec("dsmath_lib.params.mining:MiningParams"),
-    "02_pretraining": Spec(
-        "dsmath_lib.params.pretraining:PretrainingParams", ("01_corpus_mining",)
-    ),
-    "03_sft": Spec("dsmath_lib.params.sft:SFTParams", ("02_pretraining",)),
-    "04_reward_model": Spec(
-        "dsmath_lib.params.reward_model:RewardModelParams", ("02_pretraining", "03_sft")
-    ),
-    "05_grpo": Spec("dsmath_lib.params.grpo:GRPOParams", ("03_sft", "04_reward_model")),
-    "06_one_gradient": Spec(
-        "dsmath_lib.params.methods:MethodsParams", ("03_sft", "04_reward_model")
-    ),
-    "07_simplerl_zero": Spec(
-        "dsmath_lib.params.simplerl:SimpleRLParams", ("01_corpus_mining", "02_pretraining")
-    ),
-    "08_evaluation": Spec(
-        "dsmath_lib.params.evaluation:EvaluationParams",
-        ("02_pretraining", "03_sft", "04_reward_model", "05_grpo"),
-    ),
-    "09_paper_vs_ours": Spec(
-        "dsmath_lib.params.claims:ClaimsParams",
-        (
-            "00_start_here",
-            "01_corpus_mining",
-            "02_pretraining",
-            "03_sft",
-            "04_reward_model",
-            "05_grpo",
-            "08_evaluation",
-        ),
-    ),
-}
+from dsmath_lib.rows.stages import STAGES
 
 
 def params_model(stage: str) -> type[Params]:

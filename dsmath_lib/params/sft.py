@@ -2,47 +2,48 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import Params, par
+from dsmath_lib.params.base import OPEN, Params, par
 
 
 class SFTParams(Params):
     stage: ClassVar[str] = "03_sft"
 
     # data
-    dataset: str = par(
-        "world, a file below data_dir, or hub:owner/name",
-        "§3.1",
-    )
-    data_dir: str = par("folder of data files, from the project root")
-    data_revision: str = par("commit of a hub: source")
-    samples: int = par("samples used", "776K", ge=2)
+    dataset: str = par("world", "world, a file below data_dir, or hub:owner/name", paper="§3.1")
+    data_dir: str = par("", "folder of data files, from the project root")
+    data_revision: str = par("", "commit of a hub: source")
+    samples: int = par(30_000, "samples used", paper="776K", ge=2)
     template: Literal["toy-cot", "deepseek-cot"] = par(
-        "prompt of chain-of-thought questions", "deepseek-cot"
+        "toy-cot", "prompt of chain-of-thought questions", paper="deepseek-cot"
     )
-    cot_share: float = par("share of chain-of-thought samples", "not stated", ge=0, le=1)
-    program_share: float = par("share of program samples", "not stated", ge=0, le=1)
-    tir_share: float = par("share of tool-integrated samples", "not stated", ge=0, le=1)
-    heldout_n: int = par("problems kept back to measure on", ge=2)
+    cot_share: float = par(0.7, "share of chain-of-thought samples", paper=OPEN, ge=0, le=1)
+    program_share: float = par(0.1, "share of program samples", paper=OPEN, ge=0, le=1)
+    tir_share: float = par(0.2, "share of tool-integrated samples", paper=OPEN, ge=0, le=1)
+    heldout_n: int = par(200, "problems kept back to measure on", ge=2)
     # model
-    base_model: str = par("start: folder or Hub name; empty: stage 02", "DeepSeekMath-Base 7B")
-    base_revision: str = par("commit of base_model on the Hub")
-    context: int = par("tokens per packed row", 4096, ge=8)
-    isolate_examples: bool = par("examples in one row do not see each other", "not stated")
+    base_model: str = par(
+        "", "start: folder or Hub name; empty: stage 02", paper="DeepSeekMath-Base 7B"
+    )
+    base_revision: str = par("", "commit of base_model on the Hub")
+    context: int = par(256, "tokens per packed row", paper=4096, ge=8)
+    isolate_examples: bool = par(True, "examples in one row do not see each other", paper=OPEN)
     # training
-    steps: int = par("optimiser steps", 500, ge=1)
-    batch_size: int = par("rows per step", "256, rows or samples", ge=1)
-    micro_batch: int = par("rows at once; changes memory, not the result", ge=1)
-    lr: float = par("learning rate, constant", 5e-5, gt=0, le=1)
-    low_lr_steps: int = par("last steps at a tenth of lr", 0, ge=0)
-    warmup_steps: int = par("steps of linear warm-up", "not stated", ge=0)
-    beta1: float = par("AdamW: decay of the gradient mean", "not stated", ge=0, lt=1)
-    beta2: float = par("AdamW: decay of the squared gradient", "not stated", ge=0, lt=1)
-    weight_decay: float = par("AdamW: weight decay, not on norms", "not stated", ge=0, le=1)
-    decay_embeddings: bool = par("weight decay on embeddings too", "not stated")
-    grad_clip: float = par("largest gradient norm; 0: no clipping", "not stated", ge=0)
-    dtype: Literal["float32", "bfloat16"] = par("arithmetic; weights stay float32", "not stated")
+    steps: int = par(800, "optimiser steps", paper=500, ge=1)
+    batch_size: int = par(8, "rows per step", paper="256, rows or samples", ge=1)
+    micro_batch: int = par(8, "rows at once; changes memory, not the result", ge=1)
+    lr: float = par(0.001, "learning rate, constant", paper=5e-5, gt=0, le=1)
+    low_lr_steps: int = par(200, "last steps at a tenth of lr", paper=0, ge=0)
+    warmup_steps: int = par(20, "steps of linear warm-up", paper=OPEN, ge=0)
+    beta1: float = par(0.9, "AdamW: decay of the gradient mean", paper=OPEN, ge=0, lt=1)
+    beta2: float = par(0.95, "AdamW: decay of the squared gradient", paper=OPEN, ge=0, lt=1)
+    weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
+    decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
+    grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
+    dtype: Literal["float32", "bfloat16"] = par(
+        "float32", "arithmetic; weights stay float32", paper=OPEN
+    )
     # looking and saving
-    max_new_tokens: int = par("longest answer in the quick accuracy", ge=1)
-    evals: int = par("held-out measurements in the run", ge=1)
-    log_every: int = par("steps between log rows", ge=1)
-    checkpoint_every: int = par("steps between checkpoints; 0: none", ge=0)
+    max_new_tokens: int = par(96, "longest answer in the quick accuracy", ge=1)
+    evals: int = par(8, "held-out measurements in the run", ge=1)
+    log_every: int = par(10, "steps between log rows", ge=1)
+    checkpoint_every: int = par(100, "steps between checkpoints; 0: none", ge=0)

@@ -9,20 +9,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.plots import COLOURS, axes
+from dsmath_lib.rows.stages import STAGES
 
-# stage, title, what it makes, where in the paper
-STAGES: tuple[tuple[str, str, str, str], ...] = (
-    ("00_start_here", "Start here", "one GRPO step by hand", "Section 4.1"),
-    ("01_corpus_mining", "Corpus mining", "a math corpus from a web crawl", "Section 2.1"),
-    ("02_pretraining", "Pre-training", "a base model", "Sections 2.2, 2.3"),
-    ("03_sft", "Fine-tuning", "a model that answers", "Section 3"),
-    ("04_reward_model", "Reward models", "models that score solutions and steps", "Section 4.1"),
-    ("05_grpo", "GRPO", "a model improved by its own samples", "Section 4"),
-    ("06_one_gradient", "One gradient", "the whole family on one budget", "Section 5.2"),
-    ("07_simplerl_zero", "SimpleRL-Zero", "RL straight from the base model", "Section 5.2"),
-    ("08_evaluation", "Evaluation", "scores with intervals", "Sections 3.2, 4.2, 5.2"),
-    ("09_paper_vs_ours", "Paper and ours", "a verdict per claim", "all"),
-)
 _FLOW = {
     "01_corpus_mining": ("web pages", "corpus"),
     "02_pretraining": ("corpus", "base model"),
@@ -40,14 +28,20 @@ def course_map() -> Figure:
     fig, (ax,) = axes(width=3.2 * across, height=3.6)
     ax.set_axis_off()
     ax.set(xlim=(0, across), ylim=(0, 2))
-    titles = {name: title for name, title, _, _ in STAGES}
     there = [(i + 0.5, 1.5) for i in range(across)]
     at = [*there, *((x, 0.5) for x, _ in reversed(there))][: len(_FLOW)]
     for (x, y), (name, (takes, makes)) in zip(at, _FLOW.items(), strict=True):
         box = FancyBboxPatch((x - 0.36, y - 0.3), 0.72, 0.6, boxstyle="round,pad=0.03")
         box.set(facecolor="white", edgecolor=COLOURS[0], linewidth=1.8)
         ax.add_patch(box)
-        ax.text(x, y + 0.18, f"{name[:2]}  {titles[name]}", ha="center", va="center", weight="bold")
+        ax.text(
+            x,
+            y + 0.18,
+            f"{name[:2]}  {STAGES[name].title}",
+            ha="center",
+            va="center",
+            weight="bold",
+        )
         ax.text(x, y - 0.12, f"in: {takes}\nout: {makes}", ha="center", va="center", fontsize=10)
     for (x0, y0), (x1, y1) in itertools.pairwise(at):
         dx, dy = 0.4 * ((x1 > x0) - (x1 < x0)), 0.34 * ((y1 > y0) - (y1 < y0))

@@ -1,4 +1,4 @@
-"""Parameter files, parameters cells and models say the same, for every scale and stage."""
+"""Parameter files, parameters cells and the README say what the models say, for every scale and stage."""
 
 import ast
 from pathlib import Path
@@ -6,60 +6,95 @@ from pathlib import Path
 import papermill
 import pytest
 
-from dsmath_lib.app.runner import scales
+from dsmath_lib.app.notebook_files import generated
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT
-from dsmath_lib.params.base import Params, read_yaml
+from dsmath_lib.params.base import NOTEBOOK_SCALE, Params, read_yaml
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.table import scale_names
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-COMMON = list(Params.model_fields)
-FILES = sorted(PARAMS_DIR.glob("*/[0-9]*.yaml"))
+STAGE_FILES = sorted(PARAMS_DIR.glob("*/[0-9]*.yaml"))
+FILES = sorted([*STAGE_FILES, *PARAMS_DIR.glob("*/common.yaml")])
+WHOLE = ("smoke", "toy", "claims", "real-smoke")  # scales of the whole chain
 
 
 def ids(paths: list[Path]) -> list[str]:
     return [f"{p.parent.name}-{p.stem}" for p in paths]
 
 
-def test_the_scales_of_the_readme_are_there():
-    assert {"smoke", "toy", "real-smoke"} <= set(scales())
+def model_of(path: Path) -> type[Params]:
+    return Params if path.stem == "common" else params_model(path.stem)
 
 
-@pytest.mark.parametrize("scale", scales())
-def test_every_scale_has_every_stage(scale):
-    have = {p.stem for p in (PARAMS_DIR / scale).glob("[0-9]*.yaml")}
-    assert {p.stem for p in NOTEBOOKS} <= have <= set(STAGES)
+def values(scale: str, stage: str) -> dict:
+    return stage_values(PARAMS_DIR / scale, stage)[0]
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids(FILES))
-def test_file_holds_exactly_the_keys_of_the_model(path):
-    model = params_model(path.stem)
+def test_every_scale_has_its_stages():
+    assert set(WHOLE) <= set(scale_names())
+    for scale in scale_names():
+        have = {p.stem for p in STAGE_FILES if p.parent.name == scale}
+        assert have <= set(STAGES) and (scale not in WHOLE or have == {p.stem for p in NOTEBOOKS})
+
+
+@pytest.mark.parametrize("path", STAGE_FILES, ids=ids(STAGE_FILES))
+def test_values_of_a_scale_are_valid_and_all_there(path):
     merged, sources = stage_values(path.parent, path.stem)
-    model.check(merged, sources)
-    own = read_yaml(path)
-    assert list(own) == [k for k in model.model_fields if k not in COMMON], (
-        "keys in the model's order"
-    )
-    assert list(read_yaml(path.parent / "common.yaml")) == COMMON
+    assert list(merged) == list(model_of(path).model_fields)
+    cfg = model_of(path).check(merged, sources)
+    assert cfg.model_dump() == merged, "a file writes a value as the model reads it"
 
 
 @pytest.mark.parametrize("path", FILES, ids=ids(FILES))
-def test_each_key_has_a_comment(path):
-    lines = [
-        x for x in path.read_text().splitlines() if x.strip() and not x.startswith(("#", " ", "-"))
-    ]
+def test_file_holds_only_what_differs_in_the_models_order(path):
+    default, own = model_of(path).default_values(), read_yaml(path)
+    assert list(own) == [k for k in default if k in own]
+    same = [k for k, v in own.items() if v == default[k] and k != "scale"]
+    assert not same, "these are the defaults; a scale's file holds only what differs"
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids(FILES))
+def test_each_key_has_a_comment_and_each_file_a_purpose(path):
+    first, *rest = path.read_text(encoding="utf-8").splitlines()
+    what = path.parent.name if path.stem == "common" else f"{path.stem} at scale {path.parent.name}"
+    assert first.startswith(f"# {what}: ")
+    lines = [x for x in rest if x.strip() and not x.startswith(("#", " ", "-"))]
     assert not [x for x in lines if "  # " not in x]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids(NOTEBOOKS))
-def test_parameters_cell_holds_the_toy_values_with_type_and_help(notebook):
-    model = params_model(notebook.stem)
+def test_what_the_scales_are_for():
+    """A default or a line that goes wrong is seen by what the scale promises."""
+    assert all(read_yaml(p) == {} for p in (PARAMS_DIR / NOTEBOOK_SCALE).glob("[0-9]*.yaml"))
+    for stage in STAGES:
+        model = params_model(stage)
+        toy, smoke = values("toy", stage), values("smoke", stage)
+        size = [k for k in ("steps", "tokens", "samples", "questions", "n_pages") if k in toy]
+        assert all(smoke[k] <= 0.6 * toy[k] for k in size), "smoke takes seconds"
+        assert smoke["threads"] == 1, "smoke repeats to the bit"
+        assert not [k for k in model.model_fields if k.endswith("_revision") and toy[k]]
+    real = [values("real-smoke", s) for s in STAGES if "data_dir" in params_model(s).model_fields]
+    assert len(real) == 7 and all(v["data_dir"] for v in real)
+    assert all(v.get("question_source") != "world" for v in real)
+    for stage in STAGES:
+        if stage[:2] in ("00", "01", "02", "03", "08", "09"):
+            assert values("claims", stage) == values("toy", stage) | {"scale": "claims"}
+    assert values("claims", "06_one_gradient")["seeds"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("path", generated(ROOT), ids=lambda p: p.stem)
+def test_cells_and_tables_are_written_from_the_models(path):
+    assert path.read_text(encoding="utf-8") == generated(ROOT)[path], "run: dsmath params --write"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
+def test_papermill_reads_names_values_types_and_help_from_the_cell(notebook):
+    default = params_model(notebook.stem).default_values()
     found = papermill.inspect_notebook(str(notebook))
-    assert list(found) == list(model.model_fields)
-    merged, _ = stage_values(PARAMS_DIR / "toy", notebook.stem)
-    for name, value in merged.items():
+    assert list(found) == list(default)
+    for name, value in default.items():
         part = found[name]
-        assert part["inferred_type_name"] != "None", f"{name}: no type annotation"
+        assert part["inferred_type_name"] == type(value).__name__, name
         assert part["help"], f"{name}: no comment"
         assert ast.literal_eval(part["default"]) == value, name
         assert type(ast.literal_eval(part["default"])) is type(value), name

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from dsmath_lib.params import registry
+from dsmath_lib.rows.stages import Spec
 
 MODELS = """
 from dsmath_lib.params.base import Params, par
 
 
 class FirstParams(Params):
-    lr: float = par("learning rate", ge=0, le=1)
-    steps: int = par("steps", ge=1, le=100)
+    lr: float = par(0.5, "learning rate", ge=0, le=1)
+    steps: int = par(3, "steps", ge=1, le=100)
 
 
 class SecondParams(Params):
-    lr: float = par("learning rate", ge=0, le=1)
+    lr: float = par(0.5, "learning rate", ge=0, le=1)
 """
 HEAD = """
 from {module} import {model}
@@ -80,8 +81,8 @@ def chain(tmp_path, monkeypatch) -> Chain:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # for the notebooks' processes
     stages = {
-        "01_first": registry.Spec(f"{module}:FirstParams"),
-        "02_second": registry.Spec(f"{module}:SecondParams", ("01_first",)),
+        "01_first": Spec(f"{module}:FirstParams"),
+        "02_second": Spec(f"{module}:SecondParams", ("01_first",)),
     }
     monkeypatch.setattr(registry, "STAGES", stages)
     monkeypatch.setattr("dsmath_lib.report.index.STAGES", stages)

@@ -39,7 +39,6 @@ def test_stage_by_name_number_or_word(chain, name):
             [],
             ["01_first.yaml", "unknown parameter 'stepz'", "steps"],
         ),
-        ("lr: 0.5\n", [], ["01_first.yaml", "'steps' is missing"]),
         ("lr: 0.5\nsteps: {a: 1}\n", [], ["01_first.yaml", "flat"]),
         ("lr: 0.5\nsteps: 3\nseed: 1\n", [], ["01_first.yaml", "seed already in", "common.yaml"]),
         ("- 1\n", [], ["01_first.yaml", "flat"]),
@@ -73,11 +72,19 @@ def test_unknown_scale_and_stage_list_the_known_ones(chain):
         plan(chain, "99")
 
 
-def test_scale_must_be_its_folder(chain):
+@pytest.mark.parametrize("line", ["scale: toy", ""])
+def test_scale_must_be_its_folder(chain, line):
     path = chain.params / "tiny/common.yaml"
-    path.write_text(path.read_text().replace("scale: tiny", "scale: toy"))
-    with pytest.raises(ParamsError, match="overwritten"):
+    path.write_text(path.read_text().replace("scale: tiny", line))
+    with pytest.raises(ParamsError, match=r"common.yaml: parameter 'scale'.*'tiny'.*overwritten"):
         plan(chain)
+
+
+def test_what_no_file_names_is_the_default(chain):
+    (chain.params / "tiny/01_first.yaml").write_text("# 01_first at scale tiny: as in the model\n")
+    first, second = plan(chain)
+    assert (first.params["lr"], first.params["steps"]) == (0.5, 3)
+    assert second.params["lr"] == 0.25
 
 
 def test_a_stage_without_parameters_belongs_to_no_run(chain):

@@ -162,10 +162,10 @@ for step in range(done, cfg.steps):
 SCRIPT = """
 import sys
 from dsmath_lib.app import runner
-from dsmath_lib.params import registry
+from dsmath_lib.rows.stages import STAGES, Spec
 from pathlib import Path
-registry.STAGES.clear()
-registry.STAGES["01_first"] = registry.Spec("tiny_chain_params:FirstParams")
+STAGES.clear()
+STAGES["01_first"] = Spec("tiny_chain_params:FirstParams")
 root = Path(sys.argv[1])
 sys.exit(runner.run("tiny", ["01"], [tuple(x.split("=")) for x in sys.argv[2:]],
                     notebooks=root / "notebooks", params=root / "params"))
