@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,40 @@ except ImportError:  # Windows: no lock
     fcntl = None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
+@contextmanager
+def replaced(path: Path, wait: bool = False) -> Iterator[Path]:
+    """A name to write a file under; after the block it stands at ``path``. If the block fails, nothing has changed.
+
+    Args:
+        wait: until the disk has it, so that it outlives a power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    tmp.write_text(text, encoding="utf-8")
-    tmp.replace(path)
+    try:
+        yield tmp
+        if wait:
+            with tmp.open("r+b") as f:
+                os.fsync(f.fileno())
+        tmp.replace(path)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all, and wait for the disk."""
+    with replaced(path, wait=True) as tmp:
+        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Plain data as indented JSON, as ``write_atomic`` writes it."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_fast(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
+    with replaced(path) as tmp:
+        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def key_of(*parts: Any) -> str:
@@ -34,17 +64,6 @@ def digest_of(x: Any) -> str:
     """16 hex digits of the content of plain data."""
     text = json.dumps(x, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a whole file or nothing: to a temporary name, flushed to disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
-    with tmp.open("w", encoding="utf-8") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    tmp.replace(path)
 
 
 def file_digest(path: Path) -> str:
