@@ -6,10 +6,11 @@ what a gram is: here a word, a number, an operator sign or one CJK character.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, chain
+from typing import Any
 
 from dsmath_lib.base.records import Document
 from dsmath_lib.base.text import _MARKS, fold, grams, layout
@@ -101,14 +102,28 @@ class Report:
     """What was removed and why. ``grams``: literal gram -> pages it was found in."""
 
     pages: int = 0
-    removed: list[str] = field(
-        default_factory=list
-    )  # addresses of pages removed, or cut in segment mode
+    # addresses of pages removed, or cut in segment mode
+    removed: list[str] = field(default_factory=list)
     segments: int = 0
     grams: Counter = field(default_factory=Counter)
     items_hit: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     pages_hit: Counter = field(default_factory=Counter)
     index: Index = field(default_factory=lambda: Index(10))
+
+    def found(self) -> dict[str, object]:
+        """What was found, as plain data that ``add`` can add to another report."""
+        hit = {b: sorted(items) for b, items in self.items_hit.items()}
+        return {k: v for k, v in vars(self).items() if k != "index"} | {"items_hit": hit}
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Add what one shard found to the report of all."""
+        self.pages += found["pages"]
+        self.removed += found["removed"]
+        self.segments += found["segments"]
+        self.grams.update(found["grams"])
+        self.pages_hit.update(found["pages_hit"])
+        for benchmark, items in found["items_hit"].items():
+            self.items_hit[benchmark].update(items)
 
     def rows(self) -> list[dict[str, object]]:
         """One row per benchmark: items, items found in pages, pages hit, items the rules do not cover."""

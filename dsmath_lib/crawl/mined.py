@@ -49,6 +49,13 @@ class Mined:
         for i in range(self.n_shards):
             yield from zip(self.urls(i), self.scores(number, i).tolist(), strict=True)
 
+    def histogram(self, number: int) -> np.ndarray:
+        """Tokens of the whole crawl in each score bin of a round."""
+        at = (
+            rounds.made(self.folder, number, "score", i, ".hist.npy") for i in range(self.n_shards)
+        )
+        return sum(load(p).astype(np.int64) for p in at)
+
     def tokens(self) -> int:
         """Tokens of the whole crawl."""
         return sum(int(self.table(i)["tokens"].sum()) for i in range(self.n_shards))
@@ -73,9 +80,9 @@ def _quality(
     hit = collected = math = 0
     for i, rows, is_math in _known(mined, truth) if truth else ():
         got = np.asarray(kept[i])[rows]
-        hit, collected, math = (
-            hit + int((got & is_math).sum()), collected + int(got.sum()), math + int(is_math.sum())
-        )  # fmt: skip
+        hit += int((got & is_math).sum())
+        collected += int(got.sum())
+        math += int(is_math.sum())
     return {
         "precision": hit / collected if collected else None,
         "recall": hit / math if math else None,
@@ -87,10 +94,9 @@ def recall_at(mined: Mined, number: int, share: float, truth: Mapping[str, bool]
 
     It answers: was it the budget, or the seed?
     """
-    n = mined.n_shards
-    hists = (rounds.made(mined.folder, number, "score", i, ".hist.npy") for i in range(n))
-    cut = rank.cut_bin(sum(load(p).astype(np.int64) for p in hists), int(share * mined.tokens()))
-    kept = {i: rank.bin_of(mined.scores(number, i)) >= cut for i in range(n)}
+    hist, budget = mined.histogram(number), int(share * mined.tokens())
+    shards = range(mined.n_shards)
+    kept = {i: rank.keep_top(mined.scores(number, i), hist, budget)[0] for i in shards}
     return _quality(mined, kept, truth)["recall"]
 
 
@@ -116,9 +122,8 @@ def recall_by(
 class Rules:
     """How the loop decides. Shares are of the crawl's tokens or of a domain's pages, in 0–1."""
 
-    keep_share: tuple[
-        float, ...
-    ]  # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    keep_share: tuple[float, ...]
     min_score: float  # pages below it are not kept, budget or not
     max_rounds: int
     stop_overlap: float
@@ -126,7 +131,6 @@ class Rules:
     domain_min_pages: int
     negatives_per_positive: float
     keep_tokens: tuple[int, ...] = ()  # in tokens; if given, it goes before keep_share
-    partitions: int = 1  # parts of the join over domains; no effect on the result
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,8 @@ class Round:
     domains: Mapping[str, float]  # math domains found, with the share of their pages collected
     new_domains: int
     added: int  # crawl pages that join the seed
-    overlap: (
-        float | None
-    )  # share of this round's tokens that the round before had collected; None in round 1
+    # share of this round's tokens that the round before had collected; None in round 1
+    overlap: float | None
     precision: float | None = None
     recall: float | None = None
 

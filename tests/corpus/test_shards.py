@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.base.record_files import Part, read_records
 from dsmath_lib.crawl import shards
-from dsmath_lib.crawl.shards import Part, Row
+from dsmath_lib.crawl.shards import Row
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
@@ -20,7 +21,7 @@ def test_every_line_is_in_one_range(tmp_path_factory, texts: list[str], size: in
     path = tmp_path_factory.mktemp("x") / "a.jsonl"
     path.write_bytes(b"".join(shards.dumps({"text": t, "i": i}) for i, t in enumerate(texts)))
     plan = shards.plan([path], size)
-    got = [r["i"] for s in plan for p in s for r in shards.read_records(p, Counter())]
+    got = [r["i"] for s in plan for p in s for r in read_records(p, Counter())]
     assert got == list(range(len(texts)))
 
 
