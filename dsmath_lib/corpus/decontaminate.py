@@ -13,10 +13,9 @@ from itertools import accumulate, chain
 from typing import Any
 
 from dsmath_lib.base.records import Document
-from dsmath_lib.base.text import _MARKS, fold, grams, layout
+from dsmath_lib.base.text import fold, grams, layout
 from dsmath_lib.engines.index import GramFilter
 
-_MARKS |= {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
 _SEP = "\x1f"  # cannot be inside a gram
 
 
@@ -158,14 +157,12 @@ def decontaminate(
     report: Report,
     *,
     mode: str = "page",
-    common: frozenset[str] = frozenset(),
 ) -> Iterator[Document]:
     """Documents without benchmark text.
 
     Args:
         mode: ``page`` drops a page that has a hit ("filter out web pages"); ``segment`` drops the paragraphs a hit
             touches ("any text segment … is removed"). The paper says both.
-        common: grams to let pass, e.g. those found in very many pages; none in the paper.
 
     Raises:
         ValueError: unknown mode.
@@ -181,9 +178,7 @@ def decontaminate(
         parts = re.split(r"(\n\s*\n)", doc.text) if mode == "segment" else [doc.text]
         part_grams = [grams(p) for p in parts]
         owner = [i for i, g in enumerate(part_grams) for _ in g]
-        hits = [
-            h for h in find_hits([x for g in part_grams for x in g], index) if h.gram not in common
-        ]
+        hits = find_hits([x for g in part_grams for x in g], index)
         if not hits:
             yield doc
             continue
@@ -197,8 +192,6 @@ def decontaminate(
         if mode == "segment":
             cut = {i for h in hits for i in range(owner[h.start], owner[h.end - 1] + 1)}
             report.segments += len({i for i in cut if part_grams[i]})
-            text = re.sub(
-                r"\n{3,}", "\n\n", "".join(p for i, p in enumerate(parts) if i not in cut)
-            ).strip()
-            if text:
+            rest = "".join(p for i, p in enumerate(parts) if i not in cut)
+            if text := re.sub(r"\n{3,}", "\n\n", rest).strip():
                 yield replace(doc, text=text)

@@ -60,8 +60,7 @@ def runner(kind: str, logs: str | Path, *, tasks: int, **options: Any) -> Runner
                 **extra,
             )
             executor.run()
-            return wait(job, getattr(executor, "job_id", None))
-        return wait(job, None)
+        return wait(job, getattr(executor, "job_id", None) if todo else None)
 
     return go
 
@@ -71,15 +70,11 @@ def executor_class(kind: str) -> Any:
     if kind not in ("local", "slurm", "ray"):
         raise ValueError(f"kind must be local, slurm or ray, not {kind!r}")
     try:
-        if kind == "local":
-            from datatrove.executor import LocalPipelineExecutor as found
-        elif kind == "slurm":
-            from datatrove.executor import SlurmPipelineExecutor as found
-        else:
-            from datatrove.executor import RayPipelineExecutor as found
+        from datatrove import executor
+
+        return getattr(executor, f"{kind.title()}PipelineExecutor")
     except ImportError as err:
         raise ImportError(f"{err}; install it with: pip install -e '.[scale]'") from None
-    return found
 
 
 def wait(job: Job, slurm_id: Any) -> list[Result]:

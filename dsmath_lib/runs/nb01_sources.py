@@ -17,7 +17,7 @@ from dsmath_lib.crawl.annotate import Annotations, read_tables
 from dsmath_lib.crawl.jobs import Result
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.params.mining import MiningParams
-from dsmath_lib.stage.data import data_path, read_rows
+from dsmath_lib.stage.data import data_folder, data_path, read_rows
 
 WORLD_TABLE = Path(__file__).resolve().parents[1] / "world" / "url_annotations.csv"
 
@@ -128,15 +128,6 @@ def _one_of_each(pages: Iterable[Page]) -> list[Page]:
     return list(found.values())
 
 
-def _folder(cfg: MiningParams) -> Path:
-    folder = (ROOT / Path(cfg.data_dir).expanduser()).resolve()
-    if not cfg.data_dir or not folder.is_dir():
-        raise StageError(
-            f"data_dir '{cfg.data_dir}' is not a folder ({folder}): set it with '-p data_dir PATH' or in the YAML file"
-        )
-    return folder
-
-
 def _files(cfg: MiningParams, table: Annotations) -> Material:
     quiet: Counter = Counter()  # files named twice are counted once, as part of the crawl
     truth = {p.url: False for p in _pages(cfg.truth_other, cfg, quiet)}
@@ -183,7 +174,7 @@ def _find(patterns: list[str], cfg: MiningParams) -> list[Part]:
             if is_hub(pattern):
                 found |= dict.fromkeys(hub_parts(pattern))
             else:
-                files = reading.find_files([pattern], _folder(cfg))
+                files = reading.find_files([pattern], data_folder(cfg.data_dir))
                 found |= dict.fromkeys(Part(str(p)) for p in files)
         except FileNotFoundError as err:
             raise StageError(f"data_dir '{cfg.data_dir}': {err}") from None

@@ -21,17 +21,27 @@ from dsmath_lib.base.record_files import COMMIT, HUB, BadFile, Part, loads, of_l
 SET_IT = "set the folder with '-p data_dir PATH' or in params/<scale>/*.yaml"
 
 
+def data_folder(data_dir: str) -> Path:
+    """The folder of real data; a relative ``data_dir`` starts at the project root.
+
+    Raises:
+        StageError: it is empty or not there.
+    """
+    folder = (ROOT / Path(data_dir).expanduser()).resolve()
+    if not data_dir or not folder.is_dir():
+        raise StageError(f"data_dir '{data_dir}' is not a folder ({folder}): {SET_IT}")
+    return folder
+
+
 def data_path(source: str, data_dir: str) -> Path:
-    """The file ``source`` below ``data_dir``; a relative ``data_dir`` starts at the project root.
+    """The file ``source`` below ``data_dir``.
 
     Raises:
         StageError: ``data_dir`` is empty or not there, or the file (with or without ``.gz``) is not in it.
     """
     if not data_dir and not Path(source).is_absolute():
         raise StageError(f"'{source}' needs a data folder, and data_dir is empty: {SET_IT}")
-    folder = (ROOT / Path(data_dir).expanduser()).resolve()
-    if not folder.is_dir():
-        raise StageError(f"data_dir '{data_dir}' is not a folder ({folder}): {SET_IT}")
+    folder = Path() if Path(source).is_absolute() else data_folder(data_dir)
     for name in (source, source + ".gz"):
         if (folder / name).is_file():
             return folder / name
