@@ -205,8 +205,7 @@ def mine(
     loop: Loop,
     fasttext: FastText,
     annotations: _option(
-        list[str] | None,
-        "decided paths (CSV: domain, path_prefix, math, decided_by); repeatable",
+        list[str] | None, "decided paths (CSV: domain, path_prefix, math, decided_by); repeatable"
     ) = None,
     partitions: _option(int, "parts of the join over domains", min=1) = 8,
 ) -> Callable[..., int]:

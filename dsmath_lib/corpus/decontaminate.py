@@ -152,11 +152,7 @@ class Report:
 
 
 def decontaminate(
-    docs: Iterable[Document],
-    index: Index,
-    report: Report,
-    *,
-    mode: str = "page",
+    docs: Iterable[Document], index: Index, report: Report, *, mode: str = "page"
 ) -> Iterator[Document]:
     """Documents without benchmark text.
 

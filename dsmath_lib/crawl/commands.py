@@ -139,12 +139,7 @@ def _pages(shards: Sequence[Shard], max_chars: int, i: int, n: int, result: Resu
 
 
 def deduplicate(
-    inputs: Sequence[str],
-    out: str,
-    settings: dedup.Settings,
-    *,
-    dropped: str = "",
-    how: How = HERE,
+    inputs: Sequence[str], out: str, settings: dedup.Settings, *, dropped: str = "", how: How = HERE
 ) -> int:
     """One document of each canonical address and of each group of near duplicates."""
     with workplace(inputs, out, how) as (work, shards):
@@ -155,12 +150,7 @@ def deduplicate(
 
 
 def classify(
-    inputs: Sequence[str],
-    out: str,
-    *,
-    model: str,
-    min_score: float = 0.0,
-    how: How = HERE,
+    inputs: Sequence[str], out: str, *, model: str, min_score: float = 0.0, how: How = HERE
 ) -> int:
     """Documents with their ``score``; those under ``min_score`` are left out."""
     model = str(Path(model).absolute())

@@ -18,14 +18,7 @@ from dsmath_lib.crawl import dedup, pipeline
 from dsmath_lib.crawl.jobs import Result, Runner, run, total_counts
 from dsmath_lib.crawl.mined import Mined, Rules
 from dsmath_lib.crawl.pipeline import Work, docs_of
-from dsmath_lib.crawl.shards import (
-    Row,
-    Shard,
-    as_shards,
-    read_documents,
-    stamps,
-    with_fields,
-)
+from dsmath_lib.crawl.shards import Row, Shard, as_shards, read_documents, stamps, with_fields
 from dsmath_lib.engines.webtext import without_formulas
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.runs import nb01_sources as sources

@@ -146,10 +146,7 @@ def _files(cfg: MiningParams, table: Annotations) -> Material:
 
 
 def _pages(
-    patterns: list[str],
-    cfg: MiningParams,
-    counts: Counter,
-    part: tuple[int, int] = (0, 1),
+    patterns: list[str], cfg: MiningParams, counts: Counter, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Page | Document]:
     parts = _find(patterns, cfg)
     addresses = _addresses(cfg.address_table, cfg.data_dir)
