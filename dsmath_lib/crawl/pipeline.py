@@ -46,22 +46,22 @@ class Work:
     key: str
     runner: Runner = run
 
-    def part(self, name: str, i: int) -> Path:
-        """The part file that a step writes for one shard."""
-        return self.folder / name / f"{i:05d}.jsonl"
-
     def over(self, name: str, make: Make, *settings: Any) -> tuple[list[Path], list[Result]]:
         """Do a step on every shard: part files in order, and what was counted."""
-        parts = [self.part(name, i) for i in range(self.n)]
-        do = partial(write_shard, make, parts)
-        key = key_of(self.key, settings)
-        return parts, self.runner(Job(name, self.folder, self.n, key, do))
+        do = partial(write_shard, make, self.folder / name)
+        job = Job(name, self.folder, self.n, key_of(self.key, settings), do)
+        return [part(self.folder / name, i) for i in range(self.n)], self.runner(job)
 
 
-def write_shard(make: Make, parts: Sequence[Path], i: int, n: int) -> Result:
+def part(folder: Path, i: int) -> Path:
+    """The part file that a step writes for one shard."""
+    return folder / f"{i:05d}.jsonl"
+
+
+def write_shard(make: Make, folder: Path, i: int, n: int) -> Result:
     """Make the documents of one shard and write them, whole or not at all."""
     result: Result = {"counts": Counter(), "errors": []}
-    written = write_part(make(i, n, result), parts[i])
+    written = write_part(make(i, n, result), part(folder, i))
     return result | {"documents": written}
 
 

@@ -24,7 +24,7 @@ WORLD_TABLE = Path(__file__).resolve().parents[1] / "world" / "url_annotations.c
 
 @dataclass
 class Material:
-    """What the loop works on, beside the pages (``shard_pages``).
+    """What the loop works on, beside the pages (``pages_of``).
 
     ``truth`` (url -> is it mathematics) may be known for some pages only.
     ``leaks`` (url -> benchmark item) and ``groups`` (url -> duplicate group) are known for the toy world alone.

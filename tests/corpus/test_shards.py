@@ -90,6 +90,20 @@ def test_bad_files_are_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert [e.split(":")[0].rsplit("/", 1)[1] for e in errors] == [f.name for f in files[:4]]
 
 
+def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    shards.write_part([Row("u", "old")], path)
+
+    def broken():
+        yield Row("u", "new")
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        shards.write_part(broken(), path)
+    assert json.loads(path.read_text())["text"] == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
+
+
 def test_lone_surrogates_can_be_written(tmp_path: Path) -> None:
     shards.write_part([Row("u", "bad \ud800 text")], tmp_path / "a.jsonl")
     assert json.loads((tmp_path / "a.jsonl").read_bytes())["text"] == "bad ? text"
