@@ -24,10 +24,11 @@ def replaced(path: Path, wait: bool = False) -> Iterator[Path]:
     """A name to write a file under; after the block it stands at ``path``. If the block fails, nothing has changed.
 
     Args:
-        wait: until the disk has it, so that it outlives a power cut.
+        wait: until the disk has it, so that it outlives a power cut. Then one process writes this file at a time,
+            else several may.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    tmp = path.with_name(f"{path.name}.tmp" if wait else f"{path.name}.{os.getpid()}.tmp")
     try:
         yield tmp
         if wait:

@@ -24,7 +24,7 @@ from dsmath_lib.base.urls import plainness, record_hash
 from dsmath_lib.corpus import minhash
 from dsmath_lib.crawl.exchange import Rows, gather, load, save, scatter
 from dsmath_lib.crawl.jobs import Job, Result, Runner, run
-from dsmath_lib.crawl.shards import Shard, dumps, read_documents, stamps, write_part
+from dsmath_lib.crawl.shards import Shard, dumps, part_path, read_documents, stamps, write_part
 
 _ID = np.dtype([("id", "u8"), ("rank", "u8"), ("place", "u8")])
 _BAND = np.dtype([("key", "u8"), ("id", "u8"), ("place", "u8")])
@@ -73,12 +73,7 @@ def dedup(
     results = runner(last)
     if errors:  # a file that could be read the first time only, or the second: say so once
         results[0]["errors"] = list(dict.fromkeys([*errors, *results[0]["errors"]]))
-    return [part_path(folder, i) for i in range(n)], results
-
-
-def part_path(folder: Path, i: int) -> Path:
-    """The part file of shard ``i``."""
-    return folder / "keep" / f"{i:05d}.jsonl"
+    return [part_path(folder / "keep", i) for i in range(n)], results
 
 
 def dropped_path(folder: Path, i: int) -> Path:
@@ -220,7 +215,7 @@ def _keep(shards: Sequence[Shard], folder: Path, partitions: int, i: int, n: int
             counts[why] += 1
             dropped.append({"url": d.url, "why": why, "of": f"{of:016x}"})
 
-    written = write_part(stays(), part_path(folder, i))
+    written = write_part(stays(), part_path(folder / "keep", i))
     write_fast(dropped_path(folder, i), b"".join(map(dumps, dropped)))
     return {"documents": written, "counts": dict(counts), "errors": errors}
 

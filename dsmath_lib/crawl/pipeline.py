@@ -22,7 +22,7 @@ from dsmath_lib.base.records import Document, Page
 from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.crawl.jobs import Job, Result, Runner, run
-from dsmath_lib.crawl.shards import Row, Shard, read_documents, with_fields, write_part
+from dsmath_lib.crawl.shards import Row, Shard, part_path, read_documents, with_fields, write_part
 from dsmath_lib.engines.webtext import documents, language
 from dsmath_lib.stage.data import read_rows
 
@@ -50,18 +50,13 @@ class Work:
         """Do a step on every shard: part files in order, and what was counted."""
         do = partial(write_shard, make, self.folder / name)
         job = Job(name, self.folder, self.n, key_of(self.key, settings), do)
-        return [part(self.folder / name, i) for i in range(self.n)], self.runner(job)
-
-
-def part(folder: Path, i: int) -> Path:
-    """The part file that a step writes for one shard."""
-    return folder / f"{i:05d}.jsonl"
+        return [part_path(self.folder / name, i) for i in range(self.n)], self.runner(job)
 
 
 def write_shard(make: Make, folder: Path, i: int, n: int) -> Result:
     """Make the documents of one shard and write them, whole or not at all."""
     result: Result = {"counts": Counter(), "errors": []}
-    written = write_part(make(i, n, result), part(folder, i))
+    written = write_part(make(i, n, result), part_path(folder, i))
     return result | {"documents": written}
 
 

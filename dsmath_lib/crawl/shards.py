@@ -153,6 +153,11 @@ def dumps(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
 
 
+def part_path(folder: Path, i: int) -> Path:
+    """The part file that a step leaves in its folder for shard ``i``."""
+    return folder / f"{i:05d}.jsonl"
+
+
 def write_part(docs: Iterable[Document], path: Path) -> int:
     """Write documents as JSONL, whole or not at all; returns how many."""
     n = 0

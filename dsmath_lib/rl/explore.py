@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dsmath_lib.base.files import write_fast
+from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import questions_of_step, seed_for
 from dsmath_lib.engines.decode import Sampler, SamplerError, make_sampler
@@ -276,7 +276,7 @@ def demonstrations(prompts: list[list[int]], solutions: list[str], tokenizer) ->
 
 def write_completions(path: Path, done: Completions) -> None:
     """Keep completions; the file is whole or not there."""
-    write_fast(path, gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
+    write_atomic(path, gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
 
 
 def read_completions(path: Path) -> Completions | None:

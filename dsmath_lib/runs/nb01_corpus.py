@@ -176,7 +176,7 @@ def write_docs(path: Path, docs: Iterable[Document]) -> dict[str, object]:
     """
     tokens, langs = 0, Counter()
     with (
-        replaced(path) as tmp,
+        replaced(path, wait=True) as tmp,
         tmp.open("wb") as raw,
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=5) as f,
     ):
