@@ -26,9 +26,10 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.machine import environment
 from dsmath_lib.base.records import Page
 from dsmath_lib.corpus import classifier, decontaminate, minhash
-from dsmath_lib.crawl import page_steps as steps
+from dsmath_lib.crawl import pipeline as steps
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.crawl import shards
+from dsmath_lib.engines.webtext import documents
 
 GROUPS = ("html/plain", "html/math", "html/neardup", "warc")
 LIBRARIES = ("resiliparse", "fastwarc", "selectolax", "fasttext-community", "datasketch", "numpy")
@@ -82,18 +83,16 @@ def sign(texts: list[str], perms: Any) -> None:
 def calls_of(shard: shards.Shard, raw: Any, model: str, index: decontaminate.Index) -> Calls:
     """What is timed on one group: baselines, each step alone, and all steps from the files on."""
     perms = minhash.permutations(N_PERM)
-    read = lambda: steps.read_pages(shard, Counter(), [], max_chars=MAX_CHARS)  # noqa: E731
-    extract = partial(steps.extract, rank=0, world_size=1, counts=Counter(), max_chars=MAX_CHARS)
-    clean = lambda docs: steps.clean(  # noqa: E731
-        docs, 0, 1, index=index, report=decontaminate.Report(), mode="page"
-    )
+    read = lambda: reading.read_shard(shard, Counter(), [], max_chars=MAX_CHARS)  # noqa: E731
+    extract = partial(documents, counts=Counter(), max_chars=MAX_CHARS)
+    clean = lambda docs: decontaminate.decontaminate(docs, index, decontaminate.Report())  # noqa: E731
     pages = [p for p in read() if isinstance(p, Page)]
     docs = list(extract(pages))
     texts = [d.text for d in docs]
     lines = [classifier.one_line(t) for t in texts]
 
     def whole() -> None:
-        found = steps.classify(steps.tell_language(extract(read()), 0, 1), 0, 1, model=model)
+        found = steps.classify(steps.tell_language(extract(read())), model)
         for d in clean(found):
             minhash.signature(minhash.shingles(d.text, SHINGLE), perms)
 
@@ -102,9 +101,9 @@ def calls_of(shard: shards.Shard, raw: Any, model: str, index: decontaminate.Ind
         "extract": lambda: list(extract(pages)),
         "whole pass": whole,
         "read": lambda: list(read()),
-        "language": lambda: list(steps.tell_language(docs, 0, 1)),
+        "language": lambda: list(steps.tell_language(docs)),
         "raw predict": lambda: raw.predict(lines, k=2),
-        "classify": lambda: list(steps.classify(docs, 0, 1, model=model)),
+        "classify": lambda: list(steps.classify(docs, model)),
         "datasketch": lambda: sketch(texts),
         "minhash": lambda: sign(texts, perms),
         "decontaminate": lambda: list(clean(docs)),
@@ -128,8 +127,8 @@ def train(folder: Path, groups: dict[str, shards.Shard]) -> str:
     """A classifier with the paper's settings: pages of mathematics against the others."""
     sides: tuple[list[str], list[str]] = ([], [])
     for name, shard in groups.items():
-        pages = steps.read_pages(shard, Counter(), [], max_chars=MAX_CHARS)
-        docs = steps.extract(pages, 0, 1, counts=Counter(), max_chars=MAX_CHARS)
+        pages = reading.read_shard(shard, Counter(), [], max_chars=MAX_CHARS)
+        docs = documents(pages, Counter(), max_chars=MAX_CHARS)
         sides[name in ("html/plain", "warc")].extend(classifier.one_line(d.text) for d in docs)
     path = folder / "model.bin"
     classifier.train(*sides, PAPER, folder).save_model(str(path))
@@ -149,7 +148,7 @@ def measure(data: Path, benchmarks: list[str], rounds: int, folder: Path) -> dic
     seconds, pages = {}, {}
     for g, shard in groups.items():
         calls = calls_of(shard, raw, model, index)
-        pages[g] = sum(1 for _ in steps.read_pages(shard, Counter(), [], max_chars=MAX_CHARS))
+        pages[g] = sum(1 for _ in reading.read_shard(shard, Counter(), [], max_chars=MAX_CHARS))
         seconds[g] = least(calls, rounds)
     seconds["all"] = {k: sum(seconds[g][k] for g in groups) for k in seconds[GROUPS[0]]}
     pages["all"] = sum(pages.values())

@@ -20,10 +20,10 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.machine import environment
 from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
-from dsmath_lib.crawl import commands, dedup, prepare, rounds, shards
-from dsmath_lib.crawl import page_steps as steps
+from dsmath_lib.crawl import commands, dedup, pipeline, read_pages, rounds, shards
 from dsmath_lib.crawl.annotate import Annotations
-from dsmath_lib.crawl.exchange import save
+from dsmath_lib.crawl.exchange import load, save
+from dsmath_lib.engines.webtext import documents
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import BENCHMARKS
 from dsmath_lib.world.web import make_web
@@ -64,15 +64,17 @@ def measure(files: list[Path], folder: Path) -> dict[str, Any]:
     seconds: dict[str, float] = {}
 
     def read() -> list:
-        return [p for s in plan for p in steps.read_pages(s, Counter(), [], max_chars=MAX_CHARS)]
+        return [
+            p for s in plan for p in read_pages.read_shard(s, Counter(), [], max_chars=MAX_CHARS)
+        ]
 
     seconds["read"], pages = cpu(read)
-    extract = lambda: list(steps.extract(pages, 0, 1, counts=Counter(), max_chars=MAX_CHARS))  # noqa: E731
+    extract = lambda: list(documents(pages, Counter(), max_chars=MAX_CHARS))  # noqa: E731
     seconds["extract"], docs = cpu(extract)
-    seconds["language"], docs = cpu(lambda: list(steps.tell_language(docs, 0, 1)))
+    seconds["language"], docs = cpu(lambda: list(pipeline.tell_language(docs)))
     write = lambda: shards.write_part(docs, folder / "docs.jsonl")  # noqa: E731
     seconds["write"], _ = cpu(write)
-    given = dedup.as_shards([folder / "docs.jsonl"])
+    given = shards.as_shards([folder / "docs.jsonl"])
     work = folder / "dedup"
     jobs = {
         "sign": lambda: dedup._sign(given, work, DEDUP, 0, 1),
@@ -85,7 +87,7 @@ def measure(files: list[Path], folder: Path) -> dict[str, Any]:
     for name, job in jobs.items():
         seconds[f"dedup: {name}"], _ = cpu(job)
     table, at = Annotations({}), folder / "rounds"
-    ready = lambda: prepare.prepare_shard(given, table, at / "prepared", 1, 0, 1)  # noqa: E731
+    ready = lambda: rounds.pages(given, table, at, 1, 0, 1)  # noqa: E731
     seconds["mine: prepare"], _ = cpu(ready)
     lines = [x.decode() for x in rounds.lines(at, 0)]
     half = len(lines) // 2
@@ -94,11 +96,13 @@ def measure(files: list[Path], folder: Path) -> dict[str, Any]:
     model.save_model(str(at / "round-1" / "model.bin"))
     rounds.score(at, 1, 0, 1)  # loads the model
     seconds["mine: score"], _ = cpu(lambda: rounds.score(at, 1, 0, 1))
-    seconds["mine: keep"], _ = cpu(lambda: rounds.keep(at, 1, 2000, 1, 0, 1))
+    hist = load(rounds.made(at, 1, "score", 0, ".hist.npy"))
+    budget = int(hist.sum() // 2)
+    seconds["mine: keep"], _ = cpu(lambda: rounds.keep(at, 1, (hist, budget, 0.5), 1, 0, 1))
     save(rounds.made(at, 1, "grow", 0), rounds.np.zeros(0, int))
     texts = [decon.BenchmarkText(b, p.id, p.question) for b in BENCHMARKS for p in protected(b)]
     index = decon.build_index(texts)
-    clean = lambda: list(steps.clean(docs, 0, 1, index=index, report=decon.Report(), mode="page"))  # noqa: E731
+    clean = lambda: list(decon.decontaminate(docs, index, decon.Report()))  # noqa: E731
     seconds["decontaminate"], _ = cpu(clean)
     return {
         "pages": len(pages),

@@ -1,7 +1,10 @@
 """The commands ``dsmath corpus …``: each step of stage 01 alone, on your own files."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields, is_dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,27 +30,98 @@ def _output(name: str) -> str:
 
 
 Out = Annotated[str, typer.Option("-o", "--output", help=OUT, show_default=False, callback=_output)]
-Workers = Annotated[int, typer.Option(min=1, help="processes; the result does not change")]
 
 
-ShardMb = Annotated[
-    float, typer.Option(min=0.001, help="MB of a shard: the unit of work, memory and resuming")
-]
+def _option(kind: Any, help: str, **more: Any) -> Any:
+    return Annotated[kind, typer.Option(help=help, **more)]
 
 
-def _how(shard_mb: float, workers: int) -> dict:
+@dataclass(frozen=True)
+class Shards:
+    """Options of every command: how the input is cut, and in how many processes it is worked on."""
+
+    shard_mb: _option(float, "MB of a shard: the unit of work, memory and resuming", min=0.001) = (
+        32.0
+    )
+    workers: _option(int, "processes; the result does not change", min=1) = 1
+
+
+@dataclass(frozen=True)
+class FastText:
+    """Options of the classifier, in the order of ``classifier.Settings``."""
+
+    dim: _option(int, "fastText: vector size; the paper's", min=1) = 256
+    lr: _option(float, "fastText: learning rate; the paper's") = 0.1
+    ngrams: _option(int, "fastText: longest word n-gram; the paper's", min=1) = 3
+    min_count: _option(int, "fastText: least count of a word; the paper's", min=1) = 3
+    epochs: _option(int, "fastText: passes; the paper's", min=1) = 3
+    bucket: _option(int, "fastText: rows for n-grams (ours); 4*dim bytes each", min=1000) = (
+        2_000_000
+    )
+    threads: _option(int, "fastText: threads (ours); only 1 repeats exactly", min=1) = 1
+    seed: _option(int, "seeds the classifier", min=0) = 0
+
+
+@dataclass(frozen=True)
+class Near:
+    """Options of the search for near duplicates, in the order of ``dedup.Settings``."""
+
+    bands: _option(int, "bands of the search", min=1) = 28
+    rows: _option(int, "MinHash values in a band", min=1) = 4
+    shingle: _option(int, "words (CJK: characters) in a shingle", min=1) = 5
+    similarity: _option(float, "pages at least this similar are one (Jaccard)", min=0, max=1) = 0.7
+    partitions: _option(int, "parts of a join; more need less memory, same result", min=1) = 8
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Options of the mining loop."""
+
+    keep_share: _option(
+        list[float] | None, "share of tokens kept in round 1, 2, …; the last goes on", min=0, max=1
+    ) = None
+    keep_tokens: _option(list[int] | None, "the same in tokens (estimated), instead", min=1) = None
+    min_score: _option(float, "keep no lower score", min=0, max=1) = 0.0
+    max_rounds: _option(int, "the paper's", min=1) = 4
+    stop_overlap: _option(float, "stop at this share collected before; the paper's") = 0.98
+    domain_share: _option(float, "a math domain has more than this share; the paper's") = 0.10
+    domain_min_pages: _option(int, "smaller domains are not judged") = 20
+    negatives_per_positive: _option(float, "the paper's") = 1.0
+
+
+def command(call: Callable[..., Callable[..., int]]) -> None:
+    """A command of ``app``: fields of an options record become options, and the call gets the record.
+
+    It returns what is to be done, which is run with ``how``; what is wrong with the input is one line and exit code 2.
+    """
+    given = inspect.signature(call).parameters
+    records = {n: p.annotation for n, p in given.items() if is_dataclass(p.annotation)}
+    flat = [p for n, p in given.items() if n not in records]
+    one = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
+    for record in (*records.values(), Shards):
+        flat += [one(f.name, default=f.default, annotation=f.type) for f in fields(record)]
+
+    def run(**values: Any) -> None:
+        def take(record: type) -> Any:
+            return record(**{f.name: values.pop(f.name) for f in fields(record)})
+
+        shards, taken = take(Shards), {n: take(record) for n, record in records.items()}
+        _end(call(**values, **taken), shards)
+
+    flat = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in flat]
+    run.__signature__ = inspect.Signature(flat)
+    run.__annotations__ = {p.name: p.annotation for p in flat}
+    app.command(call.__name__, help=inspect.getdoc(call))(run)
+
+
+def _end(call: Callable[..., int], shards: Shards) -> None:
+    from dsmath_lib.base.record_files import BadFile
     from dsmath_lib.crawl import jobs
+    from dsmath_lib.crawl.commands import How
 
-    runner = partial(jobs.run, workers=workers, report=True)
-    return {"shard_bytes": int(shard_mb * 1e6), "runner": runner}
-
-
-def _end(call, *args, **options) -> None:
-    """Run a command; what is wrong with the input is one line and exit code 2."""
-    from dsmath_lib.crawl.shards import BadFile
-
+    runner = partial(jobs.run, workers=shards.workers, report=True)
     try:
-        code = call(*args, **options)
+        code = call(how=How(int(shards.shard_mb * 1e6), runner))
     except (BadFile, ValueError, ImportError, RuntimeError) as err:
         typer.echo(f"dsmath corpus: {err}", err=True)
         code = 2
@@ -57,14 +131,12 @@ def _end(call, *args, **options) -> None:
     raise typer.Exit(code)
 
 
-@app.command()
+@command
 def extract(
     paths: Pages,
     output: Out,
-    max_chars: Annotated[int, typer.Option(min=1000, help="longer pages are skipped")] = 1_000_000,
-    shard_mb: ShardMb = 32.0,
-    workers: Workers = 1,
-) -> None:
+    max_chars: _option(int, "longer pages are skipped", min=1000) = 1_000_000,
+) -> Callable[..., int]:
     """Pages to text that keeps its formulas: rows {url, text, lang, n_formulas}.
 
     Skipped and broken records are counted by reason. A path that cannot be read is named, the others go on, and the
@@ -72,26 +144,16 @@ def extract(
     """
     from dsmath_lib.crawl import commands
 
-    _end(commands.extract, paths, output, max_chars=max_chars, **_how(shard_mb, workers))
+    return partial(commands.extract, paths, output, max_chars=max_chars)
 
 
-@app.command()
+@command
 def dedup(
     paths: Docs,
     output: Out,
-    similarity: Annotated[
-        float, typer.Option(min=0, max=1, help="pages at least this similar are one (Jaccard)")
-    ] = 0.7,
-    bands: Annotated[int, typer.Option(min=1, help="bands of the search")] = 28,
-    rows: Annotated[int, typer.Option(min=1, help="MinHash values in a band")] = 4,
-    shingle: Annotated[int, typer.Option(min=1, help="words (CJK: characters) in a shingle")] = 5,
-    partitions: Annotated[
-        int, typer.Option(min=1, help="parts of a join; more need less memory, same result")
-    ] = 8,
-    dropped: Annotated[str, typer.Option(help="also write what went, and for what: .jsonl")] = "",
-    shard_mb: ShardMb = 32.0,
-    workers: Workers = 1,
-) -> None:
+    near: Near,
+    dropped: _option(str, "also write what went, and for what: .jsonl") = "",
+) -> Callable[..., int]:
     """One page of each address, then one of each group of near duplicates (MinHash).
 
     Of one address the plainest form stays; of near duplicates the page with the smallest address hash. So the result
@@ -100,71 +162,37 @@ def dedup(
     from dsmath_lib.crawl import commands
     from dsmath_lib.crawl.dedup import Settings
 
-    settings = Settings(bands, rows, shingle, similarity, partitions)
-    _end(commands.deduplicate, paths, output, settings, dropped=dropped, **_how(shard_mb, workers))
+    return partial(commands.deduplicate, paths, output, Settings(*astuple(near)), dropped=dropped)
 
 
-def _settings(dim, lr, ngrams, min_count, epochs, bucket, threads, seed):
-    from dsmath_lib.corpus.classifier import Settings
-
-    return Settings(dim, lr, ngrams, min_count, epochs, bucket, threads, seed)
-
-
-Dim = Annotated[int, typer.Option(min=1, help="fastText: vector size; the paper's")]
-Lr = Annotated[float, typer.Option(help="fastText: learning rate; the paper's")]
-Ngrams = Annotated[int, typer.Option(min=1, help="fastText: longest word n-gram; the paper's")]
-MinCount = Annotated[int, typer.Option(min=1, help="fastText: least count of a word; the paper's")]
-Epochs = Annotated[int, typer.Option(min=1, help="fastText: passes; the paper's")]
-Bucket = Annotated[
-    int, typer.Option(min=1000, help="fastText: rows for n-grams (ours); 4*dim bytes each")
-]
-Threads = Annotated[
-    int, typer.Option(min=1, help="fastText: threads (ours); only 1 repeats exactly")
-]
-Seed = Annotated[int, typer.Option(min=0, help="seeds the classifier")]
-
-
-@app.command()
+@command
 def classify(
     paths: Docs,
     output: Out,
-    model: Annotated[str, typer.Option(help="the classifier (fastText, .bin)")],
-    positives: Annotated[
-        list[str] | None, typer.Option(help="train --model first: documents of the kind wanted")
-    ] = None,
-    negatives: Annotated[
-        list[str] | None, typer.Option(help="train --model first: other documents")
-    ] = None,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="leave out lower scores")] = 0.0,
-    dim: Dim = 256,
-    lr: Lr = 0.1,
-    ngrams: Ngrams = 3,
-    min_count: MinCount = 3,
-    epochs: Epochs = 3,
-    bucket: Bucket = 2_000_000,
-    threads: Threads = 1,
-    seed: Seed = 0,
-    shard_mb: ShardMb = 32.0,
-    workers: Workers = 1,
-) -> None:
+    model: _option(str, "the classifier (fastText, .bin)"),
+    fasttext: FastText,
+    positives: _option(
+        list[str] | None, "train --model first: documents of the kind wanted"
+    ) = None,
+    negatives: _option(list[str] | None, "train --model first: other documents") = None,
+    min_score: _option(float, "leave out lower scores", min=0, max=1) = 0.0,
+) -> Callable[..., int]:
     """Documents with score, the classifier's P(mathematics). With --positives and --negatives it is trained first."""
+    from dsmath_lib.corpus.classifier import Settings
     from dsmath_lib.crawl import commands
 
     if bool(positives) != bool(negatives):
         raise typer.BadParameter("training needs --positives and --negatives")
-    settings = _settings(dim, lr, ngrams, min_count, epochs, bucket, threads, seed)
 
-    def call() -> int:
+    def call(how: Any) -> int:
         if positives:
-            commands.train(positives, negatives, settings, model)
-        return commands.classify(
-            paths, output, model=model, min_score=min_score, **_how(shard_mb, workers)
-        )
+            commands.train(positives, negatives, Settings(*astuple(fasttext)), model)
+        return commands.classify(paths, output, model=model, min_score=min_score, how=how)
 
-    _end(call)
+    return call
 
 
-@app.command()
+@command
 def mine(
     paths: Docs,
     output: Annotated[
@@ -173,102 +201,54 @@ def mine(
             "-o", "--output", help="a folder: mined.jsonl, rounds.json, model.bin, proposals.csv"
         ),
     ],
-    seed_pages: Annotated[
-        list[str], typer.Option("--seed-pages", help="the first positives: " + DOCS)
-    ],
-    annotations: Annotated[
-        list[str] | None,
-        typer.Option(help="decided paths (CSV: domain, path_prefix, math, decided_by); repeatable"),
-    ] = None,
-    keep_share: Annotated[
-        list[float] | None,
-        typer.Option(min=0, max=1, help="share of tokens kept in round 1, 2, …; the last goes on"),
-    ] = None,
-    keep_tokens: Annotated[
-        list[int] | None, typer.Option(min=1, help="the same in tokens (estimated), instead")
-    ] = None,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="keep no lower score")] = 0.0,
-    max_rounds: Annotated[int, typer.Option(min=1, help="the paper's")] = 4,
-    stop_overlap: Annotated[
-        float, typer.Option(help="stop at this share collected before; the paper's")
-    ] = 0.98,
-    domain_share: Annotated[
-        float, typer.Option(help="a math domain has more than this share; the paper's")
-    ] = 0.10,
-    domain_min_pages: Annotated[int, typer.Option(help="smaller domains are not judged")] = 20,
-    negatives_per_positive: Annotated[float, typer.Option(help="the paper's")] = 1.0,
-    partitions: Annotated[int, typer.Option(min=1, help="parts of the join over domains")] = 8,
-    dim: Dim = 256,
-    lr: Lr = 0.1,
-    ngrams: Ngrams = 3,
-    min_count: MinCount = 3,
-    epochs: Epochs = 3,
-    bucket: Bucket = 2_000_000,
-    threads: Threads = 1,
-    seed: Seed = 0,
-    shard_mb: ShardMb = 32.0,
-    workers: Workers = 1,
-) -> None:
+    seed_pages: _option(list[str], "the first positives: " + DOCS),
+    loop: Loop,
+    fasttext: FastText,
+    annotations: _option(
+        list[str] | None, "decided paths (CSV: domain, path_prefix, math, decided_by); repeatable"
+    ) = None,
+    partitions: _option(int, "parts of the join over domains", min=1) = 8,
+) -> Callable[..., int]:
     """The paper's loop over deduplicated documents: train, score, keep, find math domains, grow the seed.
 
     Without --annotations the seed cannot grow. After a run, fill in proposals.csv (math, decided_by) and give it as
     --annotations to the next.
     """
+    from dsmath_lib.corpus.classifier import Settings
     from dsmath_lib.crawl import commands
     from dsmath_lib.crawl.mined import Rules
 
-    shares, tokens = tuple(keep_share or ()), tuple(keep_tokens or ())
-    if bool(shares) == bool(tokens):
+    if bool(loop.keep_share) == bool(loop.keep_tokens):
         raise typer.BadParameter("give either --keep-share or --keep-tokens")
-    rules = Rules(
-        shares,
-        min_score,
-        max_rounds,
-        stop_overlap,
-        domain_share,
-        domain_min_pages,
-        negatives_per_positive,
-        tokens,
-        partitions,
-    )
-    settings = _settings(dim, lr, ngrams, min_count, epochs, bucket, threads, seed)
-    _end(
+    rules = vars(loop) | {k: tuple(getattr(loop, k) or ()) for k in ("keep_share", "keep_tokens")}
+    return partial(
         commands.mine,
         paths,
         output,
         seed=seed_pages,
-        annotations=annotations or [],
-        rules=rules,
-        settings=settings,
-        **_how(shard_mb, workers),
+        annotations=annotations or (),
+        rules=Rules(**rules),
+        settings=Settings(*astuple(fasttext)),
+        partitions=partitions,
     )
 
 
-@app.command()
+@command
 def decontaminate(
     paths: Docs,
     output: Out,
-    benchmark: Annotated[
-        list[str],
-        typer.Option(help="FILE or FILE:field (.jsonl, .json, .parquet, .tsv); repeatable"),
-    ],
-    report: Annotated[str, typer.Option(help="what was found, literally: .json")] = "",
-    n: Annotated[int, typer.Option(min=2, help="grams in a row that make a hit")] = 10,
-    min_grams: Annotated[
-        int, typer.Option(min=1, help="shorter benchmark texts are not covered")
-    ] = 3,
-    mode: Annotated[
-        str, typer.Option(help="page: drop pages that are hit; segment: drop their paragraphs")
-    ] = "page",
-    shard_mb: ShardMb = 32.0,
-    workers: Workers = 1,
-) -> None:
+    benchmark: _option(list[str], "FILE or FILE:field (.jsonl, .json, .parquet, .tsv); repeatable"),
+    report: _option(str, "what was found, literally: .json") = "",
+    n: _option(int, "grams in a row that make a hit", min=2) = 10,
+    min_grams: _option(int, "shorter benchmark texts are not covered", min=1) = 3,
+    mode: _option(str, "page: drop pages that are hit; segment: drop their paragraphs") = "page",
+) -> Callable[..., int]:
     """Documents without benchmark text: runs of 10 grams, and shorter texts as a whole (paper, section 2.1)."""
     from dsmath_lib.crawl import commands
 
     if mode not in ("page", "segment"):
         raise typer.BadParameter(f"must be page or segment, not {mode}", param_hint="--mode")
-    _end(
+    return partial(
         commands.decontaminate,
         paths,
         output,
@@ -277,5 +257,4 @@ def decontaminate(
         n=n,
         min_grams=min_grams,
         mode=mode,
-        **_how(shard_mb, workers),
     )

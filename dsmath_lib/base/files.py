@@ -3,17 +3,49 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
+@contextmanager
+def replaced(path: Path, wait: bool = False) -> Iterator[Path]:
+    """A name to write a file under; after the block it stands at ``path``. If the block fails, nothing has changed.
+
+    Args:
+        wait: until the disk has it, so that it outlives a power cut. Then one process writes this file at a time,
+            else several may.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    tmp.write_text(text, encoding="utf-8")
-    tmp.replace(path)
+    tmp = path.with_name(f"{path.name}.tmp" if wait else f"{path.name}.{os.getpid()}.tmp")
+    tmp.unlink(missing_ok=True)  # a link that lies there is not followed
+    try:
+        yield tmp
+        if wait:
+            with tmp.open("r+b") as f:
+                os.fsync(f.fileno())
+        tmp.replace(path)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all, and wait for the disk."""
+    with replaced(path, wait=True) as tmp:
+        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Plain data as indented JSON, as ``write_atomic`` writes it."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_fast(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
+    with replaced(path) as tmp:
+        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def key_of(*parts: Any) -> str:
@@ -25,24 +57,6 @@ def digest_of(x: Any) -> str:
     """16 hex digits of the content of plain data."""
     text = json.dumps(x, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def temporary(path: Path) -> Path:
-    """A name beside ``path``, to be written and then renamed. What lies there is removed, so no link is followed."""
-    tmp = path.with_name(path.name + ".tmp")
-    tmp.unlink(missing_ok=True)
-    return tmp
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a whole file or nothing: to a temporary name, flushed to disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = temporary(path)
-    with tmp.open("x", encoding="utf-8") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    tmp.replace(path)
 
 
 def file_digest(path: Path) -> str:

@@ -4,11 +4,8 @@ import re
 import unicodedata
 
 _MARKS = dict.fromkeys("\u2212\u2010\u2011\ufe63", "-")
-
-
+_MARKS |= {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-
-
 _LATEX = (  # light normalisation: variants of one formula give the same grams
     (r"[dtc]frac", r"\frac"),
     (r"left|right|displaystyle|textstyle|limits|big[lr]?|bigg[lr]?|quad|qquad", " "),
@@ -18,17 +15,9 @@ _LATEX = (  # light normalisation: variants of one formula give the same grams
     (r"leq?", " < "),
     (r"geq?", " > "),
 )
-
-
 _COMMAND = re.compile(r"\\(?:" + "|".join(f"({names})" for names, _ in _LATEX) + ")(?![a-z])")
-
-
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")  # 1,000
-
-
 _IN_BRACES = re.compile(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))")  # also 1{,}000; slower
-
-
 _GRAM = re.compile(
     r"\d+(?:\.\d+)?"
     r"|[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"

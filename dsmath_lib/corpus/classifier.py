@@ -5,17 +5,22 @@ import random
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsmath_lib.base.files import replaced
 from dsmath_lib.engines.index import spaced
 
 POSITIVE, NEGATIVE = "__label__math", "__label__other"
 _BATCH = 2_000  # pages per predict call
+_THEIRS = {
+    "word_ngrams": "wordNgrams", "min_count": "minCount", "epochs": "epoch", "threads": "thread",
+}  # fmt: skip
 
 BROKEN = """fastText is not usable here: {found}.
 The builds fasttext 0.9.3, fasttext-numpy2 and fasttext-community before 0.11.9 train from uninitialised memory, with
@@ -43,19 +48,13 @@ def load_fasttext() -> Any:
     Raises:
         ImportError: no build, or a broken one, is installed; says which and what to do.
     """
-    others = [
-        n
-        for n in ("fasttext", "fasttext-wheel", "fasttext-numpy2", "fasttext-numpy2-wheel")
-        if _version(n)
-    ]
+    builds = ("fasttext", "fasttext-wheel", "fasttext-numpy2", "fasttext-numpy2-wheel")
+    others = [n for n in builds if _version(n)]
     version = _version("fasttext-community")
     if version is None or _numbers(version) < (0, 11, 9) or others:
-        found = ", ".join(
-            f"{n} {_version(n)}" for n in [*others, "fasttext-community"] if _version(n)
-        )
-        raise ImportError(
-            BROKEN.format(found=found or "not installed", others=" ".join(others) or "fasttext")
-        )
+        versions = ((n, _version(n)) for n in [*others, "fasttext-community"])
+        found = ", ".join(f"{n} {v}" for n, v in versions if v) or "not installed"
+        raise ImportError(BROKEN.format(found=found, others=" ".join(others) or "fasttext"))
     import fasttext
 
     return fasttext
@@ -112,18 +111,8 @@ def train(
                 f.seek(start)
                 out.write(f.readline())
         spool.unlink()
-        return load_fasttext().train_supervised(
-            input=str(path),
-            dim=settings.dim,
-            lr=settings.lr,
-            wordNgrams=settings.word_ngrams,
-            minCount=settings.min_count,
-            epoch=settings.epochs,
-            bucket=settings.bucket,
-            thread=settings.threads,
-            seed=settings.seed,
-            verbose=0,
-        )
+        given = {_THEIRS.get(k, k): v for k, v in asdict(settings).items()}
+        return load_fasttext().train_supervised(input=str(path), verbose=0, **given)
     finally:
         spool.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -147,6 +136,32 @@ def compact(model: Any) -> Any:
     return model
 
 
+def load(path: str) -> Any:
+    """A saved model to score with (``compact``); a process keeps the one it used last.
+
+    Raises:
+        ValueError: missing, or not a fastText model; names the file.
+    """
+    try:
+        return _load(path, os.stat(path).st_mtime_ns)
+    except OSError as err:
+        raise ValueError(f"{path}: {err.strerror or err}") from None
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, changed: int) -> Any:
+    try:
+        return compact(load_fasttext().load_model(path))
+    except (ValueError, MemoryError) as err:
+        raise ValueError(f"{path}: not a fastText model ({err})") from None
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a model, whole or not at all."""
+    with replaced(path) as tmp:
+        model.save_model(str(tmp))
+
+
 def score(model: Any, lines: Sequence[str]) -> np.ndarray:
     """P(math) of each line, shape (n,), float64 in [0, 1]. A line without a known word gets 0.5."""
     out = np.full(len(lines), 0.5)
@@ -154,8 +169,6 @@ def score(model: Any, lines: Sequence[str]) -> np.ndarray:
         labels, probs = model.predict(list(lines[start : start + _BATCH]), k=2)
         for i, (names, p) in enumerate(zip(labels, probs, strict=True), start):
             for name, value in zip(names, p, strict=True):
-                if name == POSITIVE:
-                    out[i] = min(
-                        max(float(value), 0.0), 1.0
-                    )  # fastText's softmax can exceed 1 a little
+                if name == POSITIVE:  # fastText's softmax can exceed 1 a little
+                    out[i] = min(max(float(value), 0.0), 1.0)
     return out

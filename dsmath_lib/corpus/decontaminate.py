@@ -6,16 +6,16 @@ what a gram is: here a word, a number, an operator sign or one CJK character.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, chain
+from typing import Any
 
 from dsmath_lib.base.records import Document
-from dsmath_lib.base.text import _MARKS, fold, grams, layout
+from dsmath_lib.base.text import fold, grams, layout
 from dsmath_lib.engines.index import GramFilter
 
-_MARKS |= {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
 _SEP = "\x1f"  # cannot be inside a gram
 
 
@@ -101,14 +101,28 @@ class Report:
     """What was removed and why. ``grams``: literal gram -> pages it was found in."""
 
     pages: int = 0
-    removed: list[str] = field(
-        default_factory=list
-    )  # addresses of pages removed, or cut in segment mode
+    # addresses of pages removed, or cut in segment mode
+    removed: list[str] = field(default_factory=list)
     segments: int = 0
     grams: Counter = field(default_factory=Counter)
     items_hit: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     pages_hit: Counter = field(default_factory=Counter)
     index: Index = field(default_factory=lambda: Index(10))
+
+    def found(self) -> dict[str, object]:
+        """What was found, as plain data that ``add`` can add to another report."""
+        hit = {b: sorted(items) for b, items in self.items_hit.items()}
+        return {k: v for k, v in vars(self).items() if k != "index"} | {"items_hit": hit}
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Add what one shard found to the report of all."""
+        self.pages += found["pages"]
+        self.removed += found["removed"]
+        self.segments += found["segments"]
+        self.grams.update(found["grams"])
+        self.pages_hit.update(found["pages_hit"])
+        for benchmark, items in found["items_hit"].items():
+            self.items_hit[benchmark].update(items)
 
     def rows(self) -> list[dict[str, object]]:
         """One row per benchmark: items, items found in pages, pages hit, items the rules do not cover."""
@@ -138,19 +152,13 @@ class Report:
 
 
 def decontaminate(
-    docs: Iterable[Document],
-    index: Index,
-    report: Report,
-    *,
-    mode: str = "page",
-    common: frozenset[str] = frozenset(),
+    docs: Iterable[Document], index: Index, report: Report, *, mode: str = "page"
 ) -> Iterator[Document]:
     """Documents without benchmark text.
 
     Args:
         mode: ``page`` drops a page that has a hit ("filter out web pages"); ``segment`` drops the paragraphs a hit
             touches ("any text segment … is removed"). The paper says both.
-        common: grams to let pass, e.g. those found in very many pages; none in the paper.
 
     Raises:
         ValueError: unknown mode.
@@ -166,9 +174,7 @@ def decontaminate(
         parts = re.split(r"(\n\s*\n)", doc.text) if mode == "segment" else [doc.text]
         part_grams = [grams(p) for p in parts]
         owner = [i for i, g in enumerate(part_grams) for _ in g]
-        hits = [
-            h for h in find_hits([x for g in part_grams for x in g], index) if h.gram not in common
-        ]
+        hits = find_hits([x for g in part_grams for x in g], index)
         if not hits:
             yield doc
             continue
@@ -182,8 +188,6 @@ def decontaminate(
         if mode == "segment":
             cut = {i for h in hits for i in range(owner[h.start], owner[h.end - 1] + 1)}
             report.segments += len({i for i in cut if part_grams[i]})
-            text = re.sub(
-                r"\n{3,}", "\n\n", "".join(p for i, p in enumerate(parts) if i not in cut)
-            ).strip()
-            if text:
+            rest = "".join(p for i, p in enumerate(parts) if i not in cut)
+            if text := re.sub(r"\n{3,}", "\n\n", rest).strip():
                 yield replace(doc, text=text)

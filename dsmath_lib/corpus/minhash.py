@@ -1,16 +1,9 @@
-"""Near duplicates: MinHash signatures, banded (LSH), joined by union-find; one page of each group stays.
+"""Near duplicates: MinHash signatures, banded (LSH). ``crawl/dedup`` joins the pairs; one page of a group stays."""
 
-``unique`` does it for a list in memory. ``dedup`` does it for shards of any number, with the same result, from the same
-functions.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from dsmath_lib.base.records import Document
-from dsmath_lib.base.urls import record_hash
 from dsmath_lib.engines.index import least, runs
 from dsmath_lib.engines.index import words as word_hashes
 
@@ -45,23 +38,6 @@ def signature(hashes: np.ndarray, perms: tuple[np.ndarray, np.ndarray]) -> np.nd
 def similarity(x: np.ndarray, y: np.ndarray) -> float:
     """Estimated Jaccard similarity of two signatures."""
     return float((x == y).mean())
-
-
-class UnionFind:
-    """Disjoint groups of ``0..n-1``; the smallest index of a group stands for it."""
-
-    def __init__(self, n: int):
-        self.parent = list(range(n))
-
-    def find(self, i: int) -> int:
-        while self.parent[i] != i:
-            self.parent[i] = self.parent[self.parent[i]]
-            i = self.parent[i]
-        return i
-
-    def join(self, i: int, j: int) -> None:
-        i, j = sorted((self.find(i), self.find(j)))
-        self.parent[j] = i
 
 
 def band_keys(signatures: np.ndarray, bands: int) -> np.ndarray:
@@ -108,45 +84,9 @@ def pairs(
                 break
             leader, left = left[0], left[1:]
             own = take(np.array([leader]))
-            near = np.concatenate(
-                [
-                    (take(left[i : i + _CHUNK]) == own).mean(axis=1) >= min_similarity
-                    for i in range(0, len(left), _CHUNK)
-                ]
-            )
+            chunks = (left[i : i + _CHUNK] for i in range(0, len(left), _CHUNK))
+            equal = [(take(c) == own).mean(axis=1) for c in chunks]
+            near = np.concatenate(equal) >= min_similarity
             if near.any():
                 yield int(leader), left[near]
             left = left[~near]
-
-
-def unique(
-    docs: Sequence[Document],
-    counts: Counter,
-    *,
-    bands: int,
-    rows: int,
-    shingle: int,
-    min_similarity: float,
-) -> tuple[list[Document], list[int]]:
-    """One document of each near-duplicate group, and the group of every input document (its smallest index).
-
-    The one that stays has the smallest address hash, so the order and sharding of the input do not matter.
-    """
-    if not docs:
-        return [], []
-    perms = permutations(bands * rows)
-    sigs = np.stack([signature(shingles(d.text, shingle), perms) for d in docs])
-    ids = np.array([record_hash(d) for d in docs], dtype=np.uint64)
-    uf = UnionFind(len(docs))
-    for band in band_keys(sigs, bands).T:
-        for leader, members in pairs(band, ids, sigs.__getitem__, min_similarity):
-            for j in members.tolist():
-                uf.join(leader, j)
-    group = [uf.find(i) for i in range(len(docs))]
-    best: dict[int, int] = {}
-    for i, g in enumerate(group):
-        if g not in best or ids[i] < ids[best[g]]:
-            best[g] = i
-    stay = set(best.values())
-    counts["near duplicates"] += len(docs) - len(stay)
-    return [d for i, d in enumerate(docs) if i in stay], group

@@ -12,12 +12,8 @@ TOKENS_PER_WORD = 1.3
 
 def n_tokens(text: str) -> int:
     """Tokens of a text, estimated: 1.3 per word, 1 per CJK character. The paper counts with its own tokenizer."""
-    cjk = len(_CJK.findall(text))
-    return (
-        cjk + round(TOKENS_PER_WORD * len(_CJK.sub(" ", text).split()))
-        if cjk
-        else round(TOKENS_PER_WORD * len(text.split()))
-    )
+    rest, cjk = _CJK.subn(" ", text)
+    return cjk + round(TOKENS_PER_WORD * len(rest.split()))
 
 
 def bin_of(scores: np.ndarray) -> np.ndarray:
@@ -45,16 +41,16 @@ def cut_bin(hist: np.ndarray, budget: int) -> int:
 
 
 def keep_top(
-    scores: np.ndarray, tokens: np.ndarray, budget: int, min_score: float = 0.0
+    scores: np.ndarray, hist: np.ndarray, budget: int, min_score: float = 0.0
 ) -> tuple[np.ndarray, float]:
     """Mask (n,) of the pages to keep, and the lowest score kept (1 if none is).
 
     Args:
-        budget: tokens to keep at most.
+        scores: (n,) probabilities of a shard's pages.
+        hist: tokens per score bin of the whole crawl, (BINS,).
+        budget: tokens of the whole crawl to keep at most.
         min_score: pages with a lower score stay out even if the budget is not full.
     """
-    bins = bin_of(scores)
-    mask = (bins >= cut_bin(histogram(scores, tokens), budget)) & (
-        bins >= bin_of(np.array([min_score]))
-    )
+    lowest = max(cut_bin(hist, budget), int(bin_of(np.array([min_score]))[0]))
+    mask = bin_of(scores) >= lowest
     return mask, float(np.asarray(scores)[mask].min()) if mask.any() else 1.0

@@ -1,6 +1,6 @@
 """The same jobs on a cluster: datatrove's local, Slurm and Ray executors (extra ``scale``) run what ``jobs.run`` runs.
 
-    from dsmath_lib.corpus import cluster, dedup
+    from dsmath_lib.crawl import cluster, dedup
     runner = cluster.runner("slurm", "logs", tasks=1000, time="04:00:00", partition="cpu", cpus_per_task=1)
     parts, results = dedup.dedup(shards, folder, settings, runner)
 
@@ -11,15 +11,17 @@ number of tasks may differ from run to run, because our own markers say what is 
 
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.crawl.jobs import Job, Result, Runner, Step
+from dsmath_lib.base.records import Document
+from dsmath_lib.crawl.jobs import Job, Result, Runner
 from dsmath_lib.crawl.shards import Row, as_record, to_row
 
 POLL_S = 5.0
+Step = Callable[[Iterable[Document]], Iterator[Document]]
 
 
 def task(data: Any, rank: int, world_size: int, *, job: Job) -> None:
@@ -58,8 +60,7 @@ def runner(kind: str, logs: str | Path, *, tasks: int, **options: Any) -> Runner
                 **extra,
             )
             executor.run()
-            return wait(job, getattr(executor, "job_id", None))
-        return wait(job, None)
+        return wait(job, getattr(executor, "job_id", None) if todo else None)
 
     return go
 
@@ -69,15 +70,11 @@ def executor_class(kind: str) -> Any:
     if kind not in ("local", "slurm", "ray"):
         raise ValueError(f"kind must be local, slurm or ray, not {kind!r}")
     try:
-        if kind == "local":
-            from datatrove.executor import LocalPipelineExecutor as found
-        elif kind == "slurm":
-            from datatrove.executor import SlurmPipelineExecutor as found
-        else:
-            from datatrove.executor import RayPipelineExecutor as found
+        from datatrove import executor
+
+        return getattr(executor, f"{kind.title()}PipelineExecutor")
     except ImportError as err:
         raise ImportError(f"{err}; install it with: pip install -e '.[scale]'") from None
-    return found
 
 
 def wait(job: Job, slurm_id: Any) -> list[Result]:
@@ -125,7 +122,7 @@ def _as_step(data: Iterable[Any], rank: int, world_size: int, *, step: Step) -> 
             if row is not None:
                 yield row
 
-    for d in step(ours(), rank, world_size):
+    for d in step(ours()):
         record = as_record(d)
         text, name = record.pop("text"), record.pop("_id")
         yield Theirs(text=text, id=name, metadata=record)

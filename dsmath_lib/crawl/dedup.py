@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dsmath_lib.base.files import key_of, write_text
+from dsmath_lib.base.files import key_of, write_fast
 from dsmath_lib.base.urls import plainness, record_hash
 from dsmath_lib.corpus import minhash
 from dsmath_lib.crawl.exchange import Rows, gather, load, save, scatter
 from dsmath_lib.crawl.jobs import Job, Result, Runner, run
-from dsmath_lib.crawl.shards import Part, Shard, dumps, read_documents, write_part
+from dsmath_lib.crawl.shards import Shard, dumps, part_path, read_documents, stamps, write_part
 
 _ID = np.dtype([("id", "u8"), ("rank", "u8"), ("place", "u8")])
 _BAND = np.dtype([("key", "u8"), ("id", "u8"), ("place", "u8")])
@@ -58,7 +58,7 @@ def dedup(
         The part files, one per shard, in order, and the result of each: ``counts``, ``errors``.
     """
     n, p = len(shards), settings.partitions
-    key = key_of([[part.stamp() for part in s] for s in shards], asdict(settings))
+    key = key_of(stamps(shards), asdict(settings))
     same = dict(folder=folder, key=key)
     last = Job("keep", n=n, do=partial(_keep, shards, folder, p), **same)
     if any(last.finished(i) is None for i in range(n)):
@@ -73,12 +73,7 @@ def dedup(
     results = runner(last)
     if errors:  # a file that could be read the first time only, or the second: say so once
         results[0]["errors"] = list(dict.fromkeys([*errors, *results[0]["errors"]]))
-    return [part_path(folder, i) for i in range(n)], results
-
-
-def part_path(folder: Path, i: int) -> Path:
-    """The part file of shard ``i``."""
-    return folder / "keep" / f"{i:05d}.jsonl"
+    return [part_path(folder / "keep", i) for i in range(n)], results
 
 
 def dropped_path(folder: Path, i: int) -> Path:
@@ -111,14 +106,11 @@ def _sign(shards: Sequence[Shard], folder: Path, s: Settings, i: int, n: int) ->
         sigs.append(minhash.signature(minhash.shingles(d.text, s.shingle), perms))
         ids.append((record_hash(d), plainness(d), i << 32 | row))
     table = np.array(ids, dtype=_ID)
-    save(
-        _path(folder, "sign", i),
-        np.stack(sigs) if sigs else np.zeros((0, s.bands * s.rows), np.uint32),
-    )
+    none = np.zeros((0, s.bands * s.rows), np.uint32)
+    save(_path(folder, "sign", i), np.stack(sigs) if sigs else none)
     save(_path(folder, "ids", i), table["id"])
-    scatter(
-        _path(folder, "to-addresses", i), table, _owner(table["id"], s.partitions), s.partitions
-    )
+    to = _owner(table["id"], s.partitions)
+    scatter(_path(folder, "to-addresses", i), table, to, s.partitions)
     return {"documents": len(ids), "errors": errors}
 
 
@@ -185,15 +177,12 @@ def _groups(folder: Path, n_shards: int, partitions: int, i: int, n: int) -> Res
             told = np.zeros(len(edges), dtype=_MESSAGE)
             told["node"] = edges["other"]
             told["label"] = load(_path(folder, "labels", p))[np.searchsorted(nodes, edges["node"])]
-            scatter(
-                _path(folder, "messages", p), told, _owner(told["node"], partitions), partitions
-            )
+            to = _owner(told["node"], partitions)
+            scatter(_path(folder, "messages", p), told, to, partitions)
         for p in range(partitions):
             told = gather(_paths(folder, "messages", partitions), p)
-            nodes, before = (
-                load(_path(folder, "nodes", p)),
-                np.array(load(_path(folder, "labels", p))),
-            )
+            nodes = load(_path(folder, "nodes", p))
+            before = np.array(load(_path(folder, "labels", p)))
             labels = before.copy()
             np.minimum.at(labels, np.searchsorted(nodes, told["node"]), told["label"])
             if (labels != before).any():
@@ -226,8 +215,8 @@ def _keep(shards: Sequence[Shard], folder: Path, partitions: int, i: int, n: int
             counts[why] += 1
             dropped.append({"url": d.url, "why": why, "of": f"{of:016x}"})
 
-    written = write_part(stays(), part_path(folder, i))
-    write_text(dropped_path(folder, i), b"".join(map(dumps, dropped)).decode())
+    written = write_part(stays(), part_path(folder / "keep", i))
+    write_fast(dropped_path(folder, i), b"".join(map(dumps, dropped)))
     return {"documents": written, "counts": dict(counts), "errors": errors}
 
 
@@ -238,8 +227,3 @@ def read_dropped(folder: Path, n_shards: int) -> list[dict[str, str]]:
         for i in range(n_shards)
         for line in dropped_path(folder, i).read_text(encoding="utf-8").split("\n")[:-1]
     ]
-
-
-def as_shards(parts: Sequence[Path]) -> list[Shard]:
-    """Part files as the shards of the next step."""
-    return [(Part(str(p)),) for p in parts]

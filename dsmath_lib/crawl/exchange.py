@@ -3,20 +3,18 @@
 A destination (a partition) holds all records with one hash, so it can decide alone, with the memory of one partition.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from dsmath_lib.base.files import replaced
+
 
 def save(path: Path, array: np.ndarray) -> None:
     """Write an array as ``.npy``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with tmp.open("wb") as f:
+    with replaced(path) as tmp, tmp.open("wb") as f:
         np.save(f, array, allow_pickle=False)
-    tmp.replace(path)
 
 
 def load(path: Path) -> np.ndarray:

@@ -11,18 +11,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_text
-from dsmath_lib.base.records import Document
+from dsmath_lib.base.files import write_fast
 
 Result = dict[str, Any]  # plain data; "counts" are added up, "errors" make a shard unfinished
-Step = Callable[[Iterable[Document], int, int], Iterator[Document]]
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,11 @@ class Job:
         """Do one shard and mark it, unless it is done."""
         if (result := self.finished(i)) is None:
             result = self.do(i, self.n)
-            write_text(self.marker(i), json.dumps({"key": self.key, "result": result}))
+            write_fast(self.marker(i), json.dumps({"key": self.key, "result": result}))
         return result
 
 
 Runner = Callable[[Job], list[Result]]
-
-
-def pipeline(source: Iterable[Document], steps: Iterable[Step], rank: int, world_size: int):
-    """Documents through the steps, one at a time."""
-    docs = source
-    for step in steps:
-        docs = step(docs, rank, world_size)
-    return docs
 
 
 def run(job: Job, *, workers: int = 1, report: bool = False) -> list[Result]:
@@ -83,14 +73,11 @@ def run(job: Job, *, workers: int = 1, report: bool = False) -> list[Result]:
         RuntimeError: a worker process died (killed, or out of memory); finished shards are kept.
     """
     show = _Progress(job) if report else lambda result: None
-    out: dict[int, Result] = {}
-    todo = []
-    for i in range(job.n):
-        if (done := job.finished(i)) is None:
-            todo.append(i)
-        else:
-            out[i] = done
-            show(done)
+    found = {i: job.finished(i) for i in range(job.n)}
+    out = {i: done for i, done in found.items() if done is not None}
+    for done in out.values():
+        show(done)
+    todo = [i for i in range(job.n) if i not in out]
     if workers <= 1 or len(todo) <= 1:
         for i in todo:
             out[i] = job.run_shard(i)

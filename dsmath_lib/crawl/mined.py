@@ -1,7 +1,8 @@
 """A finished mining loop, read shard by shard: scores and kept pages of each round, precision, recall."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,33 +50,36 @@ class Mined:
         for i in range(self.n_shards):
             yield from zip(self.urls(i), self.scores(number, i).tolist(), strict=True)
 
+    def histogram(self, number: int) -> np.ndarray:
+        """Tokens of the whole crawl in each score bin of a round."""
+        at = (
+            rounds.made(self.folder, number, "score", i, ".hist.npy") for i in range(self.n_shards)
+        )
+        return sum(load(p).astype(np.int64) for p in at)
+
     def tokens(self) -> int:
         """Tokens of the whole crawl."""
         return sum(int(self.table(i)["tokens"].sum()) for i in range(self.n_shards))
 
 
-def _known(mined: Mined, truth: Mapping[str, bool]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """For each shard the rows whose truth is known, and that truth."""
-    for i in range(mined.n_shards):
-        rows = [(j, truth[u]) for j, u in enumerate(mined.urls(i)) if u in truth]
-        yield i, np.array([j for j, _ in rows], int), np.array([t for _, t in rows], bool)
-
-
-def quality(mined: Mined, number: int, truth: Mapping[str, bool]) -> dict[str, float | None]:
-    """Precision and recall of a round over the pages whose truth is known; None where it is undefined."""
-    kept = {i: mined.kept(number, i) for i in range(mined.n_shards)} if truth else {}
-    return _quality(mined, kept, truth)
-
-
-def _quality(
-    mined: Mined, kept: Mapping[int, np.ndarray], truth: Mapping[str, bool]
+def quality(
+    mined: Mined,
+    number: int,
+    truth: Mapping[str, bool],
+    kept: Callable[[int], np.ndarray] | None = None,
 ) -> dict[str, float | None]:
+    """Precision and recall of a round over the pages whose truth is known; None where it is undefined.
+
+    ``kept``: the mask of a shard, if it is not what the round kept.
+    """
     hit = collected = math = 0
-    for i, rows, is_math in _known(mined, truth) if truth else ():
-        got = np.asarray(kept[i])[rows]
-        hit, collected, math = (
-            hit + int((got & is_math).sum()), collected + int(got.sum()), math + int(is_math.sum())
-        )  # fmt: skip
+    for i in range(mined.n_shards) if truth else ():
+        mask = mined.kept(number, i) if kept is None else kept(i)
+        pairs = zip(mined.urls(i), mask.tolist(), strict=True)
+        known = [(truth[u], got) for u, got in pairs if u in truth]
+        hit += sum(is_math and got for is_math, got in known)
+        collected += sum(got for _, got in known)
+        math += sum(is_math for is_math, _ in known)
     return {
         "precision": hit / collected if collected else None,
         "recall": hit / math if math else None,
@@ -87,28 +91,27 @@ def recall_at(mined: Mined, number: int, share: float, truth: Mapping[str, bool]
 
     It answers: was it the budget, or the seed?
     """
-    n = mined.n_shards
-    hists = (rounds.made(mined.folder, number, "score", i, ".hist.npy") for i in range(n))
-    cut = rank.cut_bin(sum(load(p).astype(np.int64) for p in hists), int(share * mined.tokens()))
-    kept = {i: rank.bin_of(mined.scores(number, i)) >= cut for i in range(n)}
-    return _quality(mined, kept, truth)["recall"]
+    hist, budget = mined.histogram(number), int(share * mined.tokens())
+
+    def kept(i: int) -> np.ndarray:
+        return rank.keep_top(mined.scores(number, i), hist, budget)[0]
+
+    return quality(mined, number, truth, kept)["recall"]
 
 
 def recall_by(
     mined: Mined, truth: Mapping[str, bool], kinds: Mapping[str, str]
 ) -> dict[str, list[float]]:
     """Recall of each kind of math page, round by round: kind -> one share per round."""
-    math: dict[str, int] = {}
     hits: dict[str, list[int]] = {}
+    math: Counter[str] = Counter()
     for i in range(mined.n_shards):
-        kept = [mined.kept(r.number, i) for r in mined.rounds]
-        for j, u in enumerate(mined.urls(i)):
+        kept = zip(*(mined.kept(r.number, i).tolist() for r in mined.rounds), strict=True)
+        for u, row in zip(mined.urls(i), kept, strict=True):
             if truth.get(u) and u in kinds:
-                kind = kinds[u]
-                math[kind] = math.get(kind, 0) + 1
-                row = hits.setdefault(kind, [0] * len(kept))
-                for r, k in enumerate(kept):
-                    row[r] += bool(k[j])
+                math[kinds[u]] += 1
+                before = hits.get(kinds[u], [0] * len(row))
+                hits[kinds[u]] = [n + got for n, got in zip(before, row, strict=True)]
     return {k: [h / math[k] for h in hits[k]] for k in sorted(math)}
 
 
@@ -116,9 +119,8 @@ def recall_by(
 class Rules:
     """How the loop decides. Shares are of the crawl's tokens or of a domain's pages, in 0–1."""
 
-    keep_share: tuple[
-        float, ...
-    ]  # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    # share of the crawl's tokens kept in round 1, 2, …; the last one goes on
+    keep_share: tuple[float, ...]
     min_score: float  # pages below it are not kept, budget or not
     max_rounds: int
     stop_overlap: float
@@ -126,7 +128,6 @@ class Rules:
     domain_min_pages: int
     negatives_per_positive: float
     keep_tokens: tuple[int, ...] = ()  # in tokens; if given, it goes before keep_share
-    partitions: int = 1  # parts of the join over domains; no effect on the result
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,8 @@ class Round:
     domains: Mapping[str, float]  # math domains found, with the share of their pages collected
     new_domains: int
     added: int  # crawl pages that join the seed
-    overlap: (
-        float | None
-    )  # share of this round's tokens that the round before had collected; None in round 1
+    # share of this round's tokens that the round before had collected; None in round 1
+    overlap: float | None
     precision: float | None = None
     recall: float | None = None
 

@@ -15,71 +15,100 @@ Finished shards and rounds are kept on disk: a killed run goes on with what is m
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from dsmath_lib.base.files import key_of, write_text
+from dsmath_lib.base.files import key_of, write_fast
 from dsmath_lib.base.records import Document
-from dsmath_lib.corpus import classifier, rank
+from dsmath_lib.corpus import classifier
 from dsmath_lib.crawl import rounds
 from dsmath_lib.crawl.annotate import Annotations
 from dsmath_lib.crawl.exchange import load
 from dsmath_lib.crawl.jobs import Job, Runner, run
 from dsmath_lib.crawl.mined import Mined, Round, Rules, quality
-from dsmath_lib.crawl.prepare import prepare, write_seed
-from dsmath_lib.crawl.shards import Shard
+from dsmath_lib.crawl.shards import Shard, stamps
 
 
-def mine(
+@dataclass(frozen=True)
+class Prepared:
+    """A crawl and a seed that are ready for the loop: ``folder`` holds what it needs of every page."""
+
+    folder: Path
+    n_shards: int
+    n_seed: int
+    tokens: int  # of the whole crawl
+    key: str  # what crawl, seed and annotations are
+    errors: list[str]
+    partitions: int
+    runner: Runner
+
+
+def prepare(
     crawl: Sequence[Shard],
     seed_docs: Iterable[Document],
     table: Annotations,
-    rules: Rules,
-    settings: classifier.Settings,
     folder: Path,
-    *,
-    truth: Mapping[str, bool] | None = None,
-    on_round: Callable[[Round], None] = lambda _: None,
-    resume: bool = True,
+    partitions: int = 1,
     runner: Runner = run,
-) -> Mined:
-    """Run the loop over a deduplicated crawl; finished shards and rounds in ``folder`` are taken from there.
+) -> Prepared:
+    """What the loop needs of every page, made once; finished shards in ``folder`` are taken from there.
 
     Args:
         crawl: every page counts, also those never collected: the 10 % rule needs whole domains.
         seed_docs: the first positives (the paper: 500,000 pages of OpenWebMath).
         table: the annotators' decisions on URL paths.
-        truth: url -> is it mathematics, for pages where that is known; precision and recall use these alone.
-        on_round: called after each round, also for those taken from ``folder``.
-        resume: False does everything again.
+        partitions: parts of the join over domains; no effect on the result.
         runner: runs the jobs: here, in a pool, or on a cluster.
 
     Raises:
         ValueError: the crawl or the seed is empty.
     """
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    ready = prepare(crawl, table, folder / "prepared", rules.partitions, runner)
-    n_seed, seed_digest = write_seed(folder / "prepared" / "seed.txt", seed_docs)
+    key = key_of(stamps(crawl), table.rules, partitions)
+    do = partial(rounds.pages, crawl, table, folder, partitions)
+    ready = runner(Job("pages", folder / "prepared", len(crawl), key, do))
+    n_seed, seed_digest = rounds.write_seed(folder / "prepared" / "seed.txt", seed_docs)
     pages = sum(r["documents"] for r in ready)
     if not pages or not n_seed:
         raise ValueError(
             f"mining needs a crawl and a seed: {pages} crawl pages, {n_seed} seed pages"
         )
-    decides = asdict(replace(rules, max_rounds=1, stop_overlap=0.0, partitions=1))
-    key = key_of([r["digest"] for r in ready], seed_digest, decides, asdict(settings), table.rules)
-    tokens = sum(r["tokens"] for r in ready)
-    mined = Mined(folder, len(crawl), [], [e for r in ready for e in r["errors"]])
+    return Prepared(
+        folder,
+        len(crawl),
+        n_seed,
+        tokens=sum(r["tokens"] for r in ready),
+        key=key_of([r["digest"] for r in ready], seed_digest, table.rules),
+        errors=[e for r in ready for e in r["errors"]],
+        partitions=partitions,
+        runner=runner,
+    )
+
+
+def mine(
+    ready: Prepared,
+    rules: Rules,
+    settings: classifier.Settings,
+    *,
+    truth: Mapping[str, bool] | None = None,
+    on_round: Callable[[Round], None] = lambda _: None,
+) -> Mined:
+    """Run the loop; finished shards and rounds are taken from the folder of ``ready``.
+
+    Args:
+        truth: url -> is it mathematics, for pages where that is known; precision and recall use these alone.
+        on_round: called after each round, also for those done before.
+    """
+    key = key_of(
+        ready.key, asdict(replace(rules, max_rounds=1, stop_overlap=0.0)), asdict(settings)
+    )
+    mined = Mined(ready.folder, ready.n_shards, [], list(ready.errors))
     for number in range(1, rules.max_rounds + 1):
-        this = _saved(folder, number, key) or _round(
-            mined, number, n_seed, tokens, rules, settings, key, runner
-        )
+        this = _saved(ready.folder, number, key) or _round(ready, mined, rules, settings, key)
         this = replace(this, **quality(mined, number, truth or {}))
         mined.rounds.append(this)
         on_round(this)
@@ -89,39 +118,29 @@ def mine(
 
 
 def _round(
-    mined: Mined,
-    number: int,
-    n_seed: int,
-    tokens: int,
-    rules: Rules,
-    settings: classifier.Settings,
-    key: str,
-    runner: Runner,
+    ready: Prepared, mined: Mined, rules: Rules, settings: classifier.Settings, key: str
 ) -> Round:
-    """One round, as jobs over the shards and sums between them."""
-    folder, n = mined.folder, mined.n_shards
+    """The next round, as jobs over the shards and sums between them."""
+    number, n = len(mined.rounds) + 1, mined.n_shards
     here = mined.round_folder(number)
 
     def job(name: str, n: int, *given: Any) -> list[dict[str, Any]]:
-        do = partial(getattr(rounds, name), folder, number, *given)
-        return runner(Job(name, here, n, key_of(key, number), do))
+        do = partial(getattr(rounds, name), mined.folder, number, *given)
+        return ready.runner(Job(name, here, n, key_of(key, number, ready.partitions), do))
 
-    positives = n_seed + sum(r.added for r in mined.rounds)
+    positives = ready.n_seed + sum(r.added for r in mined.rounds)
     wanted = max(round(rules.negatives_per_positive * positives), 1)
     sampled = job("sample", n, negatives_up_to(mined, number, wanted))
     if not (here / "model.bin").exists() or _key_in(here / "model.json") != key:
         train_round(mined, number, settings)
-        write_text(here / "model.json", json.dumps({"key": key}))
+        write_fast(here / "model.json", json.dumps({"key": key}))
     job("score", n)
-    hist = sum(load(here / "score" / f"{i:05d}.hist.npy").astype(np.int64) for i in range(n))
-    budget = budget_of(rules, number, tokens)
-    least = int(rank.bin_of(np.array([rules.min_score]))[0])
-    kept = job("keep", n, max(rank.cut_bin(hist, budget), least), rules.partitions)
-    parts = job("domains", rules.partitions, n, rules.domain_share, rules.domain_min_pages)
+    cut = (mined.histogram(number), budget_of(rules, number, ready.tokens), rules.min_score)
+    kept = job("keep", n, cut, ready.partitions)
+    parts = job("domains", ready.partitions, n, rules.domain_share, rules.domain_min_pages)
     found = {d: s for r in parts for d, s in r["found"].items()}
     found = dict(sorted(found.items(), key=lambda x: (-x[1], x[0])))
     grown = job("grow", n, frozenset(found))
-    known = set().union(*(r.domains for r in mined.rounds)) if mined.rounds else set()
     total = sum(r["tokens"] for r in kept)
     again = sum(r["again"] for r in kept)
     this = Round(
@@ -132,11 +151,11 @@ def _round(
         pages=sum(r["pages"] for r in kept),
         tokens=total,
         domains=found,
-        new_domains=len(set(found) - known),
+        new_domains=len(set(found).difference(*(r.domains for r in mined.rounds))),
         added=sum(r["added"] for r in grown),
         overlap=(again / total if total else 0.0) if mined.rounds else None,
     )
-    write_text(folder / f"round-{number}.json", json.dumps({"key": key, **asdict(this)}))
+    write_fast(mined.folder / f"round-{number}.json", json.dumps({"key": key, **asdict(this)}))
     return this
 
 
@@ -170,9 +189,7 @@ def train_round(mined: Mined, number: int, settings: classifier.Settings) -> Non
         index.append((np.full(len(rows), i), rows))
     shard = np.concatenate([s for s, _ in index])
     rows = np.concatenate([r for _, r in index])
-    order = np.lexsort(
-        (rows["id"], rows["round"])
-    )  # the seed's rounds first, negatives have the last
+    order = np.lexsort((rows["id"], rows["round"]))  # the seed's rounds first, then negatives
     negative = rows["round"][order] == rounds.NEGATIVE
     model = classifier.train(
         _seed_and(mined.folder, _lines(here, shard, rows, order[~negative])),
@@ -180,9 +197,7 @@ def train_round(mined: Mined, number: int, settings: classifier.Settings) -> Non
         settings,
         here,
     )
-    tmp = here / "model.tmp.bin"
-    model.save_model(str(tmp))
-    tmp.replace(here / "model.bin")
+    classifier.save(model, here / "model.bin")
 
 
 def _seed_and(folder: Path, more: Iterator[str]) -> Iterator[str]:

@@ -13,21 +13,20 @@ from typing import Any
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
+from dsmath_lib.base.record_files import BadFile, Part, read_records, reader_of, whole, why
 from dsmath_lib.base.records import Document, Page
-from dsmath_lib.crawl import plain_rows as rows
-from dsmath_lib.crawl import salvage
-from dsmath_lib.crawl.salvage import swallowed
-from dsmath_lib.crawl.shards import BadFile, Row, open_parquet, to_row
-from dsmath_lib.stage.data import whole
+from dsmath_lib.crawl.shards import Row, Shard, to_row
 
-_WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
-_JSONL = (".jsonl", ".jsonl.gz")
-_PARQUET = (".parquet",)
-_HTML = (".html", ".htm", ".xhtml")
+WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
+HTML = (".html", ".htm", ".xhtml")
 _HTML_TYPES = {"text/html", "application/xhtml+xml", "application/xhtml"}
 _LINK, _META = re.compile("<link", re.I), re.compile("<meta", re.I)
 _CANONICAL = re.compile(r"rel=[\"']?canonical", re.I)
 _OG_URL = re.compile(r"property=[\"']?og:url", re.I)
+# of WET files whose Content-Length lines are wrong
+_HEAD = re.compile(rb"WARC/\d\.\d+\s*$")
+_FIELD = re.compile(rb"(WARC-[\w-]+|Content-[\w-]+)\s*:\s*(.*)", re.I)
+_SWALLOWED = re.compile(rb"(?:^|\n)WARC/\d\.\d+\r?\n?(?:\Z|WARC-)", re.I)
 _ADDRESS = re.compile(r"(?:href|content)=[\"']?(https?://[^\"'\s>]+)", re.I)
 
 
@@ -46,21 +45,48 @@ def find_files(patterns: Iterable[str], folder: Path) -> list[Path]:
     return list(out)
 
 
-def read(path: Path, counts: Counter, *, max_bytes: int = 1_000_000) -> Iterator[Page | Document]:
-    """Everything usable in one file, by its suffix: pages, or documents where the file holds plain text.
+def read_shard(
+    shard: Shard, counts: Counter, errors: list[str], *, max_chars: int
+) -> Iterator[Page | Document]:
+    """Pages and documents of a shard of any kind of file; what cannot be read is named in ``errors``."""
+    for part in shard:
+        before = Counter(counts)
+        try:
+            yield from read(part, counts, max_chars=max_chars)
+        except BadFile as err:
+            errors.append(str(err))
+        for reason in (counts - before).keys():
+            if reason.startswith("file ended early"):
+                counts[f"note: {part.path}: {reason.removeprefix('file ')}"] += 1
+
+
+def read(part: Part, counts: Counter, *, max_chars: int = 1_000_000) -> Iterator[Page | Document]:
+    """Everything usable in one part, by its suffix: pages, or documents where the file holds plain text.
 
     Args:
         counts: gets one count per record and reason (``"read: pages"``, ``"skipped: not HTML"`` …).
-        max_bytes: a larger page is skipped.
+        max_chars: a larger page is skipped (WARC, HTML: in bytes).
+
+    Raises:
+        BadFile: it cannot be opened or is of an unknown kind; a file of records, also if it ends early.
     """
-    name = path.name.lower()
-    kinds = (_WARC, read_warc), (_JSONL, read_jsonl), (_PARQUET, read_parquet), (_HTML, read_html)
-    reader = next((r for suffixes, r in kinds if name.endswith(suffixes)), None)
-    if reader is None:
-        counts["skipped: unknown kind of file"] += 1
+    if reader_of(part):
+        for row in read_records(part, counts):
+            if item := page_or_document(row, counts, max_chars=max_chars):
+                yield item
         return
+    path = Path(part.path)
+    kinds = (WARC, read_warc), (HTML, read_html)
+    reader = next((r for suffixes, r in kinds if path.name.lower().endswith(suffixes)), None)
     try:
-        for item in reader(path, counts, max_bytes=max_bytes):
+        with path.open("rb") as f:
+            f.read(1)
+    except OSError as err:
+        raise BadFile(f"{path}: {why(err)}") from None
+    if reader is None:
+        raise BadFile(f"{path}: not a kind of file that is known here")
+    try:
+        for item in reader(path, counts, max_bytes=max_chars):
             yield _encodable(item)
     except (OSError, EOFError, zlib.error) as err:
         counts[f"file ended early: {type(err).__name__}"] += 1
@@ -92,16 +118,14 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
     while True:
         try:
             record = next(records, None)
-        except (
-            Exception
-        ) as err:  # fastwarc raises OSError, ValueError and its own errors on broken files
+        except Exception as err:  # OSError, ValueError and fastwarc's own, on broken files
             counts[f"file ended early: {type(err).__name__}"] += 1
             return
         if record is None:
             return
         try:
             if record.record_type == WarcRecordType.warcinfo:
-                if swallowed(record.reader.read(max_bytes)):
+                if _SWALLOWED.search(record.reader.read(max_bytes)):
                     yield from _salvaged(path, counts, max_bytes, given)
                     return
                 continue
@@ -110,7 +134,7 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
             counts[f"skipped: damaged record ({type(err).__name__})"] += 1
             continue
         if isinstance(item, Document):
-            if swallowed(item.text.encode()):
+            if _SWALLOWED.search(item.text.encode()):
                 yield from _salvaged(path, counts, max_bytes, given)
                 return
             given.add(item.url)
@@ -122,7 +146,7 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
 def _salvaged(path: Path, counts: Counter, max_bytes: int, given: set[str]) -> Iterator[Document]:
     """The texts not yet given of a WET file whose records are longer or shorter than they say."""
     counts["file with wrong lengths: split at headers"] += 1
-    for headers, body in salvage.records(path, max_bytes):
+    for headers, body in _split_at_headers(path, max_bytes):
         url = headers.get("warc-target-uri", "").strip("<> ")
         if headers.get("warc-type") != "conversion" or url in given:
             continue
@@ -130,6 +154,28 @@ def _salvaged(path: Path, counts: Counter, max_bytes: int, given: set[str]) -> I
         if text:
             counts["read: documents"] += 1
             yield Document(url, text)
+
+
+def _split_at_headers(path: Path, max_bytes: int) -> Iterator[tuple[dict[str, str], bytes]]:
+    """``(headers in lower case, body)`` of each record; at most ``max_bytes + 1`` bytes of a body are kept."""
+    headers: dict[str, str] = {}
+    body: list[bytes] = []
+    size, in_head, started = 0, False, False
+    with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
+        for line in iter(lambda: f.readline(2**20), b""):
+            if _HEAD.match(line):
+                if started:
+                    yield headers, b"".join(body).strip(b"\r\n")
+                headers, body, size, in_head, started = {}, [], 0, True, True
+            elif in_head:
+                if m := _FIELD.match(line.strip()):
+                    headers[m[1].decode("latin-1").lower()] = m[2].decode("utf-8", "replace")
+                in_head = bool(line.strip())
+            elif started and size <= max_bytes:
+                body.append(line)
+                size += len(line)
+    if started:
+        yield headers, b"".join(body).strip(b"\r\n")
 
 
 def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
@@ -181,37 +227,6 @@ def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
     if text:
         counts["read: pages"] += 1
         yield Page(declared_url(text) or f"file:///{path.parent.name}/{path.name}", text)
-
-
-def read_jsonl(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
-    """Rows with ``url`` and ``html`` (a page) or ``text`` (a document), one per line, ``.gz`` or not."""
-    with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as f:
-        lines = iter(lambda: f.readline(4 * max_bytes), b"")
-        yield from read_rows(map(rows.of_line, lines), counts, max_bytes=max_bytes)
-
-
-def read_parquet(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
-    """Rows of a Parquet file, with the columns that ``read_jsonl`` names; a batch at a time."""
-    import pyarrow as pa
-
-    try:
-        with open_parquet(path) as file:
-            columns = [c for c in ("url", "html", "text", "lang") if c in file.schema_arrow.names]
-            found = rows.of_groups(file, range(file.num_row_groups), counts, columns)
-            yield from read_rows(found, counts, max_bytes=max_bytes)
-    except (BadFile, pa.ArrowException) as err:
-        counts[f"file ended early: {type(err).__name__}"] += 1
-
-
-def read_rows(
-    records: Iterable[Mapping[str, Any] | None], counts: Counter, *, max_bytes: int
-) -> Iterator[Page | Document]:
-    """The pages and documents of rows (``page_or_document``); None is a line that held no row."""
-    for row in records:
-        if row is None:
-            counts["skipped: line is not a JSON object"] += 1
-        elif item := page_or_document(row, counts, max_chars=max_bytes):
-            yield item
 
 
 def page_or_document(

@@ -1,21 +1,31 @@
-"""The jobs of one round of the mining loop. Each reads and writes files of its shard; ``mining`` says in what order."""
+"""The jobs of the mining loop over shards. Each reads and writes files of its shard; ``mining`` says in what order.
 
+``pages`` makes once what the rounds need of every page: a line for fastText, tokens, domain, annotated path, hashes.
+"""
+
+import hashlib
 import json
-import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsmath_lib.base.files import replaced, write_fast
+from dsmath_lib.base.records import Document
+from dsmath_lib.base.urls import host, record_hash, url_hash
 from dsmath_lib.corpus import classifier, rank
-from dsmath_lib.corpus.math_domains import math_domains
+from dsmath_lib.corpus.math_domains import math_domains, page_counts
+from dsmath_lib.crawl.annotate import Annotations
 from dsmath_lib.crawl.exchange import load, save
 from dsmath_lib.crawl.jobs import Result
-from dsmath_lib.crawl.page_steps import load_model
-from dsmath_lib.crawl.prepare import read_counts, write_counts
+from dsmath_lib.crawl.shards import Shard, read_documents
 
+PAGE = np.dtype(
+    [("id", "u8"), ("hash", "u8"), ("tokens", "i8"), ("host", "i4"), ("math_path", "?")]
+)
 NEGATIVE = 2**31 - 1  # the "round" of a negative
 _SAMPLE = np.dtype([("round", "i4"), ("id", "u8"), ("start", "i8"), ("length", "i4")])
 _BATCH = 2_000
@@ -29,6 +39,82 @@ def prepared(folder: Path, i: int, suffix: str = ".npy") -> Path:
 def made(folder: Path, number: int, name: str, i: int, suffix: str = ".npy") -> Path:
     """A file that a job of a round made for a shard."""
     return folder / f"round-{number}" / name / f"{i:05d}{suffix}"
+
+
+def pages(
+    crawl: Sequence[Shard], table: Annotations, folder: Path, partitions: int, i: int, n: int
+) -> Result:
+    """One shard: ``lines`` (text), ``table`` (one ``PAGE`` a row), ``urls`` and ``hosts`` (JSON)."""
+    counts: Counter = Counter()
+    errors: list[str] = []
+    rows, urls = [], []
+    hosts: dict[str, int] = {}
+    digest = hashlib.sha256()
+    path = prepared(folder, i, ".txt")
+    with replaced(path) as tmp, tmp.open("wb") as f:
+        for d in read_documents(crawl[i], counts, errors):
+            line = line_of(d)
+            f.write(line)
+            digest.update(d.url.encode("utf-8", "replace") + b"\n" + line)
+            h = hosts.setdefault(host(d.url), len(hosts))
+            yes = table.decide(d.url) is True
+            rows.append((record_hash(d), sample_hash(d), rank.n_tokens(d.text), h, yes))
+            urls.append(d.url)
+    found = np.array(rows, dtype=PAGE)
+    save(path.with_suffix(".npy"), found)
+    write_fast(path.with_suffix(".urls.json"), json.dumps(urls))
+    write_fast(path.with_suffix(".hosts.json"), json.dumps(list(hosts)))
+    write_counts(path.with_suffix(".counts.jsonl"), page_counts(urls), partitions)
+    return {
+        "documents": len(urls),
+        "tokens": int(found["tokens"].sum()),
+        "digest": digest.hexdigest(),
+        "counts": dict(counts),
+        "errors": errors,
+    }
+
+
+def sample_hash(doc: Document) -> int:
+    """The stable hash by which negatives are drawn, independent of the id's."""
+    if doc.url:
+        return url_hash(doc.url, "negatives")
+    text = b"negatives" + doc.text.encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+
+
+def line_of(doc: Document) -> bytes:
+    """A document as a line for fastText."""
+    return classifier.one_line(doc.text).encode("utf-8", "replace") + b"\n"
+
+
+def write_seed(path: Path, docs: Iterable[Document]) -> tuple[int, str]:
+    """The seed as fastText lines in one file; returns how many, and their digest."""
+    digest, n = hashlib.sha256(), 0
+    with replaced(path) as tmp, tmp.open("wb") as f:
+        for line in map(line_of, docs):
+            digest.update(line)
+            f.write(line)
+            n += 1
+    return n, digest.hexdigest()
+
+
+def write_counts(path: Path, counts: Counter[str], partitions: int) -> None:
+    """Pages per domain, one JSON line per partition of the domains."""
+    parts: list[dict[str, int]] = [{} for _ in range(partitions)]
+    for name, n in counts.items():
+        parts[url_hash(name) % partitions][name] = n
+    write_fast(path, "".join(json.dumps(p) + "\n" for p in parts))
+
+
+def read_counts(paths: Iterable[Path], p: int) -> Counter[str]:
+    """Pages per domain of one partition, summed over shards."""
+    total: Counter[str] = Counter()
+    for path in paths:
+        with path.open(encoding="utf-8") as f:
+            for _ in range(p):
+                f.readline()
+            total.update(json.loads(f.readline()))
+    return total
 
 
 def joined(folder: Path, i: int, number: int) -> np.ndarray:
@@ -54,22 +140,19 @@ def sample(folder: Path, number: int, up_to: int, i: int, n: int) -> Result:
     kind = np.where(negative, NEGATIVE, since)
     rank_by = np.where(negative, table["hash"], table["id"])
     path = made(folder, number, "sample", i, ".txt")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     rows, start = [], 0
-    with tmp.open("wb") as f:
+    with replaced(path) as tmp, tmp.open("wb") as f:
         for k, by, line in zip(kind, rank_by, lines(folder, i), strict=True):
             if k:
                 rows.append((k, by, start, len(line)))
                 start += f.write(line)
-    tmp.replace(path)
     save(path.with_suffix(".npy"), np.array(rows, dtype=_SAMPLE))
     return {"negatives": int(negative.sum())}
 
 
 def score(folder: Path, number: int, i: int, n: int) -> Result:
     """P(math) of every page, float32, and the tokens in each score bin."""
-    model = load_model(str(folder / f"round-{number}" / "model.bin"))
+    model = classifier.load(str(folder / f"round-{number}" / "model.bin"))
     tokens = load(prepared(folder, i))["tokens"]
     out = np.zeros(len(tokens), dtype=np.float32)
     source, at = lines(folder, i), 0
@@ -81,11 +164,15 @@ def score(folder: Path, number: int, i: int, n: int) -> Result:
     return {"documents": len(out)}
 
 
-def keep(folder: Path, number: int, lowest_bin: int, partitions: int, i: int, n: int) -> Result:
-    """The pages from a score bin on, and how many of each domain they are."""
+def keep(
+    folder: Path, number: int, cut: tuple[np.ndarray, int, float], partitions: int, i: int, n: int
+) -> Result:
+    """The pages that ``rank.keep_top`` keeps, and how many of each domain they are.
+
+    ``cut``: tokens per score bin of the whole crawl, the budget, and the least score.
+    """
     table = load(prepared(folder, i))
-    scores = load(made(folder, number, "score", i))
-    kept = rank.bin_of(scores) >= lowest_bin
+    kept, lowest = rank.keep_top(load(made(folder, number, "score", i)), *cut)
     before = load(made(folder, number - 1, "keep", i)) if number > 1 else np.zeros(len(kept), bool)
     save(made(folder, number, "keep", i), kept)
     names = hosts(folder, i)
@@ -96,7 +183,7 @@ def keep(folder: Path, number: int, lowest_bin: int, partitions: int, i: int, n:
         "pages": int(kept.sum()),
         "tokens": int(table["tokens"][kept].sum()),
         "again": int(table["tokens"][kept & before].sum()),
-        "lowest": float(scores[kept].min()) if kept.any() else 1.0,
+        "lowest": lowest,
     }
 
 

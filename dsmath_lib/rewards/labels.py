@@ -6,7 +6,6 @@ the paper follows in §4.1.3).
 
 import gzip
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.base.files import temporary
+from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import extract
 from dsmath_lib.rewards.reward import reward
@@ -214,13 +213,7 @@ def mix_replay(new: Sequence, old: Sequence, share: float, seed: int) -> list:
 def write_solutions(path: Path, solutions: Sequence[Solution]) -> None:
     """Write .jsonl.gz, whole or not at all; equal solutions give equal bytes."""
     text = "".join(json.dumps(asdict(s), ensure_ascii=False) + "\n" for s in solutions)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = temporary(path)
-    with tmp.open("xb") as f:
-        f.write(gzip.compress(text.encode(), mtime=0))
-        f.flush()
-        os.fsync(f.fileno())
-    tmp.replace(path)
+    write_atomic(path, gzip.compress(text.encode(), mtime=0))
 
 
 def read_solutions(path: Path) -> list[Solution]:

@@ -3,14 +3,13 @@
 import gzip
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-from dsmath_lib.base.files import temporary
+from dsmath_lib.base.files import write_fast
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import questions_of_step, seed_for
 from dsmath_lib.engines.decode import Sampler, SamplerError, make_sampler
@@ -277,10 +276,7 @@ def demonstrations(prompts: list[list[int]], solutions: list[str], tokenizer) ->
 
 def write_completions(path: Path, done: Completions) -> None:
     """Keep completions; the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = temporary(path)
-    tmp.write_bytes(gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
-    os.replace(tmp, path)
+    write_fast(path, gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
 
 
 def read_completions(path: Path) -> Completions | None:

@@ -9,22 +9,22 @@ from typing import Any
 
 from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.base.record_files import BadFile, Part, hub_parts, is_hub
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.corpus.decontaminate import BenchmarkText
-from dsmath_lib.crawl import dataset
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.crawl.annotate import Annotations, read_tables
-from dsmath_lib.crawl.shards import BadFile, Part, read_records
+from dsmath_lib.crawl.jobs import Result
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.params.mining import MiningParams
-from dsmath_lib.stage.data import data_path, read_rows
+from dsmath_lib.stage.data import data_folder, data_path, read_rows
 
 WORLD_TABLE = Path(__file__).resolve().parents[1] / "world" / "url_annotations.csv"
 
 
 @dataclass
 class Material:
-    """What the loop works on, beside the pages (``shard_pages``).
+    """What the loop works on, beside the pages (``pages_of``).
 
     ``truth`` (url -> is it mathematics) may be known for some pages only.
     ``leaks`` (url -> benchmark item) and ``groups`` (url -> duplicate group) are known for the toy world alone.
@@ -80,8 +80,10 @@ def _web(n_pages: int, seed: int) -> Any:
     return make_web(n_pages, seed)
 
 
-def shard_pages(cfg: MiningParams, i: int, n: int, counts: Counter) -> Iterator[Page | Document]:
+def pages_of(cfg: MiningParams, i: int, n: int, result: Result) -> Iterator[Page | Document]:
     """The pages of shard ``i`` of ``n``: of the toy web, or of every n-th part of the list of files.
+
+    What is read and skipped is counted in the result.
 
     Raises:
         StageError: data_dir or a file is missing; says which and how to set it.
@@ -90,7 +92,7 @@ def shard_pages(cfg: MiningParams, i: int, n: int, counts: Counter) -> Iterator[
         pages = _web(cfg.n_pages, cfg.seed).pages
         yield from pages[i * len(pages) // n : (i + 1) * len(pages) // n]
     else:
-        yield from _pages(cfg.page_sources, cfg, counts, (i, n))
+        yield from _pages(cfg.page_sources, cfg, result["counts"], (i, n))
 
 
 def stamps(cfg: MiningParams) -> list[Any]:
@@ -126,15 +128,6 @@ def _one_of_each(pages: Iterable[Page]) -> list[Page]:
     return list(found.values())
 
 
-def _folder(cfg: MiningParams) -> Path:
-    folder = (ROOT / Path(cfg.data_dir).expanduser()).resolve()
-    if not cfg.data_dir or not folder.is_dir():
-        raise StageError(
-            f"data_dir '{cfg.data_dir}' is not a folder ({folder}): set it with '-p data_dir PATH' or in the YAML file"
-        )
-    return folder
-
-
 def _files(cfg: MiningParams, table: Annotations) -> Material:
     quiet: Counter = Counter()  # files named twice are counted once, as part of the crawl
     truth = {p.url: False for p in _pages(cfg.truth_other, cfg, quiet)}
@@ -153,37 +146,21 @@ def _files(cfg: MiningParams, table: Annotations) -> Material:
 
 
 def _pages(
-    patterns: list[str],
-    cfg: MiningParams,
-    counts: Counter,
-    part: tuple[int, int] = (0, 1),
+    patterns: list[str], cfg: MiningParams, counts: Counter, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Page | Document]:
     parts = _find(patterns, cfg)
     addresses = _addresses(cfg.address_table, cfg.data_dir)
     i, n = part
     for p in parts[i * len(parts) // n : (i + 1) * len(parts) // n]:
         counts["files"] += 1
-        for page in _read(p, counts, cfg.max_page_chars):
-            known = addresses.get(Path(p.path)) if page.url.startswith("file:") else None
-            yield replace(page, url=known) if known else page
-
-
-def _read(part: Part, counts: Counter, max_chars: int) -> Iterator[Page | Document]:
-    """A file of any kind, or a piece of a data set.
-
-    Raises:
-        StageError: a stream of the Hub broke off; what is on disk is counted instead.
-    """
-    hub = dataset.is_hub(part.path)
-    if not hub and not part.path.endswith(".arrow"):
-        yield from reading.read(Path(part.path), counts, max_bytes=max_chars)
-        return
-    try:
-        yield from reading.read_rows(read_records(part, counts), counts, max_bytes=max_chars)
-    except BadFile as err:
-        if hub:
-            raise StageError(f"{err}; run again, finished shards are kept") from None
-        counts["file ended early: BadFile"] += 1
+        try:
+            for page in reading.read(p, counts, max_chars=cfg.max_page_chars):
+                known = addresses.get(Path(p.path)) if page.url.startswith("file:") else None
+                yield replace(page, url=known) if known else page
+        except BadFile as err:
+            if is_hub(p.path):
+                raise StageError(f"{err}; run again, finished shards are kept") from None
+            counts[f"file not read, or not to its end:{str(err).removeprefix(p.path + ':')}"] += 1
 
 
 def _find(patterns: list[str], cfg: MiningParams) -> list[Part]:
@@ -191,16 +168,14 @@ def _find(patterns: list[str], cfg: MiningParams) -> list[Part]:
     found: dict[Part, None] = {}
     for pattern in patterns:
         try:
-            if dataset.is_hub(pattern):
-                found |= dict.fromkeys(
-                    Part(pattern, i, i + 1) for i in range(dataset.n_pieces(pattern))
-                )
+            if is_hub(pattern):
+                found |= dict.fromkeys(hub_parts(pattern))
             else:
-                files = reading.find_files([pattern], _folder(cfg))
+                files = reading.find_files([pattern], data_folder(cfg.data_dir))
                 found |= dict.fromkeys(Part(str(p)) for p in files)
         except FileNotFoundError as err:
             raise StageError(f"data_dir '{cfg.data_dir}': {err}") from None
-        except dataset.BadDataset as err:
+        except BadFile as err:
             raise StageError(str(err)) from None
     return list(found)
 

@@ -7,34 +7,43 @@
 import csv
 import gzip
 import io
-import json
 import re
+import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.base.record_files import COMMIT, HUB, BadFile, Part, loads, of_line, read_records
 
-HUB = "hub:"
 SET_IT = "set the folder with '-p data_dir PATH' or in params/<scale>/*.yaml"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_LONE = re.compile("[\ud800-\udfff]")
+
+
+def data_folder(data_dir: str) -> Path:
+    """The folder of real data; a relative ``data_dir`` starts at the project root.
+
+    Raises:
+        StageError: it is empty or not there.
+    """
+    folder = (ROOT / Path(data_dir).expanduser()).resolve()
+    if not data_dir or not folder.is_dir():
+        raise StageError(f"data_dir '{data_dir}' is not a folder ({folder}): {SET_IT}")
+    return folder
 
 
 def data_path(source: str, data_dir: str) -> Path:
-    """The file ``source`` below ``data_dir``; a relative ``data_dir`` starts at the project root.
+    """The file ``source`` below ``data_dir``.
 
     Raises:
         StageError: ``data_dir`` is empty or not there, or the file (with or without ``.gz``) is not in it.
     """
     if not data_dir and not Path(source).is_absolute():
         raise StageError(f"'{source}' needs a data folder, and data_dir is empty: {SET_IT}")
-    folder = (ROOT / Path(data_dir).expanduser()).resolve()
-    if not folder.is_dir():
-        raise StageError(f"data_dir '{data_dir}' is not a folder ({folder}): {SET_IT}")
     if ".." in Path(source).parts:
         raise StageError(f"'{source}' leads out of data_dir '{data_dir}': {SET_IT}")
+    folder = Path() if Path(source).is_absolute() else data_folder(data_dir)
     for name in (source, source + ".gz"):
         if (folder / name).is_file():
             return folder / name
@@ -77,7 +86,7 @@ def read_rows(
 
 
 def _read_hub(name: str, revision: str, split: str) -> list[dict[str, Any]]:
-    if not _COMMIT.fullmatch(revision):
+    if not re.fullmatch(COMMIT, revision):
         raise StageError(
             f"'{HUB}{name}' needs a pinned revision: the 40-digit commit hash of the data set, "
             f"got '{revision}' (a branch can move)"
@@ -96,48 +105,35 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     try:
         if kind == "parquet":
-            import pyarrow.parquet as pq
-
-            return pq.read_table(path).to_pylist()
+            counts: Counter = Counter()
+            rows = list(read_records(Part(str(path)), counts))
+            for what in counts:
+                raise StageError(f"{path}: not readable: {what.removeprefix('skipped: ')}")
+            return rows
         data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, ValueError) as err:
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        text = data.decode("utf-8")
+    except BadFile as err:
+        raise StageError(str(err)) from err
+    except (OSError, EOFError, ValueError, zlib.error) as err:
         raise StageError(f"{path}: not readable: {err}") from err
     if kind == "tsv":
         table = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
         return [{str(i): cell for i, cell in enumerate(line)} for line in table if line]
     if kind == "json":
-        return _json_rows(path, text)
+        return _json_rows(path, data)
     if kind == "jsonl":
-        return _json_lines(path, text)
+        return _json_lines(path, data)
     raise StageError(
         f"{path}: unknown kind of file (known: .jsonl, .json, .parquet, .tsv, and .gz of these)"
     )
 
 
-def encodable(value: Any) -> Any:
-    """Plain data with U+FFFD in place of lone surrogates, which JSON may hold and no UTF-8 file can."""
-    return json.loads(whole(json.dumps(value, ensure_ascii=False)))
-
-
-def whole(text: str) -> str:
-    """The text with U+FFFD in place of lone surrogates."""
-    return text if text.isascii() else _LONE.sub("\ufffd", text)
-
-
-def _loads(text: str) -> Any:
-    try:
-        value = json.loads(text)
-        return encodable(value) if "\\ud" in text or "\\uD" in text else value
-    except RecursionError:
-        raise json.JSONDecodeError("nested too deep", text, 0) from None
-
-
-def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
+def _json_rows(path: Path, text: bytes) -> list[dict[str, Any]]:
     """A list of objects, an object that holds exactly one such list, or one object per line."""
     try:
-        data = _loads(text)
-    except json.JSONDecodeError:
+        data = loads(text)
+    except ValueError:
         return _json_lines(path, text)
     if isinstance(data, dict):
         lists = [v for v in data.values() if isinstance(v, list)]
@@ -147,16 +143,12 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
     return data
 
 
-def _json_lines(path: Path, text: str) -> list[dict[str, Any]]:
+def _json_lines(path: Path, text: bytes) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = _loads(line)
-        except json.JSONDecodeError as err:
-            raise StageError(f"{path}, line {number}: not JSON: {err.msg}") from None
-        if not isinstance(row, dict):
-            raise StageError(f"{path}, line {number}: expected an object")
-        rows.append(row)
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if line.strip():
+            try:
+                rows.append(of_line(line))
+            except ValueError as err:
+                raise StageError(f"{path}, line {number}: {err}") from None
     return rows

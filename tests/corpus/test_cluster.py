@@ -9,8 +9,8 @@ import pytest
 
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.crawl import cluster, dedup, jobs
-from dsmath_lib.crawl.page_steps import tell_language
-from dsmath_lib.crawl.shards import write_part
+from dsmath_lib.crawl.pipeline import tell_language
+from dsmath_lib.crawl.shards import as_shards, write_part
 
 from .test_dedup import SETTINGS, pages
 
@@ -20,7 +20,7 @@ pytest.importorskip("datatrove", reason="needs the extra scale")
 def shards_in(folder: Path) -> list:
     for i in range(5):
         write_part(pages()[i::5], folder / f"{i}.jsonl")
-    return dedup.as_shards([folder / f"{i}.jsonl" for i in range(5)])
+    return as_shards([folder / f"{i}.jsonl" for i in range(5)])
 
 
 def kept(given: list, folder: Path, runner: jobs.Runner) -> list[bytes]:

@@ -12,7 +12,7 @@ import pytest
 
 from dsmath_lib.app import cli
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.crawl import commands
+from dsmath_lib.crawl import pipeline
 from dsmath_lib.world.web import make_web
 
 
@@ -192,8 +192,8 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     if child.returncode == -signal.SIGKILL:
         assert done and not out.exists()
     calls = []
-    shard = commands.extract_shard
-    monkeypatch.setattr(commands, "extract_shard", lambda *a: calls.append(a[-2]) or shard(*a))
+    shard = pipeline.write_shard
+    monkeypatch.setattr(pipeline, "write_shard", lambda *a: calls.append(a[-2]) or shard(*a))
     assert call(monkeypatch, *args) == 0
     whole = tmp_path / "whole.jsonl"
     again = len(calls)

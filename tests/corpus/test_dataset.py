@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import datasets
@@ -11,7 +10,8 @@ import pytest
 from dsmath_lib.app.corpus_cli import DOCS, PAGES
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.paths import PARAMS_DIR
-from dsmath_lib.crawl import commands, dataset, jobs, shards
+from dsmath_lib.base.record_files import is_hub, read_records
+from dsmath_lib.crawl import commands, shards
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.runs import nb01_sources as sources
@@ -40,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def extract(given: object, out: Path) -> tuple[int, list[dict]]:
-    code = commands.extract([str(given)], str(out), max_chars=10**6, runner=partial(jobs.run))
+    code = commands.extract([str(given)], str(out), max_chars=10**6)
     return code, [json.loads(x) for x in out.read_text().splitlines()]
 
 
@@ -60,7 +60,7 @@ def test_a_stream_is_cut_into_its_files(folder: Path) -> None:
     spec = f"hub:{folder}/parquet"
     plan = shards.plan([Path(spec)])
     assert [(p.start, p.stop) for s in plan for p in s] == [(0, 1), (1, 2)]
-    urls = [[r["url"] for r in shards.read_records(s[0], Counter())] for s in plan]
+    urls = [[r["url"] for r in read_records(s[0], Counter())] for s in plan]
     assert sorted(u for piece in urls for u in piece) == [r["url"] for r in ROWS] and all(urls)
 
 
@@ -88,15 +88,17 @@ def test_sources_of_stage_01(folder: Path) -> None:
     urls = [r["url"] for r in ROWS]
     for given in (["saved/train/data-*.arrow"], ["parquet/*.parquet"], [f"hub:{folder}/parquet"]):
         cfg = settings(data_dir=str(folder), page_sources=given)
-        parts = [[p.url for p in sources.shard_pages(cfg, i, 2, Counter())] for i in range(2)]
+        parts = [
+            [p.url for p in sources.pages_of(cfg, i, 2, {"counts": Counter()})] for i in range(2)
+        ]
         assert sorted(u for part in parts for u in part) == urls and all(parts)
         assert len(sources.stamps(cfg)) == 2
     cfg = settings(data_dir="", page_sources=["hub:owner/name"])  # needs no folder
     with pytest.raises(StageError, match="needs a commit"):
-        list(sources.shard_pages(cfg, 0, 1, Counter()))
+        list(sources.pages_of(cfg, 0, 1, {"counts": Counter()}))
 
 
 def test_help_names_them() -> None:
     for text in (PAGES, DOCS):
         assert "hub:owner/name[:config]@COMMIT[#split]" in text and "save_to_disk" in text
-    assert dataset.is_hub("hub:a/b") and not dataset.is_hub(Path("a.jsonl"))
+    assert is_hub("hub:a/b") and not is_hub(Path("a.jsonl"))

@@ -110,61 +110,13 @@ def test_signature_is_the_least_of_each_function() -> None:
     assert minhash.signature(hashes, perms).tolist() == [min(x) for x in each]
 
 
-def near_docs() -> list[Document]:
-    rng = np.random.default_rng(1)
-    base = words(rng, 200)
-    edited = ["new", *base[:-2], "end"]
-    others = [Document(f"http://c.org/{i}", " ".join(words(rng, 200))) for i in range(20)]
-    return [
-        Document("http://a.org/1", " ".join(base)),
-        *others,
-        Document("http://b.org/2", " ".join(edited)),
-    ]
-
-
-KW = {"bands": 28, "rows": 4, "shingle": 5, "min_similarity": 0.7}
-
-
-def test_near_duplicates_one_stays_in_any_order() -> None:
-    docs, counts = near_docs(), Counter()
-    kept, group = minhash.unique(docs, counts, **KW)
-    assert len(kept) == 21 and counts["near duplicates"] == 1 and group[0] == group[-1]
-    again, _ = minhash.unique(docs[::-1], Counter(), **KW)
-    assert {d.url for d in again} == {d.url for d in kept}
-    assert minhash.unique([], Counter(), **KW) == ([], [])
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20))
-def test_union_find(pairs: list[tuple[int, int]]) -> None:
-    uf, label = minhash.UnionFind(10), list(range(10))
-    for a, b in pairs:
-        uf.join(a, b)
-        label = [label[b] if x == label[a] else x for x in label]
-    for i in range(10):
-        assert uf.find(i) == min(j for j in range(10) if label[j] == label[i])
-
-
-def test_real_near_duplicates(data_dir: Path) -> None:
-    """Variants of one open textbook: each chapter's templates come down to one page, chapters stay apart."""
-    from dsmath_lib.engines.webtext.pages import extract
-
-    folder = data_dir / "web/html/neardup"
-    names = ["nonlin001", "nonlin-sol001", "nonlin-solarized001", "nonlin002", "nonlin-sol002"]
-    docs = [
-        Document(f"http://x.org/{n}", extract((folder / f"nonlin__{n}.html").read_text()).text)
-        for n in names
-    ]
-    _, group = minhash.unique(docs, Counter(), **KW)
-    assert group == [0, 0, 0, 3, 3]
-
-
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.integers(1, 50)), min_size=1, max_size=30),
     st.integers(0, 500),
 )
 def test_keep_top(pages: list[tuple[float, int]], budget: int) -> None:
     scores, tokens = np.array([p for p, _ in pages]), np.array([t for _, t in pages])
-    mask, threshold = rank.keep_top(scores, tokens, budget)
+    mask, threshold = rank.keep_top(scores, rank.histogram(scores, tokens), budget)
     best = rank.bin_of(scores) == rank.bin_of(scores).max()
     assert tokens[mask].sum() <= budget or (mask == best).all()
     if mask.any() and not mask.all():
@@ -181,6 +133,20 @@ def test_histograms_of_shards_add_up() -> None:
     whole = rank.histogram(scores, tokens)
     parts = sum(rank.histogram(scores[r::7], tokens[r::7]) for r in range(7))
     assert np.array_equal(whole, parts) and whole.sum() == tokens.sum()
+
+
+def test_shards_keep_what_the_whole_keeps() -> None:
+    """Each page once, by the budget of the whole crawl; a least score holds also when tokens are left."""
+    rng = np.random.default_rng(1)
+    scores, tokens = rng.random(500), rng.integers(1, 100, 500)
+    hist = rank.histogram(scores, tokens)
+    for least in (0.0, 0.9):
+        whole, _ = rank.keep_top(scores, hist, 9_000, least)
+        parts = np.zeros(500, dtype=bool)
+        for r in range(3):
+            parts[r::3] = rank.keep_top(scores[r::3], hist, 9_000, least)[0]
+        assert np.array_equal(whole, parts) and 0 < tokens[whole].sum() <= 9_000
+    assert scores[whole].min() > 0.89
 
 
 def test_tokens() -> None:

@@ -20,13 +20,13 @@ from dsmath_lib.base.records import Document
 from dsmath_lib.corpus import classifier
 from dsmath_lib.crawl import jobs, mined, mining
 from dsmath_lib.crawl.annotate import Annotations
-from dsmath_lib.crawl.dedup import as_shards
 from dsmath_lib.crawl.mined import Rules
-from dsmath_lib.crawl.shards import write_part
+from dsmath_lib.crawl.shards import as_shards, write_part
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.runs import nb01_corpus as build
 from dsmath_lib.runs import nb01_sources as sources
+from dsmath_lib.runs import nb01_tables as tables
 
 SETTINGS = classifier.Settings(
     dim=16, lr=0.5, word_ngrams=2, min_count=1, epochs=20, bucket=2000, threads=1, seed=0
@@ -88,7 +88,8 @@ def run(
 ) -> mined.Mined:
     crawl, seed, truth, table = small_web()
     shards = in_shards(crawl, folder / f"crawl-{n_shards}", n_shards)
-    return mining.mine(shards, seed, table, rules, settings, folder / "rounds", truth=truth, **kw)
+    ready = mining.prepare(shards, seed, table, folder / "rounds", **kw)
+    return mining.mine(ready, rules, settings, truth=truth)
 
 
 def test_later_rounds_find_the_unknown_style(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def plain(got: mined.Mined) -> list:
 def test_shards_do_not_change_the_result(tmp_path: Path) -> None:
     whole = plain(run(tmp_path / "1"))
     for n, p in ((2, 3), (7, 1)):
-        assert plain(run(tmp_path / str(n), replace(RULES, partitions=p), n_shards=n)) == whole
+        assert plain(run(tmp_path / str(n), n_shards=n, partitions=p)) == whole
 
 
 @pytest.mark.parametrize("after", [2, 4, 9])
@@ -175,12 +176,11 @@ def test_finished_rounds_of_other_rules_are_not_taken(tmp_path: Path) -> None:
     (tmp_path / "rounds" / "round-1.json").write_text("{broken")
     (tmp_path / "rounds" / "round-2" / "score" / "00000.done.json").write_text("[]")
     assert plain(run(tmp_path, rules=replace(RULES, keep_share=(0.2,)))) == other
-    assert plain(run(tmp_path, rules=replace(RULES, keep_share=(0.2,)), resume=False)) == other
 
 
 def test_the_10_percent_rule_counts_pages_that_were_never_collected(tmp_path: Path) -> None:
     """h.org has 10 known pages of 40: over 10 % of its own total, whatever shard they are in."""
-    got = run(tmp_path, n_shards=4, rules=replace(RULES, partitions=2, keep_share=(0.15,)))
+    got = run(tmp_path, n_shards=4, rules=replace(RULES, keep_share=(0.15,)), partitions=2)
     crawl, *_ = small_web()
     totals, kept = Counter(u.split("/")[2] for u in (d.url for d in crawl)), Counter()
     for i in range(4):
@@ -193,10 +193,10 @@ def test_the_10_percent_rule_counts_pages_that_were_never_collected(tmp_path: Pa
 def test_empty_input(tmp_path: Path) -> None:
     crawl, seed, _, table = small_web()
     with pytest.raises(ValueError, match="0 crawl pages"):
-        mining.mine([], seed, table, RULES, SETTINGS, tmp_path / "1")
+        mining.prepare([], seed, table, tmp_path / "1")
     with pytest.raises(ValueError, match="0 seed pages"):
         shards = in_shards(crawl, tmp_path, 1)
-        mining.mine(shards, [], table, RULES, SETTINGS, tmp_path / "2")
+        mining.prepare(shards, [], table, tmp_path / "2")
 
 
 def test_quality_uses_known_pages_only(tmp_path: Path) -> None:
@@ -292,14 +292,13 @@ def test_world_end_to_end(tmp_path: Path) -> None:
     cfg = params("smoke", max_rounds=1)
     material = sources.load(cfg)
     crawl = build.build_crawl(cfg, tmp_path / "crawl")
-    dup = build.duplicate_groups(material.groups, crawl)
+    dup = tables.duplicate_groups(material.groups, crawl)
     assert dup["dup_groups"] == dup["dup_groups_reduced"] > 50 and dup["wrongly_merged"] == 0
     settings = build.fasttext_settings(cfg)
-    got = mining.mine(
-        crawl.shards, material.seed, material.table, build.rules(cfg), settings, tmp_path / "rounds"
-    )
+    ready = mining.prepare(crawl.shards, material.seed, material.table, tmp_path / "rounds")
+    got = mining.mine(ready, build.rules(cfg), settings)
     clean = build.clean_crawl(cfg, crawl, got, tmp_path / "clean")
-    leaks = build.leak_quality(material.leaks, crawl.docs(), clean.report.removed)
+    leaks = tables.leak_quality(material.leaks, crawl.docs(), clean.report.removed)
     assert leaks["leaks_left"] == leaks["clean_removed"] == 0 < leaks["leaks_planted"]
     assert {d.url for d in clean.docs(kept=True)} < {d.url for d in clean.docs()}
     rows, again = (
@@ -346,7 +345,7 @@ def test_real_pages_have_addresses_and_truth(data_dir: Path) -> None:
     over = {"page_sources": ["web/html/neardup/*.html"], "benchmark_sources": []}
     cfg = params("real-smoke", data_dir=str(data_dir), **over)
     material = sources.load(cfg)
-    pages = [p for i in range(3) for p in sources.shard_pages(cfg, i, 3, Counter())]
+    pages = [p for i in range(3) for p in sources.pages_of(cfg, i, 3, {"counts": Counter()})]
     assert len(pages) == 33 and all(p.url.startswith("http://hplgit.github.io/") for p in pages)
     assert sum(material.truth[p.url] for p in pages) == 32
     assert not {d.url for d in material.seed} & set(material.truth)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dsmath_lib.base.record_files import BadFile, Part
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.crawl import read_pages as reading
-from dsmath_lib.crawl.page_steps import read_pages
-from dsmath_lib.crawl.shards import Part, Row, as_record
+from dsmath_lib.crawl.shards import Row, as_record
 from dsmath_lib.engines.webtext.languages import language
 
 HTML = "<html><body><p>Ein schöner Tag für 小明</p></body></html>"
@@ -31,7 +31,7 @@ def warc(*records: tuple[str, bytes, str]) -> bytes:
 
 def read(path: Path, **kw) -> tuple[list, Counter]:
     counts: Counter = Counter()
-    return list(reading.read(path, counts, **kw)), counts
+    return list(reading.read(Part(str(path)), counts, **kw)), counts
 
 
 def test_warc_records_by_kind(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_warc_records_by_kind(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(data)
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(data))
     for name in ("a.warc", "a.warc.gz"):
-        pages, counts = read(tmp_path / name, max_bytes=4000)
+        pages, counts = read(tmp_path / name, max_chars=4000)
         assert [p.url[-1] for p in pages] == ["1", "3", "4", "5"]
         assert all("schöner" in p.html for p in pages)
         assert (
@@ -93,20 +93,18 @@ def test_html_files(tmp_path: Path) -> None:
         "d.html": "<p>Привет мир, это обычный русский текст для проверки</p>".encode("cp1251"),
         "e.html": b'<meta charset="gb2312">'
         + "<p>小明有三个苹果，请问他还有几个苹果</p>".encode("gb2312"),
-        "f.txt": b"text",
     }
     pages, counts = [], Counter()
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-        pages += reading.read(tmp_path / name, counts)
+        pages += reading.read(Part(str(tmp_path / name)), counts)
     assert pages[0].url == "https://a.org/x?a=1&b=2"
     assert "Привет" in pages[1].html and "小明" in pages[2].html and len(pages) == 3
-    assert (
-        counts["skipped: not HTML"]
-        == counts["skipped: empty"]
-        == counts["skipped: unknown kind of file"]
-        == 1
-    )
+    assert counts["skipped: not HTML"] == counts["skipped: empty"] == 1
+    (tmp_path / "f.txt").write_text("text")
+    for name, says in (("f.txt", "not a kind of file"), ("g.html", "No such file")):
+        with pytest.raises(BadFile, match=f"{name}: {says}"):
+            read(tmp_path / name)
 
 
 def test_jsonl(tmp_path: Path) -> None:
@@ -195,8 +193,8 @@ def test_parquet(tmp_path: Path) -> None:
     got, counts = read(tmp_path / "a.parquet")
     assert got == want and counts["skipped: empty"] == 1
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
-    got, counts = read(tmp_path / "broken.parquet")
-    assert not got and any(k.startswith("file ended early") for k in counts)
+    with pytest.raises(BadFile, match=r"broken\.parquet: not readable as Parquet"):
+        read(tmp_path / "broken.parquet")
 
 
 def test_a_row_is_the_same_page_or_document_however_it_is_read(tmp_path: Path) -> None:
@@ -232,8 +230,8 @@ def test_a_row_is_the_same_page_or_document_however_it_is_read(tmp_path: Path) -
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     for name in ("a.jsonl", "a.jsonl.gz", "a.parquet"):
         path, counts, errors = tmp_path / name, Counter(), []
-        by_command = list(read_pages((Part(str(path)),), counts, errors, max_chars=100))
-        for got, counted in (read(path, max_bytes=100), (by_command, counts)):
+        by_command = list(reading.read_shard((Part(str(path)),), counts, errors, max_chars=100))
+        for got, counted in (read(path, max_chars=100), (by_command, counts)):
             plain = [Document(d.url, d.text, d.lang) if isinstance(d, Document) else d for d in got]
             assert plain == want and counted == numbers and not errors, name
 

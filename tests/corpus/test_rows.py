@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dsmath_lib.base import record_files as records
+from dsmath_lib.base.record_files import Part
 from dsmath_lib.corpus import classifier
 from dsmath_lib.crawl import commands, dedup, shards
-from dsmath_lib.crawl import plain_rows as rows
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.crawl.annotate import Annotations, page_path
 from dsmath_lib.crawl.mined import Rules
-from dsmath_lib.crawl.shards import Part
 
 SMALL = classifier.Settings(4, 0.5, 1, 1, 1, 1_000, 1, 0)
 NESTED = "[" * 900 + "]" * 900
@@ -85,11 +85,7 @@ def test_every_command_goes_on_after_a_row(tmp_path: Path, line: str) -> None:
     options = dict(seed=[source], annotations=[], rules=rules, settings=SMALL)
     assert commands.mine([source], str(tmp_path / "mined"), **options) == 0
     assert (tmp_path / "mined" / "proposals.csv").read_text(encoding="utf-8")
-    folder = tmp_path / "notebook"  # the reader of the notebook
-    folder.mkdir()
-    pages = list(
-        reading.read(Path(write(folder / "p.jsonl", [line, after])), Counter(), max_bytes=1_000)
-    )
+    pages = list(reading.read(Part(source), Counter(), max_chars=1_000))
     assert pages[-1].url == "http://d.org/last"
     for page in pages:
         page.url.encode()
@@ -108,14 +104,15 @@ def test_lone_surrogates_are_marked_and_pages_stay_apart(tmp_path: Path) -> None
     ]
     encoded = '{"text":"a\ud800b \ud000","n":1.5,"big":12345678901234567890}'
     want = {"text": "a\ufffdb \ud000", "n": 1.5, "big": 12345678901234567890}
-    assert rows.of_line(encoded.encode("utf-8", "surrogatepass")) == want
+    assert records.of_line(encoded.encode("utf-8", "surrogatepass")) == want
 
 
 def test_lines_that_hold_no_row() -> None:
     for line in (b"", b"[]", b"1", b"{", b"\xff", b'{"a":%s}' % (b"[" * 101 + b"]" * 101)):
-        assert rows.of_line(line) is None
+        with pytest.raises(ValueError, match=r"not JSON|expected an object"):
+            records.of_line(line)
     for level in (1, 50, 99):
-        assert rows.of_line(b'{"a":%s}' % (b"[" * level + b"]" * level)) is not None
+        assert records.of_line(b'{"a":%s}' % (b"[" * level + b"]" * level))
 
 
 def test_files_whose_name_is_no_text(tmp_path: Path) -> None:
@@ -124,7 +121,7 @@ def test_files_whose_name_is_no_text(tmp_path: Path) -> None:
         path.write_text("<html><p>Some text.</p>")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    (page,) = reading.read(path, Counter())
+    (page,) = reading.read(Part(str(path)), Counter())
     page.url.encode()
     assert commands.extract([str(path)], str(tmp_path / "out.jsonl"), max_chars=1_000) == 0
     assert len(urls(tmp_path / "out.jsonl")) == 1
@@ -168,19 +165,19 @@ def test_a_row_that_python_cannot_hold(tmp_path: Path, name: str, column: dict) 
         with pa.OSFile(str(path), "wb") as f, pa.ipc.new_stream(f, data.schema) as out:
             out.write_table(data)
     counts: Counter = Counter()
-    found = list(shards.read_records(Part(str(path)), counts))
+    found = list(records.read_records(Part(str(path)), counts))
     assert [r["url"] for r in found] == [f"http://a.org/{i}" for i in range(5)]
     assert sum(n for what, n in counts.items() if what.startswith("skipped: row not readable")) == 1
-    if name.endswith("parquet"):
-        want = 6 if "time" in column else 5  # the notebook's reader takes the columns that it needs
-        assert len(list(reading.read(path, Counter()))) == want
+    assert len(list(reading.read(Part(str(path)), Counter()))) == 5
 
 
 def test_large_rows_are_counted_and_never_plain_data_together(tmp_path: Path) -> None:
-    text = pa.array(["a" * 10, "b" * (rows.MAX_ROW + 1), "c" * (rows.MAX_ROW - 100), "d" * 10])
+    text = pa.array(
+        ["a" * 10, "b" * (records.MAX_ROW + 1), "c" * (records.MAX_ROW - 100), "d" * 10]
+    )
     pq.write_table(table(4, text=text), tmp_path / "x.parquet")
     counts: Counter = Counter()
-    found = [r["text"][:1] for r in shards.read_records(Part(str(tmp_path / "x.parquet")), counts)]
+    found = [r["text"][:1] for r in records.read_records(Part(str(tmp_path / "x.parquet")), counts)]
     assert found == ["a", "c", "d"] and counts == {"skipped: over the size bound": 1}
     schema = pa.schema([("text", pa.string())])
     lengths: list[int] = []
@@ -199,8 +196,8 @@ def test_large_rows_are_counted_and_never_plain_data_together(tmp_path: Path) ->
             return self.batch.to_pylist()
 
     many = pa.record_batch([pa.array(["x" * 1_000_000] * 100)], schema=schema)
-    assert len(list(rows.of_batch(Batch(many), Counter()))) == 100
-    assert max(lengths) <= rows.MAX_ROW
+    assert len(list(records.of_batch(Batch(many), Counter()))) == 100
+    assert max(lengths) <= records.MAX_ROW
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes there")
@@ -214,8 +211,8 @@ def test_a_bomb_of_parquet_is_not_unpacked(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": whole}), path, compression="zstd", use_dictionary=False)
     assert path.stat().st_size < 200_000
     before, counts = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, Counter()
-    assert not list(shards.read_records(Part(str(path)), counts))
-    assert not list(reading.read(path, counts))
+    assert not list(records.read_records(Part(str(path)), counts))
+    assert not list(reading.read(Part(str(path)), counts))
     assert counts == {"skipped: over the size bound": 6}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 

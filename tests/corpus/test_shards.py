@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.base.record_files import Part, read_records
 from dsmath_lib.crawl import shards
-from dsmath_lib.crawl.shards import Part, Row
+from dsmath_lib.crawl.shards import Row
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
@@ -20,7 +21,7 @@ def test_every_line_is_in_one_range(tmp_path_factory, texts: list[str], size: in
     path = tmp_path_factory.mktemp("x") / "a.jsonl"
     path.write_bytes(b"".join(shards.dumps({"text": t, "i": i}) for i, t in enumerate(texts)))
     plan = shards.plan([path], size)
-    got = [r["i"] for s in plan for p in s for r in shards.read_records(p, Counter())]
+    got = [r["i"] for s in plan for p in s for r in read_records(p, Counter())]
     assert got == list(range(len(texts)))
 
 
@@ -87,6 +88,20 @@ def test_bad_files_are_named_and_the_others_go_on(tmp_path: Path) -> None:
     got = [d for s in shards.plan(files) for d in shards.read_documents(s, Counter(), errors)]
     assert got[-1].text == "t" and len(got) > 1  # what could be read of the cut file counts
     assert [e.split(":")[0].rsplit("/", 1)[1] for e in errors] == [f.name for f in files[:4]]
+
+
+def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    shards.write_part([Row("u", "old")], path)
+
+    def broken():
+        yield Row("u", "new")
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        shards.write_part(broken(), path)
+    assert json.loads(path.read_text())["text"] == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_lone_surrogates_can_be_written(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.base.record_files import Part
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.engines.webtext.pages import PageError, extract
 from dsmath_lib.engines.webtext.unfold import unfold
@@ -102,7 +103,7 @@ def test_declared_dollars_take_numbers_too() -> None:
 def test_no_false_formula_on_plain_pages(data_dir: Path) -> None:
     found = {}
     for path in sorted((data_dir / "web/html/plain").glob("*.html")):
-        for page in reading.read(path, Counter()):
+        for page in reading.read(Part(str(path)), Counter()):
             try:
                 if n := extract(page.html, page.url).found:
                     found[path.name] = n

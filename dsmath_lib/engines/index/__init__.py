@@ -6,10 +6,4 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 from dsmath_lib.engines.index.gramfilter import GramFilter
 from dsmath_lib.engines.index.loops import least, runs, spaced, words
 
-__all__ = [
-    "GramFilter",
-    "least",
-    "runs",
-    "spaced",
-    "words",
-]
+__all__ = ["GramFilter", "least", "runs", "spaced", "words"]

@@ -39,10 +39,9 @@ class GramFilter:
 
     def __init__(self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]):
         self._fold, self._layout, self._holds = fold, layout, holds
-        self._all = False  # a key without pieces: every text may hold it
-        self._rule: re.Pattern | None = (
-            None  # but one of "-" and "*" alone, like a ruled line, is looked for
-        )
+        # a key without pieces: every text may hold it; one of "-" and "*" alone, like a ruled line, is looked for
+        self._all = False
+        self._rule: re.Pattern | None = None
         hashes: dict[int, list[np.ndarray]] = {}
         heads: list[np.ndarray] = []
         keys = list(keys)
@@ -63,9 +62,8 @@ class GramFilter:
         whole = sorted(n for n in hashes if n <= _HEAD or n == LONGEST)
         self._whole = {n: _HashSet(np.concatenate(hashes.pop(n))) for n in whole}
         self._heads = _HashSet(np.concatenate(heads)) if heads else None
-        self._between = _HashSet(
-            np.concatenate([h for hs in hashes.values() for h in hs] or [_NONE])
-        )
+        between = [h for hs in hashes.values() for h in hs]
+        self._between = _HashSet(np.concatenate(between or [_NONE]))
 
     def _without_pieces(self, keys: list[str]) -> None:
         self._all |= any(k.strip("-* ") for k in keys)

@@ -51,9 +51,8 @@ def characters() -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(1)
 def _crc_table() -> np.ndarray:
     """What one byte does to a CRC-32."""
-    return np.array([zlib.crc32(bytes([b])) ^ 0xFF000000 for b in range(256)], np.uint32)[
-        np.arange(256) ^ 0xFF
-    ]
+    table = np.array([zlib.crc32(bytes([b])) ^ 0xFF000000 for b in range(256)], np.uint32)
+    return table[np.arange(256) ^ 0xFF]
 
 
 def words(text: str) -> np.ndarray:
@@ -228,6 +227,3 @@ def longer_places(piece, places, hashes, head, longest, table, shift):
                 out[found], runs[found] = places[k], h
                 found += 1
     return out[:found], runs[:found]
-
-
-# -- mark-up ---------------------------------------------------------------------------------------------------------

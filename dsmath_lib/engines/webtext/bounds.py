@@ -5,24 +5,12 @@ into each following paragraph, closing tags search the whole stack, and attribut
 """
 
 import numpy as np
-from numba import njit
+
+from dsmath_lib.base.compiled import compiled
 
 # kinds of elements; those from _VOID on end svg and math where they stand in them
-(
-    _OTHER,
-    _FOREIGN,
-    _HOST,
-    _LONE,
-    _RAW,
-    _VOID,
-    _INLINE,
-    _FORMAT,
-    _BLOCK,
-    _ITEM,
-    _CELL,
-    _LIST,
-    _TABLE,
-) = range(13)
+(_OTHER, _FOREIGN, _HOST, _LONE, _RAW, _VOID, _INLINE, _FORMAT, _BLOCK, _ITEM, _CELL, _LIST,
+ _TABLE) = range(13)  # fmt: skip
 _KINDS = {
     _VOID: "body br embed head hr img meta",  # of body and head there is one
     _LONE: "area base basefont bgsound col frame html image input keygen link param source track wbr",
@@ -81,7 +69,7 @@ def measure(low: bytes, tags: int) -> tuple[int, int, int, int]:
     return opened, lists, copied * tags, attributes
 
 
-@njit(cache=True)
+@compiled
 def _measure(data, size, at, known, of):
     """The tokeniser of the standard, and a stack that an element leaves only where a parser drops one, too."""
     tags = len(at) - 1
@@ -150,7 +138,7 @@ def _measure(data, size, at, known, of):
     return opened, most_lists, most_copied, attributes
 
 
-@njit(cache=True)
+@compiled
 def _after_end(h, kind, name, kinds, foreign, n):
     """How much of the stack stays behind a closing tag, and whether the parser may have left svg or math."""
     j = n - 1
@@ -172,7 +160,7 @@ def _after_end(h, kind, name, kinds, foreign, n):
     return n, left
 
 
-@njit(cache=True)
+@compiled
 def _after_start(h, kind, name, kinds, n):
     """How much of the stack stays below an opening tag: optional closing tags may be left out."""
     if n and kind >= _BLOCK and name[n - 1] == _P:
@@ -185,12 +173,12 @@ def _after_start(h, kind, name, kinds, n):
 
 
 # -- the tokeniser ---------------------------------------------------------------------------------------------------
-@njit(cache=True)
+@compiled
 def _blank(c):
     return c == 32 or 9 <= c <= 10 or 12 <= c <= 13
 
 
-@njit(cache=True)
+@compiled
 def _name(data, size, i):
     """The hash of a tag's name, and where it ends."""
     h = _SEED
@@ -200,7 +188,7 @@ def _name(data, size, i):
     return h, i
 
 
-@njit(cache=True)
+@compiled
 def _attributes(data, size, i):
     """The place behind a tag (over ``size``: it does not end), how many attributes it has, does ``/>`` close it."""
     many = 0
@@ -236,7 +224,7 @@ def _attributes(data, size, i):
     return size + 1, many, False
 
 
-@njit(cache=True)
+@compiled
 def _find(data, size, i, a, b, c):
     """The place behind the next three bytes ``a b c``."""
     while i < size and not (data[i] == a and data[i + 1] == b and data[i + 2] == c):
@@ -244,7 +232,7 @@ def _find(data, size, i, a, b, c):
     return i + 3
 
 
-@njit(cache=True)
+@compiled
 def _no_tag(data, size, i):
     """The place behind a "<" that opens a comment, or nothing."""
     c = data[i + 1]
@@ -267,7 +255,7 @@ def _no_tag(data, size, i):
     return i + 1
 
 
-@njit(cache=True)
+@compiled
 def _raw(data, at, k, i, name, script):
     """Where the closing tag of an element begins whose text is no mark-up; its name stands at ``name``."""
     escaped = 0  # in a script: 1 in a comment, 2 in a script inside of it
@@ -290,7 +278,7 @@ def _raw(data, at, k, i, name, script):
     return at[-1]
 
 
-@njit(cache=True)
+@compiled
 def _same(data, size, i, name):
     """Does the tag's name at ``name`` stand at ``i``, too?"""
     while i < size and data[i] == data[name] and 97 <= data[i] <= 122:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_FORMULA = 8_000  # characters; a longer body is text between two unrelated delimiters
-MAX_WORK = (
-    32_000_000  # characters that are looked at in one page, bodies that overlap counted each time
-)
+# characters that are looked at in one page, bodies that overlap counted each time
+MAX_WORK = 32_000_000
 _OPENER_WORK = 64  # what an opener costs beside its body, in characters
 DOLLAR_SITES = ("stackexchange.com", "mathoverflow.net")
 _ENVIRONMENTS = (

@@ -34,9 +34,8 @@ WRAPPERS = frozenset(
     "MathJax_SVG MathJax_SVG_Display MathJax_CHTML MJXc-display mjx-chtml mjpage mjpage__block MJX_Assistive_MathML "
     "mwe-math-mathml-inline mwe-math-mathml-display mwe-math-mathml-a11y texhtml ltx_Math ltx_DisplayMath".split()
 )
-TWINS = re.compile(
-    r"^(MathJax|MJX|mjx-)"
-)  # renderings that stand beside a <script type="math/tex">
+# renderings that stand beside a <script type="math/tex">
+TWINS = re.compile(r"^(MathJax|MJX|mjx-)")
 _DISPLAY = frozenset(
     "katex-display katex--display MathJax_Display MathJax_SVG_Display MJXc-display mjpage__block ltx_DisplayMath "
     "mwe-math-mathml-display mwe-math-fallback-image-display".split()
@@ -62,12 +61,8 @@ def is_display(node: LexborNode) -> bool:
 
 _STYLE = re.compile(r"^\{\s*\\(?:displaystyle|textstyle)(?![a-zA-Z])(.*)\}$", re.S)
 _DELIMITED = [
-    ("\\(", "\\)", False),
-    ("\\[", "\\]", True),
-    ("$$", "$$", True),
-    ("$", "$", False),
-    ("#", "#", False),
-]
+    ("\\(", "\\)", False), ("\\[", "\\]", True), ("$$", "$$", True), ("$", "$", False), ("#", "#", False),
+]  # fmt: skip
 
 
 def undelimit(text: str) -> tuple[str, bool | None]:
@@ -125,14 +120,8 @@ def _script_tex(node: LexborNode) -> tuple[str, bool]:
 def _math(node: LexborNode) -> tuple[str, bool] | None:
     if _in_math(node):  # read as a part of it
         return None
-    note = next(
-        (
-            a
-            for a in node.css("annotation")
-            if "tex" in (a.attributes.get("encoding") or "").lower()
-        ),
-        None,
-    )
+    notes = node.css("annotation")
+    note = next((a for a in notes if "tex" in (a.attributes.get("encoding") or "").lower()), None)
     a = node.attributes
     latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
     if not latex.strip():
@@ -155,34 +144,24 @@ def _aria(node: LexborNode) -> tuple[str, bool] | None:
 def _text(node: LexborNode) -> tuple[str, bool] | None:
     """Element text is LaTeX, with or without its own delimiters."""
     body, form = undelimit(node.text())
-    known = node.tag in ("d-math", "dt-math", "mathjax", "tex-math") or "wp-katex-eq" in classes(
-        node
-    )
+    known = node.tag in ("d-math", "dt-math", "mathjax", "tex-math")
+    known |= "wp-katex-eq" in classes(node)
     if not body or (form is None and not known and not looks_like_tex(body)):
         return None
-    display = is_display(node) or (
-        node.tag == "div" or "display" in classes(node) if form is None else form
-    )
-    return body, display
+    if form is None:
+        form = node.tag == "div" or "display" in classes(node)
+    return body, is_display(node) or form
 
 
-_DATA = (
-    "data-expr",
-    "data-latex",
-    "data-tex",
-    "data-math",
-    "data-formula",
-    "data-equation-content",
-    "data-value",
-)
+_DATA = tuple(f"data-{x}" for x in "expr latex tex math formula equation-content value".split())
 
 
 def _data(node: LexborNode) -> tuple[str, bool] | None:
     a = node.attributes
     value = next((a[k] for k in _DATA if a.get(k)), "") or (a.get("aria-label") or "")
-    return (
-        (unquote(value) if "%5C" in value else value, is_display(node)) if value.strip() else None
-    )
+    if not value.strip():
+        return None
+    return unquote(value) if "%5C" in value else value, is_display(node)
 
 
 _IMAGE_URLS = (  # (what the address holds before the formula, does "+" stand for a space there)
@@ -195,14 +174,7 @@ _IMAGE_URLS = (  # (what the address holds before the formula, does "+" stand fo
 _NOISE = re.compile(
     r"\\(?:inline|dpi\{\d+\}|bg_\w+|fn_\w+|(?:tiny|small|large|Large|LARGE|huge)(?![a-zA-Z]))"
 )
-_IMAGE_CLASSES = {
-    "latex",
-    "tex",
-    "math",
-    "mathtex",
-    "x-ck12-math",
-    "mwe-math-fallback-image-inline",
-}
+_IMAGE_CLASSES = set("latex tex math mathtex x-ck12-math mwe-math-fallback-image-inline".split())
 
 
 def _image(node: LexborNode) -> tuple[str, bool] | None:
@@ -241,9 +213,8 @@ def html_math(node: LexborNode) -> str:
         if kid.tag == "-text":
             out.append(mathml.symbol(kid.text_content or ""))
         elif kid.tag in ("sup", "sub"):
-            out.append(
-                ("^" if kid.tag == "sup" else "_") + "{" + mathml.symbol(kid.text().strip()) + "}"
-            )
+            sign = "^" if kid.tag == "sup" else "_"
+            out.append(sign + "{" + mathml.symbol(kid.text().strip()) + "}")
         else:
             out.append(mathml.symbol(kid.text()))
     return "".join(out)

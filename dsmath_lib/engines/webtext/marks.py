@@ -20,11 +20,8 @@ from dsmath_lib.engines.webtext.signals import Signals
 
 MAX_FORMULAS = 20_000
 OPEN, CLOSE = "\ue000", "\ue001"  # private-use characters: a mark is OPEN number CLOSE
-_GUARD = {
-    "$": "\ue002",
-    "\\": "\ue003",
-    "[": "\ue004",
-}  # delimiters in text that must stay as it is
+# delimiters in text that must stay as it is
+_GUARD = {"$": "\ue002", "\\": "\ue003", "[": "\ue004"}
 _UNGUARD = {ord(v): k for k, v in _GUARD.items()}
 _OURS = (OPEN, CLOSE, *_GUARD.values())
 MARK = re.compile(f"{OPEN}\\s*(\\d+)\\s*{CLOSE}")

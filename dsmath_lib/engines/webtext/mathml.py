@@ -112,10 +112,8 @@ def _limits(script: str, stacked: str) -> Callable[[list[str]], str]:
         if base.startswith("\\") and base[1:].isalpha():
             return base + script[2:] % tuple(_args(parts[1:], script.count("%s") - 1))
         base, mark = _args(parts, 2)
-        return stacked % (
-            "{" + mark.strip("{}") + "}",
-            base if base[0] == "{" else "{" + base + "}",
-        )
+        base = base if base[0] == "{" else "{" + base + "}"
+        return stacked % ("{" + mark.strip("{}") + "}", base)
 
     return build
 

@@ -35,9 +35,8 @@ MAX_DEPTH = 300  # elements in elements, of all kinds
 # What a page may cost at most; real pages stay below a hundredth of it.
 _MAX_COPIED = 500_000_000  # bytes of inline elements that a parser opens again and again
 _MAX_SEARCHED = 1_000_000_000  # open elements that it looks at, all tags together
-_MAX_INDENT = (
-    20_000_000  # lists round a line, all lines together: each is a blank or two of its text
-)
+# lists round a line, all lines together: each is a blank or two of its text
+_MAX_INDENT = 20_000_000
 _MAX_ATTRIBUTES = 5_000  # of one tag; they are compared pairwise
 _DEEP = " > ".join("*" * MAX_DEPTH)  # finds an element that has this many above it, in linear time
 
@@ -72,10 +71,8 @@ def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracte
         return _extract(html, url, max_chars)
     except (PageError, MemoryError):
         raise
-    except BaseException as err:
-        if (
-            isinstance(err, Exception) or type(err).__name__ == "PanicException"
-        ):  # of a Rust library
+    except BaseException as err:  # a PanicException is of a Rust library
+        if isinstance(err, Exception) or type(err).__name__ == "PanicException":
             raise PageError(f"{type(err).__name__} in it") from err
         raise
 
@@ -139,16 +136,8 @@ def _may_be_deep(low: bytes) -> bool:
 
 def source_sample(html: str, width: int = 600) -> str:
     """A piece of a page's source that starts a little before its first formula, to look at."""
-    marks = (
-        "math-container",
-        "MathJax_Preview",
-        'class="katex',
-        "<math",
-        'type="math/',
-        "\\(",
-        "mjx-math",
-        "<d-math",
-    )
+    marks = ("math-container", "MathJax_Preview", 'class="katex', "<math", 'type="math/', "\\(",
+             "mjx-math", "<d-math")  # fmt: skip
     body = max(html.find("<body"), 0)
     found = [at for m in marks if (at := html.find(m, body)) >= 0]
     start = max(min(found, default=body) - width // 4, 0)

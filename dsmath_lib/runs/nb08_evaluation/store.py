@@ -7,12 +7,11 @@ digest) and one row per question: prompt, its token ids, and every completion wi
 
 import gzip
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import temporary, write_atomic
+from dsmath_lib.base.files import write_atomic
 
 SUFFIX = ".jsonl.gz"
 Row = dict[str, Any]
@@ -20,14 +19,8 @@ Row = dict[str, Any]
 
 def write_completions(path: Path, header: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Atomic, and the same bytes for the same rows (no time in the gzip header)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in (header, *rows))
-    tmp = temporary(path)
-    with tmp.open("xb") as f:
-        f.write(gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))
-        f.flush()
-        os.fsync(f.fileno())
-    tmp.replace(path)
+    write_atomic(path, gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))
 
 
 def read_file(path: Path) -> tuple[Row, list[Row]] | None:
