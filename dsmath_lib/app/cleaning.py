@@ -13,8 +13,8 @@ from pathlib import Path
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.folders import lock_folder, reports_root, scale_folder, unlock_folder
 from dsmath_lib.base.names import is_scale_name
-from dsmath_lib.params.registry import STAGES
 from dsmath_lib.params.table import scale_names
+from dsmath_lib.rows.stages import STAGES
 
 SCALE_FILES = ("index.html", "results.json")
 STAGE_FILES = ("results.json", "log.jsonl", "digest.json", "attempt.json", "bad_batch.safetensors")

@@ -62,7 +62,7 @@ def params(
     from dsmath_lib.app.notebook_files import write_generated
     from dsmath_lib.app.runner import find_stage
     from dsmath_lib.params import table
-    from dsmath_lib.params.registry import STAGES
+    from dsmath_lib.rows.stages import STAGES
 
     if write:
         print("\n".join(f"wrote {path}" for path in write_generated(ROOT)) or "all up to date")

@@ -12,10 +12,10 @@ from typing import Any
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.folders import scale_folder
-from dsmath_lib.params.registry import STAGES
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.notebook import format_value
 from dsmath_lib.report.pages import relink_pages
+from dsmath_lib.rows.stages import STAGES
 
 STATES = {
     "done": "✓ done",

@@ -8,7 +8,7 @@ from typing import Any
 
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.params.registry import STAGES
+from dsmath_lib.rows.stages import STAGES
 
 LINK = re.compile(r'<a href="([^"#:<]+)(#[^"<]*)?"([^<>]*)>((?:(?!<a ).)*?)</a>', re.S)
 TO_STAGE = re.compile(r'href="\.\./(?:(\w+)/\1\.html|index\.html#(\w+))"')

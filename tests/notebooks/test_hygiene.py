@@ -10,7 +10,8 @@ import pytest
 
 from dsmath_lib.app.notebook_files import METADATA, strip
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.registry import params_model
+from dsmath_lib.rows.stages import STAGES
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])

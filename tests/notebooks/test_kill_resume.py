@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.params.registry import STAGES
+from dsmath_lib.rows.stages import STAGES
 
 from .conftest import COMMAND, Run, environment, run_smoke
 

@@ -10,8 +10,9 @@ from dsmath_lib.app.notebook_files import generated
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT
 from dsmath_lib.params.base import NOTEBOOK_SCALE, Params, read_yaml
 from dsmath_lib.params.overrides import stage_values
-from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.registry import params_model
 from dsmath_lib.params.table import scale_names
+from dsmath_lib.rows.stages import STAGES
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 STAGE_FILES = sorted(PARAMS_DIR.glob("*/[0-9]*.yaml"))

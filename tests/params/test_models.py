@@ -8,8 +8,9 @@ from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.params.base import Params, allowed, paper_value, par, read_yaml
 from dsmath_lib.params.overrides import stage_values
-from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.registry import params_model
 from dsmath_lib.params.table import changes, parameter_rows
+from dsmath_lib.rows.stages import STAGES
 
 GOOD = dict(scale="toy", seed=0, device="cpu", threads=1, resume=True, artifacts_dir="", size=8)
 

@@ -7,7 +7,8 @@ import pytest
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.exercises import all_of
 from dsmath_lib.params.base import Params
-from dsmath_lib.params.registry import STAGES, params_model
+from dsmath_lib.params.registry import params_model
+from dsmath_lib.rows.stages import STAGES
 
 FIELDS = set(Params.model_fields).union(*(params_model(s).model_fields for s in STAGES))
 

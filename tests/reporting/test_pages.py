@@ -9,9 +9,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from dsmath_lib.base.errors import ParamsError
-from dsmath_lib.params.registry import STAGES
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.index import read_stage, rebuild, write_index
+from dsmath_lib.rows.stages import STAGES
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 OUTSIDE = re.compile(

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.record_files import HUB
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.text import grams
 from dsmath_lib.corpus.decontaminate import BenchmarkText, Index, build_index, find_hits
 from dsmath_lib.runs.nb08_evaluation.load import load
-from dsmath_lib.stage.data import HUB, read_rows
+from dsmath_lib.stage.data import read_rows
 from dsmath_lib.stage.folder import Stage
 
 TEXT_FIELDS = ("question", "problem", "text", "prompt", "input")
