@@ -35,6 +35,10 @@ class Params(BaseModel):
     )
 
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
+    # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
+        "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb".split()
+    )
 
     scale: str = par(
         "name of the parameter set; also the report folder", min_length=1, pattern=r"^[\w.-]+$"

@@ -11,6 +11,9 @@ from dsmath_lib.rows.methods import METHODS
 
 class MethodsParams(RLParams):
     stage: ClassVar[str] = "06_one_gradient"
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {
+        "methods", "seeds", "memory_hidden", "memory_layers", "failures",
+    }  # fmt: skip
 
     # the comparison
     methods: list[str] = par("to run", "four", min_length=1)

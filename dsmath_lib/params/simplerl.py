@@ -10,6 +10,7 @@ from dsmath_lib.params.rl import MethodNumbers, RLParams
 
 class SimpleRLParams(RLParams):
     stage: ClassVar[str] = "07_simplerl_zero"
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"runs", "compare_steps"}
 
     question_template: Literal[
         "toy-page", "simplerl-chat", "simplerl-plain", "r1-tags", "toy-cot", "deepseek-cot"

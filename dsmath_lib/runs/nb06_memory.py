@@ -9,6 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import torch
@@ -16,6 +17,21 @@ import torch
 from dsmath_lib.base.machine import peak_memory_mb
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.params.rl import MethodNumbers
+from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.experiment import Players
+from dsmath_lib.rl.learn import (
+    Cut,
+    assign,
+    clear_gradients,
+    learn_values,
+    log_probs,
+    measure,
+    prepare,
+)
+from dsmath_lib.rl.losses import Objective, policy_loss
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import METHODS
 
 VOCAB, PROMPT, COMPLETION, ROWS = 1024, 16, 32, 8
 
@@ -31,11 +47,6 @@ def planned_mb(name: str, parameters: int) -> float:
 
 def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
     """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
-    from dsmath_lib.rl.critic import Critic
-    from dsmath_lib.rl.learn import Objective, assign, measure, prepare, update
-    from dsmath_lib.rl.rollouts import Rollouts
-    from dsmath_lib.rows.methods import METHODS
-
     kind = "device" if device == "cuda" else "resident"
     warm = build_model(16, 1, 2, 2, 32, VOCAB, 64)  # libraries load their parts on first use
     warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
@@ -46,8 +57,8 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
     policy = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
     reference = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
     policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
-    critic = Critic(policy) if METHODS[name].needs_critic else None
-    parameters = [*policy.parameters(), *(critic.parameters() if critic else ())]
+    players = Players(policy, reference, Critic(policy) if METHODS[name].needs_critic else None)
+    parameters = [p for network in players.trained for p in network.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     g = torch.Generator().manual_seed(0)
     ids = torch.randint(3, VOCAB, (ROWS, PROMPT + COMPLETION), generator=g).tolist()
@@ -60,15 +71,19 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
         [""] * ROWS,
     )
     objective = Objective(beta=0.04 if METHODS[name].kl == "loss" else 0.0)
-    batches = prepare(
-        rollouts, None, objective, micro_tokens=PROMPT + COMPLETION, share_prompt=1, device=device
-    )
-    if critic is not None:
-        measure(policy, reference, critic, batches, 1.0)
+    cfg = SimpleNamespace(temperature=1.0, dtype="float32", numbers=MethodNumbers())
+    batches = prepare(rollouts, objective, Cut(PROMPT + COMPLETION, device=device))
+    if players.critic is not None:
+        measure(players, batches, cfg, (ROWS, COMPLETION), reference=True)
     advantages = torch.randn(ROWS, COMPLETION, generator=g)
     assign(batches, advantages, advantages)
     for _ in range(2):
-        update(policy, reference, batches, objective, critic=critic)
+        clear_gradients(players)
+        for b in batches:
+            logp, _ = log_probs(players, b, cfg, objective)
+            loss, _ = policy_loss(logp, b.advantages, b.mask, b.weights, objective)
+            loss.backward()
+        learn_values(players, batches, cfg)
         optimizer.step()
     n = n_parameters(policy)
     peak = peak_memory_mb()[kind]
