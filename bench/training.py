@@ -19,7 +19,7 @@ from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.lm.model import build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
-from dsmath_lib.lm.train import loss_and_backward, make_optimizer
+from dsmath_lib.lm.train import TrainSettings, loss_and_backward, make_optimizer
 from dsmath_lib.params.base import read_yaml
 
 
@@ -44,9 +44,8 @@ def main() -> None:
         p["context"],
         tie=p["tie_embeddings"],
     )
-    optimizer = make_optimizer(
-        model, betas=(p["beta1"], p["beta2"]), weight_decay=p["weight_decay"], decay_embeddings=True
-    )
+    how = {"betas": (p["beta1"], p["beta2"]), "weight_decay": p["weight_decay"]}
+    optimizer = make_optimizer(model, TrainSettings(1, lambda step: 1e-3, **how))
     n = p["batch_size"] * p["context"]
     stream = np.random.default_rng(0).integers(3, p["vocab_size"], n + 1)
     stream[:: p["context"] // 2 + 1] = 0  # documents of half a row

@@ -122,7 +122,7 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     return float(total)
 
 
-def batches_of(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:
+def step_batches(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:
     """Step -> batch of rows or pairs (``training_rows``); of ``(seed, step)`` alone, so killed runs resume exactly."""
 
     def batches(step: int) -> Batch:

@@ -85,7 +85,7 @@ def train_policy(
         last.update(numbers)
         e.stage.log(f"{run.rows}.eval", run.after + done, **numbers)
 
-    settings = settings_of(cfg)
+    settings = train_settings(cfg)
     optimizer = optimizer_of(cfg, players, settings)
     loop = Loop(
         e.stage, run.rows, players.modules(), optimizer, settings, look,
@@ -114,7 +114,7 @@ def paid_by(e: Experiment, method: Method):
     return e.rewards if method.by_steps else replace(e.rewards, steps=None)
 
 
-def settings_of(cfg: RLParams) -> TrainSettings:
+def train_settings(cfg: RLParams) -> TrainSettings:
     """How the parameters say that a policy is trained."""
     return TrainSettings(
         steps=cfg.steps,

@@ -103,14 +103,14 @@ def _pieces(cfg, stage: Stage, sampler, tokenizer, part: str, asked: Questions) 
                     asked[rows], annotated(tokenizer, asked[rows], n, seed), cfg.reward_rule
                 )
             else:
-                answers = ask(sampler, asked[rows], sampling_of(cfg, n), seed, cfg.reward_rule)
+                answers = ask(sampler, asked[rows], _sampling(cfg, n), seed, cfg.reward_rule)
             solutions = solutions_of(asked[rows], answers, tokenizer, cfg.reward_rule)
             write_solutions(path, label_some(cfg, sampler, tokenizer, solutions, seed))
         out += read_solutions(path)
     return out
 
 
-def sampling_of(cfg: RewardModelParams, n: int) -> Sampling:
+def _sampling(cfg: RewardModelParams, n: int) -> Sampling:
     """How the parameters say that solutions and completions of steps are drawn."""
     return Sampling(cfg.max_new_tokens, n, cfg.temperature, cfg.top_p)
 
@@ -140,7 +140,7 @@ def label_some(
         sampler,
         tokenizer,
         [solutions[i] for i in chosen],
-        sampling_of(cfg, cfg.completions),
+        _sampling(cfg, cfg.completions),
         seed_for(seed, "completions"),
         cfg.reward_rule,
     )

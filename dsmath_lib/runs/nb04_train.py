@@ -11,7 +11,7 @@ from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
-from dsmath_lib.rewards.training import batches_of, loss_and_backward
+from dsmath_lib.rewards.training import loss_and_backward, step_batches
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 
@@ -53,5 +53,5 @@ def train_reward_model(
         cfg, cfg.steps, lambda step: constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
     )
     settings = replace(settings, loss=loss_and_backward)
-    batches = batches_of(rows, cfg.batch_size, cfg.seed)
+    batches = step_batches(rows, cfg.batch_size, cfg.seed)
     return kept.keep(model, tokenizer, train(model, batches, settings, stage, name, evaluate))
