@@ -38,7 +38,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     Args:
         ends: number of ids that end a completion; 0: none does.
     """
-    from dsmath_lib.lm.model import build_model
+    from dsmath_lib.lm.model import Shape, build_model
     from dsmath_lib.lm.tokenizer import train_tokenizer
     from dsmath_lib.rows.prompts import chat_prompt
     from dsmath_lib.world.problems import cot, sample_problems
@@ -46,7 +46,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
     tokenizer = train_tokenizer([p.question + cot(p) for p in problems] * 4, VOCAB)
     v = len(tokenizer)
-    model = build_model(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, v, 512)
+    model = build_model(Shape(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, v, 512))
     model.generation_config.eos_token_id = [1, *range(v - ends, v)] if ends else [v + 1]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -17,7 +17,7 @@ import torch
 from dsmath_lib.base.machine import environment, keep_memory
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
-from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.lm.model import Shape, build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
 from dsmath_lib.lm.train import TrainSettings, loss_and_backward, make_optimizer
 from dsmath_lib.params.base import read_yaml
@@ -34,16 +34,7 @@ def main() -> None:
         torch.set_num_threads(a.threads)
     keep_memory()
     p = read_yaml(PARAMS_DIR / "toy" / "02_pretraining.yaml")
-    model = build_model(
-        p["hidden_size"],
-        p["layers"],
-        p["heads"],
-        p["kv_heads"],
-        p["intermediate_size"],
-        p["vocab_size"],
-        p["context"],
-        tie=p["tie_embeddings"],
-    )
+    model = build_model(Shape(**{k: p[k] for k in Shape._fields}), tie=p["tie_embeddings"])
     how = {"betas": (p["beta1"], p["beta2"]), "weight_decay": p["weight_decay"]}
     optimizer = make_optimizer(model, TrainSettings(1, lambda step: 1e-3, **how))
     n = p["batch_size"] * p["context"]

@@ -16,7 +16,7 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
 from dsmath_lib.lm.mixture import Mixture
-from dsmath_lib.lm.model import build_model, load_model
+from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
@@ -146,19 +146,9 @@ def new_model(
     """The model a run starts from: ``cfg.init_model``, or a new one of the named sizes (seeded)."""
     if cfg.init_model:
         return load_model(cfg.init_model, revision=cfg.init_revision, device=device)
-    model = build_model(
-        cfg.hidden_size,
-        cfg.layers,
-        cfg.heads,
-        cfg.kv_heads,
-        cfg.intermediate_size,
-        vocab_size,
-        cfg.context,
-        tie=cfg.tie_embeddings,
-        seed=cfg.seed,
-        init_std=cfg.init_std,
-        rope_theta=cfg.rope_theta,
-    )
+    sizes = {k: getattr(cfg, k) for k in Shape._fields if k != "vocab_size"}
+    shape = Shape(vocab_size=vocab_size, **sizes)
+    model = build_model(shape, cfg.tie_embeddings, cfg.seed, cfg.init_std, cfg.rope_theta)
     return model.to(device)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from dsmath_lib.base.machine import peak_memory_mb
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.lm.model import Shape, build_model, n_parameters
 from dsmath_lib.params.rl import MethodNumbers
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.experiment import Players
@@ -48,14 +48,16 @@ def planned_mb(name: str, parameters: int) -> float:
 def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
     """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
     kind = "device" if device == "cuda" else "resident"
-    warm = build_model(16, 1, 2, 2, 32, VOCAB, 64)  # libraries load their parts on first use
+    warm = build_model(Shape(16, 1, 2, 2, 32, VOCAB, 64))  # libraries load their parts on first use
     warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
     torch.optim.AdamW(warm.parameters(), fused=True).step()
     # what is in use now, not its peak: loading libraries takes more for a moment than they hold
     before = psutil.Process().memory_info().rss / 1e6 if kind == "resident" else 0.0
     peak_before = peak_memory_mb()[kind]
-    policy = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
-    reference = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    policy = build_model(Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64))
+    reference = build_model(
+        Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    )
     policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
     players = Players(policy, reference, Critic(policy) if METHODS[name].needs_critic else None)
     parameters = [p for network in players.trained for p in network.parameters()]

@@ -5,7 +5,7 @@ import torch
 
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.base.records import Problem
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.grpo import GRPOParams
@@ -40,7 +40,7 @@ def tokenizer():
 
 
 def tiny_policy(vocab: int = 300, seed: int = 0) -> torch.nn.Module:
-    return build_model(16, 2, 2, 1, 32, vocab, 64, seed=seed, init_std=0.3).eval()
+    return build_model(Shape(16, 2, 2, 1, 32, vocab, 64), seed=seed, init_std=0.3).eval()
 
 
 def grpo_params(**changes) -> GRPOParams:

@@ -88,7 +88,8 @@ def test_coefficients():
     assert COEFFICIENTS["one"](x, METHODS["sft"]).tolist() == [1] * 6
     assert COEFFICIENTS["right"](x, METHODS["rft"]).tolist() == [1, 0, 0, 1, 1, 1]
     assert replace(x, step_rewards=[]).flat.tolist() == [False] * 3 + [True] * 3
-    assert not x.flat.any()  # the steps of both groups differ
+    # by steps: every step of group 0 ends in an odd token, and those of group 1 differ
+    assert x.flat.tolist() == [True] * 3 + [False] * 3
     a = COEFFICIENTS["group"](x, METHODS["rloo"])
     total = REWARD - 0.1 * 0.5 * x.rollouts.lengths  # KL in the reward: β k1 per token
     want = group_advantages(

@@ -13,7 +13,7 @@ if importlib.util.find_spec("vllm") is None:
 
 from dsmath_lib.engines.decode import vllm_sampler
 from dsmath_lib.engines.decode.protocol import SamplerError
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.experiment import Players, RunId
 from dsmath_lib.rl.gallery import FAILURES
@@ -38,7 +38,7 @@ def long_questions(questions) -> Questions:
 
 
 def player(seed=0):
-    return build_model(64, 2, 2, 1, 128, 300, 128, seed=seed, init_std=0.1).eval()
+    return build_model(Shape(64, 2, 2, 1, 128, 300, 128), seed=seed, init_std=0.1).eval()
 
 
 def train(tokenizer, questions, method="grpo-os", **kw):

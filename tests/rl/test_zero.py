@@ -43,9 +43,9 @@ def params(**changes) -> SimpleRLParams:
 @pytest.fixture
 def base(tmp_path, tokenizer):
     """A folder with a tiny model whose context holds a question."""
-    from dsmath_lib.lm.model import build_model
+    from dsmath_lib.lm.model import Shape, build_model
 
-    model = build_model(16, 2, 2, 1, 32, len(tokenizer), 320, seed=0, init_std=0.3)
+    model = build_model(Shape(16, 2, 2, 1, 32, len(tokenizer), 320), seed=0, init_std=0.3)
     model.save_pretrained(tmp_path / "base")
     tokenizer.save_pretrained(tmp_path / "base")
     return tmp_path / "base"
