@@ -1,17 +1,13 @@
 """Exploration: a group of completions for each question, from one of three sources, and their rewards."""
 
-import gzip
-import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
@@ -74,16 +70,13 @@ def source_of(e: Experiment, method: Method, players: Players, sampler: Sampler)
         return lambda asked, how, seed: written(asked, e.tokenizer)
     if method.data == "policy":
         return live(sampler, players.device, e.cfg.dtype)
-    folder = e.stage.artifacts / "offline"
 
     def offline(asked: Questions, how: Sampling, seed: int) -> Completions:
-        path = folder / f"{seed}.json.gz"
-        done = read_completions(path)
-        if done is None:
-            start = make_sampler(e.cfg, players.reference, e.tokenizer)
-            done = live(start, players.device, e.cfg.dtype)(asked, how, seed)
-            write_completions(path, done)
-        return done
+        def drawn() -> dict:
+            start = live(e.sampler(players.reference), players.device, e.cfg.dtype)
+            return asdict(start(asked, how, seed))
+
+        return Completions(**e.stage.kept(f"offline-{seed}", drawn))
 
     return offline
 
@@ -105,19 +98,3 @@ def written(asked: Questions, tokenizer) -> Completions:
     texts = asked.solutions
     ids = [[*c, tokenizer.eos_token_id] for c in encode_many(tokenizer, texts)]
     return Completions(ids, [[0.0] * len(c) for c in ids], ["eos"] * len(ids), texts)
-
-
-def write_completions(path: Path, done: Completions) -> None:
-    """Keep completions; the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(path.name + ".tmp")
-    tmp.write_bytes(gzip.compress(json.dumps(asdict(done)).encode(), mtime=0))
-    os.replace(tmp, path)
-
-
-def read_completions(path: Path) -> Completions | None:
-    """What ``write_completions`` kept, or None if it is not there or damaged."""
-    try:
-        return Completions(**json.loads(gzip.decompress(path.read_bytes())))
-    except (OSError, ValueError, TypeError, EOFError):
-        return None

@@ -27,6 +27,7 @@ from dsmath_lib.rl.learn import (
     weigh,
 )
 from dsmath_lib.rl.losses import LOSSES
+from dsmath_lib.rl.reward_functions import Rewards
 from dsmath_lib.rows.methods import Method
 
 
@@ -107,7 +108,7 @@ def train_policy(
     return last
 
 
-def paid_by(e: Experiment, method: Method):
+def paid_by(e: Experiment, method: Method) -> Rewards | None:
     """The rewards that a method asks for: none for written solutions, those of steps with process supervision only."""
     if method.data == "set":
         return None

@@ -43,8 +43,7 @@ class Fixed:
 
 
 def draws_with(monkeypatch, sampler):
-    for where in ("dsmath_lib.rl.experiment", "dsmath_lib.rl.explore"):
-        monkeypatch.setattr(f"{where}.make_sampler", lambda *a: sampler)
+    monkeypatch.setattr("dsmath_lib.rl.experiment.make_sampler", lambda *a: sampler)
 
 
 def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):

@@ -92,7 +92,7 @@ def test_offline_data_and_validation_use_one_engine(tokenizer, long_questions):
     stage, _ = train(tokenizer, long_questions, "rft", scale="offline")
     accuracy = stage.read_log("grpo.eval")
     assert [r["step"] for r in accuracy] == [0, 2, 4]
-    assert len(list((stage.artifacts / "offline").glob("*.gz"))) == 4
+    assert len(list((stage.artifacts / "kept").glob("offline-*"))) == 4
 
 
 def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
