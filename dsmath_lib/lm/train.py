@@ -26,7 +26,7 @@ class NonFiniteLoss(StageError):
 
 
 @dataclass(frozen=True)
-class Scores:
+class TokenScores:
     """Per example, in order: ``nll`` and ``right``, each a list of ``(n,)`` arrays over its targets.
 
     ``nll`` in nats; ``right`` says whether the target was the most probable token.
@@ -284,7 +284,7 @@ def train(
 @torch.no_grad()
 def score_examples(
     model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int, dtype: str = "float32"
-) -> Scores:
+) -> TokenScores:
     """Loss of each example's trained tokens, given all tokens before them (teacher forcing)."""
     device = next(model.parameters()).device
     nll: list = [None] * len(examples)
@@ -303,4 +303,4 @@ def score_examples(
         parts = zip(losses.double().cpu().split(counts), right.cpu().split(counts), strict=True)
         for i, (loss, hit) in zip(index, parts, strict=True):
             nll[i], hits[i] = loss.numpy(), hit.numpy()
-    return Scores(nll, hits)
+    return TokenScores(nll, hits)

@@ -57,7 +57,9 @@ def flat(rows: Sequence[Sequence]) -> list:
     return [x for row in rows for x in row]
 
 
-def draw(sampler: Sampler, prompts: list[list[int]], how: Sampling, seed: int) -> Completions:
+def draw_completions(
+    sampler: Sampler, prompts: list[list[int]], how: Sampling, seed: int
+) -> Completions:
     """Completions of each prompt, group-major; failures of the sampler are named.
 
     Raises:
@@ -84,7 +86,7 @@ def draw(sampler: Sampler, prompts: list[list[int]], how: Sampling, seed: int) -
 
 def ask(sampler: Sampler, asked: Questions, how: Sampling, seed: int, rule: str = RULE) -> Answers:
     """Draw ``how.n`` answers to each question and grade them; ``rule`` as in ``is_right``."""
-    return graded(asked, draw(sampler, asked.prompts, how, seed), rule)
+    return graded(asked, draw_completions(sampler, asked.prompts, how, seed), rule)
 
 
 def graded(asked: Questions, done: Completions, rule: str) -> Answers:

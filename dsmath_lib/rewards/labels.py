@@ -18,7 +18,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.grader import extract
-from dsmath_lib.rewards.ask import Answers, Sampling, draw
+from dsmath_lib.rewards.ask import Answers, Sampling, draw_completions
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
@@ -94,7 +94,7 @@ def shepherd_labels(
                 golds.append(s.gold)
     share: list[float] = []
     if starts:
-        done, n = draw(sampler, [list(start) for start in starts], how, seed), how.n
+        done, n = draw_completions(sampler, [list(start) for start in starts], how, seed), how.n
         begun = [list(start[n_prompt:]) for start, (_, n_prompt) in starts.items()]
         for k, gold in enumerate(golds):
             hits = 0

@@ -108,7 +108,9 @@ def batch_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     return pointwise_loss(logits_at(model, inputs, positions)[judged], batch["labels"][judged])
 
 
-def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
+def label_loss_and_backward(
+    model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str
+) -> float:
     """Mean loss per label (or pair) of the whole batch, with its gradient; how rows are cut changes nothing."""
     pairs = "labels" not in batch
     n = len(batch["inputs"]) if pairs else int((batch["positions"] != NOT_JUDGED).sum())

@@ -122,7 +122,7 @@ class Watch:
         }  # of the last update, where the clip may act
         if self.method.data != "policy":
             row["mismatch"] = None  # the data is not the policy's
-        row |= summary(self.rollouts, self.scored.reward, self.scored.flat)
+        row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)
         explored, learnt = self.explored_at - self.begun, time.perf_counter() - self.explored_at
         learned = sum(int(b.tokens.lengths.sum()) for b in self.batches)
         self._log("", row | {"lr": lr})
@@ -139,7 +139,7 @@ class Watch:
         loop.stage.log(loop.run + kind, loop.after + loop.done, **row)
 
 
-def summary(
+def step_summary(
     rollouts: Rollouts, reward: torch.Tensor, flat: torch.Tensor
 ) -> dict[str, float | None]:
     """What the completions of a step looked like. ``flat`` (B,): rows of groups without signal.

@@ -11,7 +11,7 @@ from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rewards.ask import Sampling, draw
+from dsmath_lib.rewards.ask import Sampling, draw_completions
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.experiment import Experiment, Players
 from dsmath_lib.rl.reward_functions import Rewards, scored
@@ -32,7 +32,7 @@ def explore(
         seed: replays the same rollouts from the same weights.
 
     Raises:
-        SamplerError: see ``draw``. RewardError: see ``scored``.
+        SamplerError: see ``draw_completions``. RewardError: see ``scored``.
     """
     rollouts = as_rollouts(asked.prompts, source(asked, how, seed))
     return rollouts if rewards is None else scored(rollouts, asked.golds, rewards)
@@ -86,7 +86,7 @@ def live(sampler: Sampler, device: torch.device | None = None, dtype: str = "flo
 
     def source(asked: Questions, how: Sampling, seed: int) -> Completions:
         with autocast(device, dtype):
-            done = draw(sampler, asked.prompts, how, seed)
+            done = draw_completions(sampler, asked.prompts, how, seed)
         sampler.rest()
         return done
 

@@ -88,13 +88,13 @@ def weigh(e: Experiment, method: Method, players: Players, rollouts: Rollouts) -
     )  # fmt: skip
     if method.kl != "reward" and not method.needs_critic:
         return x
-    batches = prepare(rollouts, objective_of(cfg, method), cut_of(cfg, players), lengths > 0)
-    kl, values = measure(players, batches, cfg, tuple(mask.shape), bool(in_reward))
+    batches = cut_rows(rollouts, objective_of(cfg, method), cut_of(cfg, players), lengths > 0)
+    kl, values = measure_before(players, batches, cfg, tuple(mask.shape), bool(in_reward))
     return replace(x, kl=kl, values=values, measured=batches)
 
 
 @torch.no_grad()
-def measure(
+def measure_before(
     players: Players,
     batches: list[MicroBatch],
     cfg: RLParams,
@@ -151,12 +151,12 @@ def batches_of(
         if e.cfg.skip_zero_variance or not objective.beta or method.loss == "pair":
             keep = keep & (advantages if advantages.ndim == 1 else advantages.abs().sum(1)).bool()
         counted = ~x.flat if method.drop_flat else None
-        batches = prepare(x.rollouts, objective, cut_of(e.cfg, players), keep, counted, runs)
+        batches = cut_rows(x.rollouts, objective, cut_of(e.cfg, players), keep, counted, runs)
     assign(batches, advantages, returns_of(x) if method.needs_critic else None)
     return batches
 
 
-def prepare(
+def cut_rows(
     rollouts: Rollouts,
     objective: Objective,
     cut: Cut,

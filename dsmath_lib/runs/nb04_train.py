@@ -11,7 +11,7 @@ from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
-from dsmath_lib.rewards.training import loss_and_backward, step_batches
+from dsmath_lib.rewards.training import label_loss_and_backward, step_batches
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 
@@ -52,6 +52,6 @@ def train_reward_model(
     settings = TrainSettings.of(
         cfg, cfg.steps, lambda step: constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
     )
-    settings = replace(settings, loss=loss_and_backward)
+    settings = replace(settings, loss=label_loss_and_backward)
     batches = step_batches(rows, cfg.batch_size, cfg.seed)
     return kept.keep(model, tokenizer, train(model, batches, settings, stage, name, evaluate))

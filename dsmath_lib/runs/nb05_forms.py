@@ -23,7 +23,7 @@ from dsmath_lib.rewards.labels import (
     write_solutions,
 )
 from dsmath_lib.rewards.models import kind_of, load_reward_model, reward_model_path
-from dsmath_lib.rewards.training import loss_and_backward, step_batches, training_rows
+from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
 from dsmath_lib.rl.experiment import Experiment
 from dsmath_lib.rl.explore import sampling_of
 from dsmath_lib.rl.reward_functions import Rewards, rewards_from
@@ -166,7 +166,7 @@ def _train_on(e: Experiment, run: str, start: Path, mixed: list[Solution]) -> Pr
         micro_batch=RENEW_BATCH,
         dtype=cfg.dtype,
         checkpoint_every=cfg.checkpoint_every,
-        loss=loss_and_backward,
+        loss=label_loss_and_backward,
     )
     numbers = train(model, step_batches(rows, RENEW_BATCH, seed), settings, e.stage, run)
     return kept.keep(model.eval(), e.tokenizer, {"loss": numbers["loss"]})[0]

@@ -24,10 +24,10 @@ from dsmath_lib.rl.learn import (
     Cut,
     assign,
     clear_gradients,
+    cut_rows,
     learn_values,
     log_probs,
-    measure,
-    prepare,
+    measure_before,
 )
 from dsmath_lib.rl.losses import Objective, policy_loss
 from dsmath_lib.rl.rollouts import Rollouts
@@ -45,7 +45,7 @@ def planned_mb(name: str, parameters: int) -> float:
     return (16 * trained + 4) * parameters / 1e6
 
 
-def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
+def peak_of(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
     """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
     kind = "device" if device == "cuda" else "resident"
     warm = build_model(Shape(16, 1, 2, 2, 32, VOCAB, 64))  # libraries load their parts on first use
@@ -74,9 +74,9 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
     )
     objective = Objective(beta=0.04 if METHODS[name].kl == "loss" else 0.0)
     cfg = SimpleNamespace(temperature=1.0, dtype="float32", numbers=MethodNumbers())
-    batches = prepare(rollouts, objective, Cut(PROMPT + COMPLETION, device=device))
+    batches = cut_rows(rollouts, objective, Cut(PROMPT + COMPLETION, device=device))
     if players.critic is not None:
-        measure(players, batches, cfg, (ROWS, COMPLETION), reference=True)
+        measure_before(players, batches, cfg, (ROWS, COMPLETION), reference=True)
     advantages = torch.randn(ROWS, COMPLETION, generator=g)
     assign(batches, advantages, advantages)
     for _ in range(2):
@@ -102,7 +102,7 @@ def compare_memory(
     device: torch.device | str,
     names: tuple[str, ...] = ("grpo-os", "ppo"),
 ) -> dict[str, dict[str, float]]:
-    """``one_step`` of each method in a process of its own: a peak is only a peak in a fresh process.
+    """``peak_of`` of each method in a process of its own: a peak is only a peak in a fresh process.
 
     Raises:
         RuntimeError: a process failed; its last line.
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--device", default="cpu")
     a = parser.parse_args()
-    print(json.dumps(one_step(a.method, a.hidden, a.layers, a.device)))
+    print(json.dumps(peak_of(a.method, a.hidden, a.layers, a.device)))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class Look:
         return [sum(r) / len(r) for r in self.sampled]
 
 
-class Group(NamedTuple):
+class ShownGroup(NamedTuple):
     """A question with its rollouts; rewards and advantages (B,) of the batch it was drawn in."""
 
     problem: Problem
@@ -224,7 +224,7 @@ def run_zero(
     return policy, Look(**before), Look(**numbers)
 
 
-def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> Group:
+def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> ShownGroup:
     """A group with a signal, among those of the first ``tries`` questions (else the first): what learning would see.
 
     Uses GRPO's advantages, also where the run's method has a critic.
@@ -238,7 +238,7 @@ def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> Group:
     total = seen.total_reward(e.rewards.weights)  # (B,)
     a = group_advantages(total, seen.group, ddof=e.cfg.std_ddof, eps=e.cfg.std_eps)
     best = next((int(g) for g, x in zip(seen.group, a.tolist(), strict=True) if x), 0)
-    return Group(asked.problems[best], seen, total, a, best)
+    return ShownGroup(asked.problems[best], seen, total, a, best)
 
 
 def result_row(name: str, before: Look, after: Look) -> dict[str, Any]:

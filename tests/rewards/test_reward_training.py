@@ -8,7 +8,7 @@ from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
-from dsmath_lib.rewards.training import loss_and_backward, step_batches, training_rows
+from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
 from dsmath_lib.runs import nb04_solutions as data
 from dsmath_lib.runs.nb04_train import train_reward_model
 from dsmath_lib.stage.folder import Stage
@@ -21,7 +21,7 @@ label = data.label_some
 
 SETTINGS = TrainSettings(
     steps=8, lr=lambda _: 5e-3, micro_batch=4, log_every=1, checkpoint_every=3,
-    loss=loss_and_backward,
+    loss=label_loss_and_backward,
 )  # fmt: skip
 
 

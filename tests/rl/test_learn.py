@@ -11,7 +11,7 @@ from dsmath_lib.engines.layout import micro_batches, sharing
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
 from dsmath_lib.rl.diagnostics import Watch
 from dsmath_lib.rl.experiment import Players
-from dsmath_lib.rl.learn import Cut, assign, clear_gradients, log_probs, prepare
+from dsmath_lib.rl.learn import Cut, assign, clear_gradients, cut_rows, log_probs
 from dsmath_lib.rl.losses import NORMS, Objective, policy_loss
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
@@ -43,7 +43,7 @@ def advantages(rollouts):
 
 
 def batches_of(rollouts, objective, micro_tokens=10_000, share=1, keep=None, a=None):
-    batches = prepare(rollouts, objective, Cut(micro_tokens, share), keep)
+    batches = cut_rows(rollouts, objective, Cut(micro_tokens, share), keep)
     assign(batches, advantages(rollouts) if a is None else a)
     return batches
 
@@ -170,7 +170,7 @@ def test_sharing_changes_no_number(rollouts):
     policy, objective = tiny_policy(), Objective(beta=0.1)
     _, whole = gradient(policy, rollouts, objective)
     for long_row in (1, 20, 10**6):
-        batches = prepare(rollouts, objective, Cut(10_000, 3, long_row=long_row))
+        batches = cut_rows(rollouts, objective, Cut(10_000, 3, long_row=long_row))
         assign(batches, advantages(rollouts))
         assert sorted(i for b in batches for i in b.rows) == list(range(6))
         update(policy, tiny_policy(seed=1), batches, objective)
