@@ -38,7 +38,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     Args:
         ends: number of ids that end a completion; 0: none does.
     """
-    from dsmath_lib.lm.model import build_model
+    from dsmath_lib.lm.model import Shape, build_model
     from dsmath_lib.lm.tokenizer import train_tokenizer
     from dsmath_lib.rows.prompts import chat_prompt
     from dsmath_lib.world.problems import cot, sample_problems
@@ -46,7 +46,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
     tokenizer = train_tokenizer([p.question + cot(p) for p in problems] * 4, VOCAB)
     v = len(tokenizer)
-    model = build_model(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, v, 512)
+    model = build_model(Shape(hidden, layers, hidden // 32, hidden // 32, 4 * hidden, v, 512))
     model.generation_config.eos_token_id = [1, *range(v - ends, v)] if ends else [v + 1]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -57,11 +57,12 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
 def run_ours(a: argparse.Namespace) -> dict:
     """Seconds and completion tokens of each step of this project's loop, and its memory before the first."""
     from dsmath_lib.base.records import Problem
-    from dsmath_lib.lm.model import load_model
     from dsmath_lib.lm.tokenizer import load_tokenizer
     from dsmath_lib.params.grpo import GRPOParams
-    from dsmath_lib.rl.loop import Players, Rewards, train_policy
-    from dsmath_lib.rl.questions import Questions
+    from dsmath_lib.rewards.questions import Questions
+    from dsmath_lib.rl.experiment import Experiment, Players, RunId
+    from dsmath_lib.rl.loop import train_policy
+    from dsmath_lib.rl.reward_functions import Rewards
     from dsmath_lib.rows.methods import METHODS
     from dsmath_lib.stage.folder import Stage
 
@@ -85,13 +86,13 @@ def run_ours(a: argparse.Namespace) -> dict:
         [Problem(str(i), p, "0") for i, p in enumerate(prompts)],
         [tokenizer.encode(p, add_special_tokens=False) for p in prompts],
     )
-    reference = load_model(a.folder).requires_grad_(False).eval()
-    players = Players(load_model(a.folder), reference, tokenizer)
     rewards = Rewards(lambda r, golds: {"odd": [reward_of(c) for c in r.completions]}, {"odd": 1.0})
     stage = Stage(cfg, "05_grpo")
+    e = Experiment(cfg, stage, tokenizer, a.folder, questions, questions, rewards)
+    players = Players(e.policy(), e.reference())
     before = peak_mb()
     with mock.patch("time.perf_counter", time.process_time):  # the loop's clock counts CPU seconds
-        train_policy(cfg, METHODS["grpo-os"], stage, "bench", players, questions, rewards, seed=0)
+        train_policy(e, METHODS["grpo-os"], players, RunId("bench", 0))
     lengths = [r["length"] for r in stage.read_log("bench")]
     steps = [
         {

@@ -18,7 +18,7 @@ import torch
 
 from dsmath_lib.base.machine import environment
 from dsmath_lib.engines.decode import HFSampler, eos_ids
-from dsmath_lib.lm.model import build_model, load_model
+from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer, train_tokenizer
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.problems import cot, sample_problems
@@ -30,7 +30,7 @@ def toy_model(path: str):
     if path:
         return load_model(path), load_tokenizer(path), problems
     tokenizer = train_tokenizer([p.question + cot(p) for p in problems], 1024)
-    model = build_model(128, 4, 4, 4, 384, 1024, 256, seed=0)
+    model = build_model(Shape(128, 4, 4, 4, 384, 1024, 256), seed=0)
     model.generation_config.eos_token_id = [1, *range(1003, 1023)]
     return model, tokenizer, problems
 

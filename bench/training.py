@@ -16,9 +16,9 @@ import torch
 
 from dsmath_lib.base.machine import environment, keep_memory
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
-from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.lm.model import Shape, build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
-from dsmath_lib.lm.train import loss_and_backward, make_optimizer
+from dsmath_lib.lm.train import TrainSettings, loss_and_backward, make_optimizer
 from dsmath_lib.params.pretraining import PretrainingParams
 
 
@@ -33,19 +33,9 @@ def main() -> None:
         torch.set_num_threads(a.threads)
     keep_memory()
     p = PretrainingParams().model_dump()
-    model = build_model(
-        p["hidden_size"],
-        p["layers"],
-        p["heads"],
-        p["kv_heads"],
-        p["intermediate_size"],
-        p["vocab_size"],
-        p["context"],
-        tie=p["tie_embeddings"],
-    )
-    optimizer = make_optimizer(
-        model, betas=(p["beta1"], p["beta2"]), weight_decay=p["weight_decay"], decay_embeddings=True
-    )
+    model = build_model(Shape(**{k: p[k] for k in Shape._fields}), tie=p["tie_embeddings"])
+    how = {"betas": (p["beta1"], p["beta2"]), "weight_decay": p["weight_decay"]}
+    optimizer = make_optimizer(model, TrainSettings(1, lambda step: 1e-3, **how))
     n = p["batch_size"] * p["context"]
     stream = np.random.default_rng(0).integers(3, p["vocab_size"], n + 1)
     stream[:: p["context"] // 2 + 1] = 0  # documents of half a row

@@ -120,9 +120,8 @@ def pad(
         return tokens
     own = torch.tensor([o + [-1] * (width - len(o)) for o in owner], device=device)
     column = torch.arange(width, device=device)
-    moved = torch.zeros(
-        len(rows), max(share) + 1, dtype=torch.long, device=device
-    )  # how far an owner is moved
+    # how far an owner is moved
+    moved = torch.zeros(len(rows), max(share) + 1, dtype=torch.long, device=device)
     j = torch.cat([torch.arange(1, n + 1, device=device) for n in share])
     moved[row, j] = start - (before + 1)  # undone, every completion follows its prompt
     sees = (own[:, :, None] == own[:, None, :]) | (own[:, None, :] == 0)

@@ -3,7 +3,7 @@
 import logging as standard_logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -20,14 +20,20 @@ class WeightsError(ValueError):
     """The weights of a folder are not those of its model; the message names what is missing, too many or wrong."""
 
 
+class Shape(NamedTuple):
+    """The sizes of a model."""
+
+    hidden_size: int
+    layers: int
+    heads: int
+    kv_heads: int
+    intermediate_size: int
+    vocab_size: int
+    context: int
+
+
 def build_model(
-    hidden_size: int,
-    layers: int,
-    heads: int,
-    kv_heads: int,
-    intermediate_size: int,
-    vocab_size: int,
-    context: int,
+    shape: Shape,
     tie: bool = True,
     seed: int = 0,
     init_std: float = 0.02,
@@ -46,6 +52,7 @@ def build_model(
     Raises:
         ValueError: ``hidden_size`` is not a multiple of ``heads``, or ``heads`` not of ``kv_heads``.
     """
+    hidden_size, layers, heads, kv_heads, intermediate_size, vocab_size, context = shape
     if hidden_size % heads or heads % kv_heads:
         raise ValueError(
             f"hidden_size {hidden_size} must be a multiple of heads {heads}, "

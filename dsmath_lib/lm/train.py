@@ -1,10 +1,11 @@
-"""The supervised loop of pre-training and fine-tuning: next-token loss, AdamW, resume."""
+"""Training: the steps that supervised learning and RL share, and the supervised loop with its next-token loss."""
 
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel
 
 from dsmath_lib.base.dtypes import DTYPES, at_least_float32
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.progress import progress
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import checkpoint
 from dsmath_lib.stage.folder import Stage
@@ -24,44 +26,7 @@ class NonFiniteLoss(StageError):
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """How one run is trained. ``lr`` maps a step (from 0) to its learning rate.
-
-    ``micro_batch`` rows go through the model at once; it changes memory and speed, not the result.
-    """
-
-    steps: int
-    lr: Callable[[int], float]
-    micro_batch: int
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 0.1
-    decay_embeddings: bool = True
-    grad_clip: float = 1.0
-    dtype: str = "float32"
-    log_every: int = 10
-    eval_every: int = 0
-    checkpoint_every: int = 0
-
-    @classmethod
-    def of(cls, cfg, steps: int, lr: Callable[[int], float]) -> "TrainSettings":
-        """From the parameters that pre-training and fine-tuning share; ``cfg.evals`` evaluations in all."""
-        return cls(
-            steps=steps,
-            lr=lr,
-            micro_batch=cfg.micro_batch,
-            betas=(cfg.beta1, cfg.beta2),
-            weight_decay=cfg.weight_decay,
-            decay_embeddings=cfg.decay_embeddings,
-            grad_clip=cfg.grad_clip,
-            dtype=cfg.dtype,
-            log_every=cfg.log_every,
-            eval_every=max(1, steps // cfg.evals),
-            checkpoint_every=cfg.checkpoint_every,
-        )
-
-
-@dataclass(frozen=True)
-class Scores:
+class TokenScores:
     """Per example, in order: ``nll`` and ``right``, each a list of ``(n,)`` arrays over its targets.
 
     ``nll`` in nats; ``right`` says whether the target was the most probable token.
@@ -119,24 +84,135 @@ def autocast(device: torch.device, dtype: str) -> contextlib.AbstractContextMana
     return torch.autocast(device.type, DTYPES[dtype])
 
 
-def make_optimizer(
-    model: torch.nn.Module,
-    *,
-    betas: tuple[float, float],
-    weight_decay: float,
-    decay_embeddings: bool,
-) -> torch.optim.AdamW:
+@dataclass(frozen=True)
+class TrainSettings:
+    """How one run is trained. ``lr`` maps a step (from 0) to its learning rate.
+
+    ``micro_batch`` rows go through the model at once; it changes memory and speed, not the result. ``loss``: model,
+    batch, micro-batch, dtype -> mean loss of the batch, its gradient added to the parameters.
+    """
+
+    steps: int
+    lr: Callable[[int], float]
+    micro_batch: int = 1
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1
+    decay_embeddings: bool = True
+    grad_clip: float = 1.0
+    dtype: str = "float32"
+    log_every: int = 10
+    eval_every: int = 0
+    checkpoint_every: int = 0
+    loss: Callable[[PreTrainedModel, Batch, int, str], float] = loss_and_backward
+
+    @classmethod
+    def of(cls, cfg, steps: int, lr: Callable[[int], float]) -> "TrainSettings":
+        """From the parameters that pre-training and fine-tuning share; ``cfg.evals`` evaluations in all."""
+        return cls(
+            steps=steps,
+            lr=lr,
+            micro_batch=cfg.micro_batch,
+            betas=(cfg.beta1, cfg.beta2),
+            weight_decay=cfg.weight_decay,
+            decay_embeddings=cfg.decay_embeddings,
+            grad_clip=cfg.grad_clip,
+            dtype=cfg.dtype,
+            log_every=cfg.log_every,
+            eval_every=max(1, steps // cfg.evals),
+            checkpoint_every=cfg.checkpoint_every,
+        )
+
+
+def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW; vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent)."""
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     decay, keep = [], []
     for p in model.parameters():
-        decays = p.ndim >= 2 and (decay_embeddings or id(p) not in tables)
+        decays = p.ndim >= 2 and (settings.decay_embeddings or id(p) not in tables)
         (decay if decays else keep).append(p)
     groups = [
-        {"params": decay, "weight_decay": weight_decay},
+        {"params": decay, "weight_decay": settings.weight_decay},
         {"params": keep, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], betas=betas, fused=True)
+    return torch.optim.AdamW([g for g in groups if g["params"]], betas=settings.betas, fused=True)
+
+
+@dataclass
+class Loop:
+    """What a training has around its own middle: resume, learning rate, clip, step, looking, saving.
+
+    The body of ``for step in loop.steps()`` adds gradients to the parameters and calls ``update``.
+
+    run: kind of its rows in the log. modules: what a checkpoint holds. optimizer: the ``scale`` of a group, if it has
+    one, multiplies the learning rate. look: step (from 1) -> None, measures and logs. state: JSON that goes with a
+    checkpoint. after: steps of the log before this run's first. folder: its checkpoints (empty: as ``run``).
+    """
+
+    stage: Stage
+    run: str
+    modules: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    settings: TrainSettings
+    look: Callable[[int], None] = lambda step: None
+    state: dict[str, Any] = field(default_factory=dict)
+    after: int = 0
+    folder: str = ""
+    begin: int = field(init=False, default=0)  # steps that are done
+    looking: float = field(init=False, default=0.0)  # seconds
+    norms: list[float] = field(init=False, default_factory=list)  # of the last update, unclipped
+
+    def __post_init__(self) -> None:
+        self.path = self.stage.dir / "checkpoints" / (self.folder or self.run)
+        found = None
+        if self.stage.cfg.resume:
+            needs = tuple(self.state)
+            found = checkpoint.load_latest(self.path, self.modules, self.optimizer, needs)
+        if found:
+            self.begin = found["step"]
+            self.state |= {name: found[name] for name in self.state}
+        last = self.after + self.begin if found or self.after else -1
+        for kind in ("", ".eval", ".timing", ".alarm", ".samples"):
+            self.stage.truncate_log(last, self.run + kind)
+
+    def steps(self) -> Iterator[int]:
+        """The steps that are left, from 0."""
+        s = self.settings
+        for step in progress(range(self.begin, s.steps), desc=self.run, total=s.steps - self.begin):
+            for g in self.optimizer.param_groups:
+                g["lr"] = s.lr(step) * g.get("scale", 1.0)
+            self.done = step + 1
+            yield step
+            if self.done == s.steps or (s.eval_every and self.done % s.eval_every == 0):
+                before = time.perf_counter()
+                self.look(self.done)
+                self.looking += time.perf_counter() - before
+            every = s.checkpoint_every
+            if every and self.done % every == 0 and self.done < s.steps:
+                checkpoint.save(self.path, self.done, self.modules, self.optimizer, **self.state)
+
+    def update(
+        self,
+        networks: Sequence[torch.nn.Module],
+        losses: Sequence[float],
+        batch: Callable[[], Mapping[str, torch.Tensor]],
+    ) -> None:
+        """Clip the gradients of each network and step.
+
+        Raises:
+            NonFiniteLoss: a loss or a gradient is not a number; ``batch()`` is saved and the weights stay.
+        """
+        limit = self.settings.grad_clip or math.inf
+        clip = torch.nn.utils.clip_grad_norm_
+        self.norms = [float(clip(n.parameters(), limit)) for n in networks]
+        if not all(map(math.isfinite, [*losses, *self.norms])):
+            path = self.stage.dir / "bad_batch.safetensors"
+            save_file({k: v.cpu().contiguous() for k, v in batch().items()}, path)
+            raise NonFiniteLoss(
+                f"{self.run}: step {self.after + self.done} has loss {losses[0]} and gradient norm "
+                f"{self.norms[0]}. The batch is in {path}, the last checkpoint is kept. A smaller lr or grad_clip "
+                f"often helps."
+            )
+        self.optimizer.step()
 
 
 def train(
@@ -146,7 +222,6 @@ def train(
     stage: Stage,
     run: str,
     evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
-    loss: Callable[[PreTrainedModel, Batch, int, str], float] = loss_and_backward,
 ) -> dict[str, float]:
     """Train ``model`` in place for ``settings.steps`` steps; continue from the run's checkpoint if there is one.
 
@@ -157,7 +232,6 @@ def train(
             on the same machine with one thread, to rounding elsewhere).
         run: names the run in the log and in ``checkpoints/``.
         evaluate: model -> numbers, called every ``eval_every`` steps and after the last.
-        loss: model, batch, micro-batch, dtype -> mean loss of the batch, its gradient added to the parameters.
 
     Returns:
         ``loss`` (in training, mean over the last tenth of the steps), ``tokens`` (inputs read) and the last evaluation,
@@ -166,78 +240,51 @@ def train(
     Raises:
         NonFiniteLoss: names the step (from 1, as in the log) and where the batch was saved.
     """
-    from dsmath_lib.base.progress import progress
-
-    s, folder = settings, stage.dir / "checkpoints" / run
+    s, state, last = settings, {"tokens": 0, "tail": []}, {}
     device = next(model.parameters()).device
-    optimizer = make_optimizer(
-        model, betas=s.betas, weight_decay=s.weight_decay, decay_embeddings=s.decay_embeddings
-    )
-    needs = ("tokens", "tail")
-    state = checkpoint.load_latest(folder, model, optimizer, needs) if stage.cfg.resume else None
-    start, tokens = (state["step"], state["tokens"]) if state else (0, 0)
-    tail = state["tail"] if state else []
-    for kind in (run, f"{run}.eval"):
-        stage.truncate_log(start if state else -1, kind)
-    last: dict[str, float] = {}
-    clock, seen = time.perf_counter(), tokens
-    begun, begun_tokens = clock, tokens
-    model.train()
-    for step in progress(range(start, s.steps), desc=run, total=s.steps - start):
-        done, lr = step + 1, s.lr(step)
-        for g in optimizer.param_groups:
-            g["lr"] = lr
-        batch = {k: v.to(device) for k, v in batches(step).items()}
-        optimizer.zero_grad(set_to_none=True)
-        value = loss(model, batch, s.micro_batch, s.dtype)
-        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), s.grad_clip or math.inf))
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise _non_finite(stage, run, done, value, norm, batch)
-        optimizer.step()
-        tokens += batch["inputs"].numel()
-        if done > s.steps - max(1, s.steps // 10):
-            tail.append(value)
-        if done % s.log_every == 0 or done == s.steps:
-            now = time.perf_counter()
-            rate = (tokens - seen) / (now - clock)
-            clock, seen = now, tokens
-            stage.log(
-                run, done, loss=value, lr=lr, grad_norm=norm, tokens=tokens, tokens_per_s=rate
-            )
-        if evaluate and (done == s.steps or (s.eval_every and done % s.eval_every == 0)):
-            before = time.perf_counter()
+
+    def look(done: int) -> None:
+        if evaluate:
             model.eval()
-            last = evaluate(model)
+            last.update(evaluate(model))
             model.train()
-            stage.log(f"{run}.eval", done, tokens=tokens, **last)
-            spent = time.perf_counter() - before
-            clock, begun = clock + spent, begun + spent
-        if s.checkpoint_every and done % s.checkpoint_every == 0 and done < s.steps:
-            checkpoint.save(folder, done, model, optimizer, tokens=tokens, tail=tail)
-    seconds = time.perf_counter() - begun
+            stage.log(f"{run}.eval", done, tokens=state["tokens"], **last)
+
+    loop = Loop(stage, run, model, make_optimizer(model, s), s, look, state)
+    begun, begun_tokens = time.perf_counter(), state["tokens"]
+    clock, seen = begun, begun_tokens
+    model.train()
+    for step in loop.steps():
+        batch = {k: v.to(device) for k, v in batches(step).items()}
+        loop.optimizer.zero_grad(set_to_none=True)
+        value = s.loss(model, batch, s.micro_batch, s.dtype)
+        loop.update([model], [value], batch.copy)
+        state["tokens"] += batch["inputs"].numel()
+        if loop.done > s.steps - max(1, s.steps // 10):
+            state["tail"].append(value)
+        if loop.done % s.log_every == 0 or loop.done == s.steps:
+            now = time.perf_counter() - loop.looking
+            speed = {
+                "tokens": state["tokens"],
+                "tokens_per_s": (state["tokens"] - seen) / (now - clock),
+            }
+            clock, seen = now, state["tokens"]
+            stage.log(run, loop.done, loss=value, lr=s.lr(step), grad_norm=loop.norms[0], **speed)
+    seconds = time.perf_counter() - loop.looking - begun
     model.eval()
     return {
-        "loss": float(np.mean(tail)),
-        "tokens": tokens,
+        "loss": float(np.mean(state["tail"])),
+        "tokens": state["tokens"],
         **{f"eval.{name}": number for name, number in last.items()},
         "seconds": seconds,
-        "tokens_per_s": (tokens - begun_tokens) / max(seconds, 1e-9),
+        "tokens_per_s": (state["tokens"] - begun_tokens) / max(seconds, 1e-9),
     }
-
-
-def _non_finite(stage: Stage, run: str, step: int, loss: float, norm: float, batch: Batch):
-    path = stage.dir / "bad_batch.safetensors"
-    save_file({k: v.cpu().contiguous() for k, v in batch.items()}, path)
-    return NonFiniteLoss(
-        f"{run}: step {step} has loss {loss} and gradient norm {norm}. The batch is in {path}, the last "
-        f"checkpoint is kept. A smaller lr or grad_clip often helps."
-    )
 
 
 @torch.no_grad()
 def score_examples(
     model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int, dtype: str = "float32"
-) -> Scores:
+) -> TokenScores:
     """Loss of each example's trained tokens, given all tokens before them (teacher forcing)."""
     device = next(model.parameters()).device
     nll: list = [None] * len(examples)
@@ -256,4 +303,4 @@ def score_examples(
         parts = zip(losses.double().cpu().split(counts), right.cpu().split(counts), strict=True)
         for i, (loss, hit) in zip(index, parts, strict=True):
             nll[i], hits[i] = loss.numpy(), hit.numpy()
-    return Scores(nll, hits)
+    return TokenScores(nll, hits)

@@ -50,6 +50,10 @@ class Params(BaseModel):
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
     defaults: ClassVar[dict[str, Any]] = {}  # other defaults of inherited parameters
     paper: ClassVar[dict[str, Any]] = {}  # other values of the paper
+    # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
+        "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb".split()
+    )
 
     scale: Scale = par("toy", "name of the parameter set; also the report folder")
     seed: int = par(0, "seeds every random stream", ge=0)

@@ -8,6 +8,7 @@ from dsmath_lib.params.rl import RLParams
 
 class GRPOParams(RLParams):
     stage: ClassVar[str] = "05_grpo"
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"compare_steps"}
 
     # the forms of GRPO
     supervision: Literal["outcome", "process"] = par(

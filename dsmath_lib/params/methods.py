@@ -20,6 +20,9 @@ class MethodsParams(MethodNumbers, RLParams):
         "eval_samples": 4,
         "checkpoint_every": 3,
     }
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {
+        "methods", "seeds", "memory_hidden", "memory_layers", "failures",
+    }  # fmt: skip
 
     # the comparison
     methods: list[str] = par(

@@ -11,6 +11,7 @@ NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
 class RewardModelParams(Params):
     stage: ClassVar[str] = "04_reward_model"
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = Params.DECIDE_NO_RUN | {"models"}
 
     # solutions
     data: Literal["rollouts", "annotators", "labelled"] = par(

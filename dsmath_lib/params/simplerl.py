@@ -46,6 +46,7 @@ class SimpleRLParams(PPONumbers, RLParams):
         "value_clip": 0.2,
         "whiten": True,
     }
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"runs", "compare_steps"}
 
     # of all RL stages, but with another meaning here
     question_template: Literal[

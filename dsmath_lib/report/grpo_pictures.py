@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dsmath_lib.report.plots import axes, bars, curves
 from dsmath_lib.rl.advantages import group_advantages
 from dsmath_lib.rl.kl import ESTIMATORS
-from dsmath_lib.rl.losses import policy_loss
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss
 
 PANELS = {
     "reward": "mean reward",
@@ -67,18 +67,12 @@ def clip_objective(
     ratio: torch.Tensor, advantage: float, clip_low: float, clip_high: float
 ) -> torch.Tensor:
     """The clipped objective of single tokens with these ratios (n,): minus ``policy_loss`` with weight 1 each."""
+    objective = Objective(clip_low=clip_low, clip_high=clip_high, beta=0.0)
+    one, mask = torch.ones(1), torch.ones(1, 1, dtype=torch.bool)
     values = []
     for r in ratio:
-        one = torch.ones(1)
-        loss, _ = policy_loss(
-            r.log()[None, None],
-            torch.zeros(1, 1),
-            advantage * one,
-            torch.ones(1, 1, dtype=torch.bool),
-            one,
-            clip_low=clip_low,
-            clip_high=clip_high,
-        )
+        logp = LogProbs(r.log()[None, None], torch.zeros(1, 1))
+        loss, _ = policy_loss(logp, advantage * one, mask, one, objective)
         values.append(-loss)
     return torch.stack(values)
 

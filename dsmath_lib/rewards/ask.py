@@ -1,72 +1,114 @@
-"""Ask a model questions and grade its answers: one way from problems to prompts, and from prompts to accuracy."""
+"""Ask a model questions and grade its answers: the one way from prompts to completions, and from those to accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerBase
-
-from dsmath_lib.base.records import Problem
-from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.base.records import Completions, Problem
+from dsmath_lib.engines.decode import Sampler, SamplerError
 from dsmath_lib.engines.grader import grade
-from dsmath_lib.lm.tokenizer import encode_many
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rewards.questions import Questions
+from dsmath_lib.rewards.reward import reward
+from dsmath_lib.rows.rewards import REWARDS
 
 RULE = "paper"  # extraction rule of the accuracy in 03, 05 and 06
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How completions are drawn: ``n`` of each prompt, at a temperature (0: greedily), until eos or ``stop``."""
+
+    max_new_tokens: int
+    n: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answers:
-    """n answers to each of Q questions; row q holds those of question q. ``lengths`` in tokens."""
+    """n answers to each of Q questions; row q holds those of question q. ``ids``: tokens of each."""
 
     texts: list[list[str]]
     correct: list[list[bool]]
     finish: list[list[str]]
-    lengths: list[list[int]]
+    ids: list[list[list[int]]]
 
     @property
     def shares(self) -> list[float]:
         """Share of right answers of each question."""
         return [sum(c) / len(c) for c in self.correct]
 
+    @property
+    def lengths(self) -> list[list[int]]:
+        """Tokens of each answer."""
+        return [[len(ids) for ids in row] for row in self.ids]
 
-def prompt_ids(
-    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], template: str
-) -> list[list[int]]:
-    """Token ids of each problem's prompt, after bos where the tokenizer has one."""
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    texts = [chat_prompt(template, p.question, p.lang) for p in problems]
-    return [bos + ids for ids in encode_many(tokenizer, texts)]
+    def summary(self) -> dict[str, float]:
+        """Accuracy, mean over the questions, and mean length in tokens: what a validation logs."""
+        lengths = flat(self.lengths)
+        return {
+            "accuracy": sum(self.shares) / len(self.shares),
+            "length": sum(lengths) / len(lengths),
+        }
 
 
-def ask(
-    sampler: Sampler,
-    problems: Sequence[Problem],
-    prompts: list[list[int]],
-    *,
-    n: int,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
-) -> Answers:
-    """Draw ``n`` answers to each prompt (temperature 0: greedily) and grade them by ``RULE``.
+def flat(rows: Sequence[Sequence]) -> list:
+    """The entries of all rows, in order."""
+    return [x for row in rows for x in row]
 
-    The grader sees the question, too: it decides how a gold answer with several boxes is read.
+
+def draw_completions(
+    sampler: Sampler, prompts: list[list[int]], how: Sampling, seed: int
+) -> Completions:
+    """Completions of each prompt, group-major; failures of the sampler are named.
+
+    Raises:
+        SamplerError: it raised, or returned another number of completions than asked for.
+    """
+    try:
+        done = sampler.sample(
+            prompts, n=how.n, temperature=how.temperature, top_p=how.top_p,
+            max_new_tokens=how.max_new_tokens, seed=seed, stop=how.stop,
+        )  # fmt: skip
+    except (ValueError, SamplerError):
+        raise  # bad arguments are the caller's mistake; both are already named
+    except Exception as err:
+        raise SamplerError(
+            f"the sampler failed: {type(err).__name__}: {err}. Finished steps are kept; run the same command again "
+            "to go on from the last checkpoint."
+        ) from err
+    if len(done.ids) != len(prompts) * how.n:
+        raise SamplerError(
+            f"the sampler returned {len(done.ids)} completions for {len(prompts)} prompts × {how.n}"
+        )
+    return done
+
+
+def ask(sampler: Sampler, asked: Questions, how: Sampling, seed: int, rule: str = RULE) -> Answers:
+    """Draw ``how.n`` answers to each question and grade them; ``rule`` as in ``is_right``."""
+    return graded(asked, draw_completions(sampler, asked.prompts, how, seed), rule)
+
+
+def graded(asked: Questions, done: Completions, rule: str) -> Answers:
+    """Completions of the questions, group-major, with verdicts; ``rule`` as in ``is_right``."""
+    n = len(done.ids) // len(asked)
+    rows = [slice(i * n, (i + 1) * n) for i in range(len(asked))]
+    correct = [
+        [is_right(rule, p, t, f) for t, f in zip(done.texts[r], done.finish[r], strict=True)]
+        for p, r in zip(asked.problems, rows, strict=True)
+    ]
+    parts = (done.texts, done.finish, done.ids)
+    texts, finish, ids = ([part[r] for r in rows] for part in parts)
+    return Answers(texts, correct, finish, ids)
+
+
+def is_right(rule: str, problem: Problem, text: str, finish: str) -> bool:
+    """Whether a text answers the problem.
 
     Args:
-        problems, prompts: in the same order, as of ``prompt_ids``.
+        rule: a row of ``REWARDS`` (right is what it rewards as accurate), or an extraction rule of the grader. Only the
+            latter sees the question, which decides how a gold answer with several boxes is read.
     """
-    done = sampler.sample(
-        prompts, n=n, temperature=temperature, max_new_tokens=max_new_tokens, seed=seed
-    )
-    asked = [p for p in problems for _ in range(n)]
-    correct = [
-        grade(p.answer, text, RULE, p.question).correct
-        for p, text in zip(asked, done.texts, strict=True)
-    ]
-    rows = range(0, len(asked), n)
-    return Answers(
-        texts=[done.texts[i : i + n] for i in rows],
-        correct=[correct[i : i + n] for i in rows],
-        finish=[done.finish[i : i + n] for i in rows],
-        lengths=[[len(ids) for ids in done.ids[i : i + n]] for i in rows],
-    )
+    if rule in REWARDS:
+        return reward(rule, problem.answer, text, finish)["accuracy"] > 0
+    return grade(problem.answer, text, rule, problem.question).correct

@@ -16,7 +16,10 @@ from transformers import PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.grader import extract
+from dsmath_lib.rewards.ask import Answers, Sampling, draw_completions
+from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.rows.rewards import REWARDS
@@ -52,48 +55,31 @@ class Solution:
     steps: tuple[float | None, ...] = ()
 
 
-def rule_solution(
-    question: str,
-    gold: str,
-    prompt: list[int],
-    completion: list[int],
-    finish: str,
-    tokenizer: PreTrainedTokenizerBase,
-    rule: str,
-) -> Solution:
-    """A completion graded by a rule of ``dsmath_lib.rewards.reward``; its steps are found, not yet labelled."""
-    text = tokenizer.decode(completion, skip_special_tokens=True)
-    return Solution(
-        question=question,
-        gold=gold,
-        prompt=prompt,
-        completion=completion,
-        ends=step_ends(completion, tokenizer),
-        finish=finish,
-        answer=extract(text, REWARDS[rule].extraction).text,
-        correct=reward(rule, gold, text, finish)["accuracy"] > 0,
-    )
+def solutions_of(
+    asked: Questions, answers: Answers, tokenizer: PreTrainedTokenizerBase, rule: str
+) -> list[Solution]:
+    """Answers graded by ``rule``, a row of ``REWARDS``, as solutions; their steps are found, not yet labelled."""
+    out = []
+    for i, (problem, prompt) in enumerate(zip(asked.problems, asked.prompts, strict=True)):
+        for j, ids in enumerate(answers.ids[i]):
+            known = problem.question, problem.answer, prompt, ids, step_ends(ids, tokenizer)
+            read = extract(answers.texts[i][j], REWARDS[rule].extraction).text
+            out.append(Solution(*known, answers.finish[i][j], read, answers.correct[i][j]))
+    return out
 
 
 def shepherd_labels(
-    sampler,
+    sampler: Sampler,
     tokenizer: PreTrainedTokenizerBase,
     solutions: Sequence[Solution],
-    *,
-    n: int,
-    temperature: float,
-    top_p: float,
-    max_new_tokens: int,
+    how: Sampling,
     seed: int,
     rule: str,
 ) -> list[Solution]:
-    """Label every step by completing the solution from there ``n`` times (Math-Shepherd).
+    """Label every step by completing the solution from there ``how.n`` times (Math-Shepherd).
 
     The label is the share of the n completions that reach the right answer (the soft label). The last step needs none:
     nothing is left to write, so its label is whether the answer is right. Equal beginnings are completed once.
-
-    Args:
-        sampler: the completer, anything with ``HFSampler.sample``'s signature.
 
     Returns:
         the solutions in the same order with ``steps`` filled in; an empty completion has no steps.
@@ -108,14 +94,7 @@ def shepherd_labels(
                 golds.append(s.gold)
     share: list[float] = []
     if starts:
-        done = sampler.sample(
-            [list(start) for start in starts],
-            n=n,
-            temperature=temperature,
-            top_p=top_p,
-            max_new_tokens=max_new_tokens,
-            seed=seed,
-        )
+        done, n = draw_completions(sampler, [list(start) for start in starts], how, seed), how.n
         begun = [list(start[n_prompt:]) for start, (_, n_prompt) in starts.items()]
         for k, gold in enumerate(golds):
             hits = 0

@@ -163,13 +163,12 @@ def score_steps(
     completion_ids: Sequence[list[int]],
     *,
     ends: Sequence[list[int]] | None = None,
-    batch_size: int = 64,
-    dtype: str = "float32",
+    **how,
 ) -> list[list[float]]:
     """One score for each step of each completion, by a process model; read at the step's last token.
 
     Args:
-        ends: the steps' ends where they are known; None: ``step_ends`` finds them.
+        ends: the steps' ends where they are known; None: ``step_ends`` finds them. how: batch_size, dtype.
 
     Returns:
         B lists; an empty list for an empty completion. The last step of a truncated completion ends where it was cut.
@@ -181,7 +180,7 @@ def score_steps(
     ends = [step_ends(c, tokenizer) for c in completion_ids] if ends is None else ends
     rows = [[*p, *c] for p, c in zip(prompts_ids, completion_ids, strict=True)]
     at = [[len(p) + e for e in end] for p, end in zip(prompts_ids, ends, strict=True)]
-    return _scores(model, rows, at, batch_size, dtype)
+    return _scores(model, rows, at, **how)
 
 
 def solution_score(step_scores: Sequence[float], how: str) -> float:
@@ -199,7 +198,11 @@ def solution_score(step_scores: Sequence[float], how: str) -> float:
 
 @torch.no_grad()
 def _scores(
-    model: PreTrainedModel, rows: list[list[int]], at: list[list[int]], batch_size: int, dtype: str
+    model: PreTrainedModel,
+    rows: list[list[int]],
+    at: list[list[int]],
+    batch_size: int = 64,
+    dtype: str = "float32",
 ) -> list[list[float]]:
     """Scores of each row at its positions; rows of like length share a batch."""
     device = model.device

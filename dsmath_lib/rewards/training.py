@@ -1,4 +1,4 @@
-"""Training a reward model: solutions become rows with score positions, then the supervised loop of the library."""
+"""What a reward model is trained on: solutions become rows with score positions, and batches with their losses."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from transformers import PreTrainedModel
 
 from dsmath_lib.base.seeds import questions_of_step
 from dsmath_lib.lm.packing import Batch
-from dsmath_lib.lm.train import TrainSettings, autocast, train
+from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.labels import NoSignal, Solution, hard, pairs_of
 from dsmath_lib.rewards.models import logits_at, right_pad
 from dsmath_lib.rewards.reward_losses import pairwise_loss, pointwise_loss
-from dsmath_lib.stage.folder import Stage
 
 NOT_JUDGED = -1  # a position with no label
 
@@ -109,7 +108,9 @@ def batch_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     return pointwise_loss(logits_at(model, inputs, positions)[judged], batch["labels"][judged])
 
 
-def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
+def label_loss_and_backward(
+    model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str
+) -> float:
     """Mean loss per label (or pair) of the whole batch, with its gradient; how rows are cut changes nothing."""
     pairs = "labels" not in batch
     n = len(batch["inputs"]) if pairs else int((batch["positions"] != NOT_JUDGED).sum())
@@ -123,23 +124,10 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     return float(total)
 
 
-def fit(
-    model: PreTrainedModel,
-    rows: Sequence,
-    settings: TrainSettings,
-    stage: Stage,
-    run: str,
-    *,
-    batch_size: int,
-    seed: int,
-    evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
-) -> dict[str, float]:
-    """Train a reward model in place on rows or pairs (``training_rows``), also one that was trained before.
-
-    The batch of a step depends on ``(seed, step)`` alone, so a killed run resumes exactly. Returns ``train``'s numbers.
-    """
+def step_batches(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:
+    """Step -> batch of rows or pairs (``training_rows``); of ``(seed, step)`` alone, so killed runs resume exactly."""
 
     def batches(step: int) -> Batch:
         return batch_of([rows[i] for i in questions_of_step(len(rows), batch_size, step, seed)])
 
-    return train(model, batches, settings, stage, run, evaluate, loss=loss_and_backward)
+    return batches

@@ -79,8 +79,7 @@ def process_advantages(
     group: torch.Tensor,
     *,
     ddof: int,
-    eps: float,
-    scale: bool = True,
+    eps: float | None,
 ) -> torch.Tensor:
     """Process supervision (§4.1.3): a token's advantage is the sum of r̃ over the steps that end at or after it.
 
@@ -89,7 +88,7 @@ def process_advantages(
 
     Args:
         step_rewards: reward of each step of each row. step_ends: its last token, 0-based in the completion.
-        lengths: (B,) completion tokens. group, ddof, eps, scale: see ``group_advantages``.
+        lengths: (B,) completion tokens. group, ddof, eps: see ``group_advantages``; eps None: no division.
 
     Returns:
         (B, T) in the default dtype, T the longest completion; 0 at padding.
@@ -110,7 +109,7 @@ def process_advantages(
         index, n = _groups(group[rows])
         mean = _group_sum(flat, index, n) / n[index]
         deviation = flat - mean
-        if scale:
+        if eps is not None:
             variance = _group_sum(deviation.square(), index, n) / (n[index] - ddof).clamp(min=1)
             deviation = deviation / (variance.sqrt() + eps)
         flat_group = zero_variance(flat, group[rows])

@@ -29,20 +29,33 @@ from dsmath_lib.rows.methods import OVERLONG_SHARE, Method
 class Scored:
     """What a coefficient may look at: B completions with their rewards, and per-token numbers where measured.
 
-    reward: (B,) sum of the named rewards. kl: (B, T) k1 to the reference under the sampling policy, and values:
-    (B, T) the critic's, both zero where the method has none. mask: (B, T) bool.
+    reward: (B,) sum of the named rewards. mask: (B, T) bool. kl: (B, T) k1 to the reference under the sampling policy,
+    and values: (B, T) the critic's, both zero where the method has none. ddof, eps: see ``group_advantages``. beta:
+    weight of a KL in the reward. measured: the micro-batches on which kl and values were measured, if they were.
     """
 
     rollouts: Rollouts
     reward: torch.Tensor
     step_rewards: list[list[float]]
+    mask: torch.Tensor
     kl: torch.Tensor
     values: torch.Tensor
-    mask: torch.Tensor
     ddof: int = 1
     eps: float = 1e-4
     beta: float = 0.0
     numbers: MethodNumbers = field(default_factory=MethodNumbers)
+    measured: list = field(default_factory=list)
+
+    @property
+    def flat(self) -> torch.Tensor:
+        """(B,) bool, without signal: all rewards of the row's group are equal (step rewards, where there are some)."""
+        if not self.step_rewards:
+            return zero_variance(self.reward, self.rollouts.group)
+        seen: dict[int, set[float]] = {}
+        groups = self.rollouts.group.tolist()
+        for g, rewards in zip(groups, self.step_rewards, strict=True):
+            seen.setdefault(g, set()).update(rewards)
+        return torch.tensor([len(seen[g]) < 2 for g in groups])
 
 
 def _one(x: Scored, m: Method) -> torch.Tensor:
@@ -60,28 +73,14 @@ def _group(x: Scored, m: Method) -> torch.Tensor:
     reward = x.reward
     if m.kl == "reward":
         reward = reward - x.beta * x.kl.masked_fill(~x.mask, 0.0).sum(1).to(reward)
-    group = x.rollouts.group
-    return group_advantages(
-        reward,
-        group,
-        ddof=x.ddof,
-        eps=x.eps,
-        scale=m.scale_by_std,
-        leave_one_out=m.leave_one_out,
-    )
+    how = {"scale": m.scale_by_std, "leave_one_out": m.leave_one_out}
+    return group_advantages(reward, x.rollouts.group, ddof=x.ddof, eps=x.eps, **how)
 
 
 def _steps(x: Scored, m: Method) -> torch.Tensor:
     """GRPO with process supervision (§4.1.3)."""
-    return process_advantages(
-        x.step_rewards,
-        x.rollouts.step_ends,
-        x.rollouts.lengths,
-        x.rollouts.group,
-        ddof=x.ddof,
-        eps=x.eps,
-        scale=m.scale_by_std,
-    )
+    r, eps = x.rollouts, (x.eps if m.scale_by_std else None)
+    return process_advantages(x.step_rewards, r.step_ends, r.lengths, r.group, ddof=x.ddof, eps=eps)
 
 
 def _gae(x: Scored, m: Method) -> torch.Tensor:
@@ -118,6 +117,11 @@ COEFFICIENTS: dict[str, Callable[[Scored, Method], torch.Tensor]] = {
 }
 
 
+def coefficients(x: Scored, method: Method) -> torch.Tensor:
+    """Rewards into the coefficient of every completion (B,), or of every token (B, T): the method's column."""
+    return COEFFICIENTS[method.coefficient](x, method)
+
+
 def pairs(
     reward: torch.Tensor, group: torch.Tensor, usable: torch.Tensor
 ) -> tuple[list[int], list[int]]:
@@ -135,16 +139,6 @@ def pairs(
                 better.append(high)
                 worse.append(low)
     return better, worse
-
-
-def without_signal(m: Method, x: Scored) -> torch.Tensor:
-    """(B,) bool: all rewards of the row's group are equal, all step rewards with process supervision."""
-    if m.coefficient != "steps":
-        return zero_variance(x.reward, x.rollouts.group)
-    seen: dict[int, set[float]] = {}
-    for g, rewards in zip(x.rollouts.group.tolist(), x.step_rewards, strict=True):
-        seen.setdefault(g, set()).update(rewards)
-    return torch.tensor([len(seen[g]) < 2 for g in x.rollouts.group.tolist()])
 
 
 def overlong_penalty(lengths: torch.Tensor, max_length: int) -> torch.Tensor:

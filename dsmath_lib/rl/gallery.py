@@ -16,7 +16,7 @@ import torch
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
 from dsmath_lib.rl.kl import k3
-from dsmath_lib.rl.losses import policy_loss, token_weights
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 
 EOS, GOOD, BAD, BOX, FILL = range(5)
 VOCAB, LENGTH = 5, 12
@@ -53,13 +53,8 @@ class Setting:
     """One run. Every field but ``reward`` and ``start`` is a switch that a real run has too."""
 
     reward: Reward = right
-    start: tuple[float, ...] = (
-        -4.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    )  # logits of the first token, also the reference's
+    # logits of the first token, also the reference's
+    start: tuple[float, ...] = (-4.0, 0.0, 0.0, 0.0, 0.0)
     steps: int = 60
     groups: int = 8
     group_size: int = 8
@@ -226,10 +221,10 @@ def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
         logp = everywhere.gather(2, ids[..., None])[..., 0]
         ref = at(reference, ids).gather(2, ids[..., None])[..., 0]
         trained = mask & (ids != EOS) if s.mask_eos else mask
+        weights = token_weights(lengths, s.norm, LENGTH)
         loss, _ = policy_loss(
-            logp, logp.detach(), advantages, trained, token_weights(lengths, s.norm, LENGTH),
-            clip_low=0.2, clip_high=0.2, beta=s.beta, ref_logp=ref,
-        )  # fmt: skip
+            LogProbs(logp, logp.detach(), ref), advantages, trained, weights, Objective(beta=s.beta)
+        )
         optimizer.zero_grad()
         loss.backward()
         if not s.learn_first:

@@ -1,39 +1,24 @@
-"""Learning from one batch of rollouts: micro-batches by token budget, µ updates of the policy and of a critic."""
+"""Between rewards and losses: what rewards weigh, which rows make a micro-batch, whose log-probs a loss sees."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values, sharing
 from dsmath_lib.lm.train import autocast
-from dsmath_lib.rl.critic import Critic, value_loss
-from dsmath_lib.rl.diagnostics import MEASURED
+from dsmath_lib.params.rl import RLParams
+from dsmath_lib.rl.coefficients import Scored, overlong_penalty, pairs, returns_of
+from dsmath_lib.rl.critic import value_loss
+from dsmath_lib.rl.experiment import Experiment, Players
 from dsmath_lib.rl.kl import k1
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.losses import LOSSES, token_weights
+from dsmath_lib.rl.losses import LogProbs, Objective, token_weights
 from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import Method
 
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised: the choices of the loss and of ``token_weights``. The defaults are GRPO's (Eq. 3).
-
-    beta: weight of the KL term in the loss, or of DPO's margin. value_clip: of the critic's loss.
-    """
-
-    loss: str = "clip"
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    beta: float = 0.04
-    kl_estimator: str = "k3"
-    kl_ratio: bool = False
-    ratio_of: str = "token"
-    norm: str = "sequence"
-    max_length: int = 0  # for norm "constant"
-    temperature: float = 1.0
-    value_clip: float = 0.2
+# a row of so many times the hidden size spends as much on attention as on a layer's matrices
+LONG_ROW = 6
 
 
 @dataclass
@@ -42,6 +27,7 @@ class MicroBatch:
 
     rows: list[int]  # of the rollouts
     tokens: Tokens
+    mask: torch.Tensor  # (b, T)
     weights: torch.Tensor  # (b,)
     sampled: torch.Tensor  # (b, T) the sampler's log-probs
     advantages: torch.Tensor | None = None  # (b,) or (b, T)
@@ -51,25 +37,137 @@ class MicroBatch:
     returns: torch.Tensor | None = None
 
 
-def prepare(
+@dataclass(frozen=True)
+class Cut:
+    """How a batch is cut; it changes memory and speed, not the result.
+
+    micro_tokens: tokens at once, padding too. share_prompt: completions of a group that follow one copy of their
+    prompt, at most, so that it is read once for all of them; fewer where ``long_row`` says so, see ``sharing``.
+    """
+
+    micro_tokens: int
+    share_prompt: int = 1
+    device: torch.device | str = "cpu"
+    long_row: int | None = None
+
+
+def objective_of(cfg: RLParams, method: Method) -> Objective:
+    """The objective that the parameters and the method's row ask for."""
+    beta = cfg.beta if method.kl == "loss" else 0.0
+    return Objective(
+        loss=method.loss,
+        clip_low=cfg.clip_low,
+        clip_high=cfg.clip_high if method.clip_high is None else method.clip_high,
+        beta=cfg.numbers.dpo_beta if method.loss == "pair" else beta,
+        kl_estimator=cfg.kl_estimator,
+        kl_ratio=cfg.kl_ratio,
+        ratio_of=method.ratio_of,
+        norm=method.norm,
+        max_length=cfg.max_new_tokens,
+    )
+
+
+# -- rewards --------------------------------------------------------------------------------------
+
+
+def weigh(e: Experiment, method: Method, players: Players, rollouts: Rollouts) -> Scored:
+    """The rewards in their weighted sums, (B,), and what else the method's coefficient looks at."""
+    cfg, lengths = e.cfg, rollouts.lengths
+    reward = torch.ones(len(lengths))
+    if rollouts.rewards:
+        reward = rollouts.total_reward(e.rewards.weights)
+    if method.overlong:
+        reward = reward + overlong_penalty(lengths, cfg.max_new_tokens)
+    steps = rollouts.total_step_rewards(e.rewards.step_weights) if method.by_steps else []
+    mask = torch.arange(max(int(lengths.max()), 1)) < lengths[:, None]  # (B, T)
+    nothing = torch.zeros(mask.shape)
+    in_reward = cfg.beta if method.kl == "reward" else 0.0
+    x = Scored(
+        rollouts, reward, steps, mask, nothing, nothing,
+        cfg.std_ddof, cfg.std_eps, in_reward, cfg.numbers,
+    )  # fmt: skip
+    if method.kl != "reward" and not method.needs_critic:
+        return x
+    batches = cut_rows(rollouts, objective_of(cfg, method), cut_of(cfg, players), lengths > 0)
+    kl, values = measure_before(players, batches, cfg, tuple(mask.shape), bool(in_reward))
+    return replace(x, kl=kl, values=values, measured=batches)
+
+
+@torch.no_grad()
+def measure_before(
+    players: Players,
+    batches: list[MicroBatch],
+    cfg: RLParams,
+    shape: tuple[int, int],
+    reference: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probs before the first update, of the policy and of the ``reference``, and the critic's values.
+
+    Returns:
+        k1 to the reference and values of the whole batch, both (B, T), 0 where there is none.
+    """
+    kl, values = torch.zeros(shape), torch.zeros(shape)
+    for b in batches:
+        width = b.mask.shape[1]
+        with autocast(players.device, cfg.dtype):
+            b.old, _ = completion_logprobs(players.policy, b.tokens, cfg.temperature, entropy=False)
+            if reference:
+                b.ref, _ = completion_logprobs(
+                    players.reference, b.tokens, cfg.temperature, entropy=False
+                )
+                kl[b.rows, :width] = k1(b.old, b.ref).masked_fill(~b.mask, 0.0).cpu()
+            if players.critic is not None:
+                b.values = players.critic(b.tokens)
+                values[b.rows, :width] = b.values.cpu()
+    return kl, values
+
+
+# -- micro-batches --------------------------------------------------------------------------------
+
+
+def cut_of(cfg: RLParams, players: Players) -> Cut:
+    """How the parameters say that a batch is cut."""
+    long_row = LONG_ROW * players.policy.config.hidden_size
+    return Cut(cfg.micro_tokens, cfg.share_prompt, players.device, long_row)
+
+
+def batches_of(
+    e: Experiment,
+    method: Method,
+    players: Players,
+    x: Scored,
+    advantages: torch.Tensor,
+) -> list[MicroBatch]:
+    """Micro-batches with their advantages.
+
+    Empty completions are in their group's baseline and have no tokens to learn from. Rows whose coefficient is 0 are
+    left out where that changes nothing: no KL term in the loss, no critic.
+    """
+    objective, keep, batches = objective_of(e.cfg, method), x.rollouts.lengths > 0, x.measured
+    if not batches:
+        runs = None
+        if method.loss == "pair":
+            runs = list(zip(*pairs(x.reward, x.rollouts.group, keep), strict=True))
+        if e.cfg.skip_zero_variance or not objective.beta or method.loss == "pair":
+            keep = keep & (advantages if advantages.ndim == 1 else advantages.abs().sum(1)).bool()
+        counted = ~x.flat if method.drop_flat else None
+        batches = cut_rows(x.rollouts, objective, cut_of(e.cfg, players), keep, counted, runs)
+    assign(batches, advantages, returns_of(x) if method.needs_critic else None)
+    return batches
+
+
+def cut_rows(
     rollouts: Rollouts,
-    advantages: torch.Tensor | None,
     objective: Objective,
-    *,
-    micro_tokens: int,
-    share_prompt: int,
-    device: torch.device | str,
+    cut: Cut,
     keep: torch.Tensor | None = None,
     counted: torch.Tensor | None = None,
     runs: Sequence[Sequence[int]] | None = None,
-    long_row: int | None = None,
 ) -> list[MicroBatch]:
-    """Micro-batches of a batch. The weights are those of the whole batch, also when ``keep`` (B,) drops rows.
+    """Micro-batches of a batch, not yet with advantages. The weights are those of the whole batch.
 
     Args:
-        advantages: (B,) or (B, T); None: given later to ``assign``.
-        share_prompt: completions of a group that follow one copy of their prompt, so that the prompt is read once for
-            all of them. 1: every completion has its own. At most so many where ``long_row`` is given, see ``sharing``.
+        keep: (B,) bool, the rows that are cut; None: all. It changes no weight.
         counted: (B,) bool, the rows that the weights count; None: all.
         runs: rows that must stay together and share a prompt (pairs); None: made from the groups.
     """
@@ -78,35 +176,38 @@ def prepare(
     weights[counted] = token_weights(
         rollouts.lengths[counted], objective.norm, objective.max_length
     )
-    if runs is None:
-        groups: dict[int, list[int]] = {}
-        for i, g in enumerate(rollouts.group.tolist()):
-            if keep is None or keep[i]:
-                groups.setdefault(g, []).append(i)
-        runs = []
-        for g in groups.values():
-            n = share_prompt
-            if long_row is not None:
-                sizes = [len(rollouts.completions[i]) for i in g]
-                n = sharing(len(rollouts.prompts[g[0]]), sizes, share_prompt, long_row)
-            runs += [g[i : i + n] for i in range(0, len(g), n)]
+    runs = _runs(rollouts, cut, keep) if runs is None else runs
     lengths = [
         len(rollouts.prompts[r[0]]) + sum(len(rollouts.completions[i]) for i in r) for r in runs
     ]
     out = []
-    for part in micro_batches(lengths, micro_tokens):
+    for part in micro_batches(lengths, cut.micro_tokens):
         rows = [i for r in part for i in runs[r]]
         tokens = pad(
             [rollouts.prompts[i] for i in rows],
             [rollouts.completions[i] for i in rows],
-            device,
+            cut.device,
             share=[len(runs[r]) for r in part],
         )
-        sampled = pad_values([rollouts.logprobs[i] for i in rows], device)
-        out.append(MicroBatch(rows, tokens, weights[rows].to(device), sampled))
-    if advantages is not None:
-        assign(out, advantages)
+        sampled = pad_values([rollouts.logprobs[i] for i in rows], cut.device)
+        out.append(MicroBatch(rows, tokens, tokens.mask, weights[rows].to(cut.device), sampled))
     return out
+
+
+def _runs(rollouts: Rollouts, cut: Cut, keep: torch.Tensor | None) -> list[list[int]]:
+    """Rows of a group that share their prompt."""
+    groups: dict[int, list[int]] = {}
+    for i, g in enumerate(rollouts.group.tolist()):
+        if keep is None or keep[i]:
+            groups.setdefault(g, []).append(i)
+    runs = []
+    for g in groups.values():
+        n = cut.share_prompt
+        if cut.long_row is not None:
+            sizes = [len(rollouts.completions[i]) for i in g]
+            n = sharing(len(rollouts.prompts[g[0]]), sizes, n, cut.long_row)
+        runs += [g[i : i + n] for i in range(0, len(g), n)]
+    return runs
 
 
 def assign(
@@ -119,117 +220,49 @@ def assign(
 
 
 def _part(x: torch.Tensor, b: MicroBatch) -> torch.Tensor:
-    rows = x[b.rows].to(b.tokens.ids.device)
-    return rows if rows.ndim == 1 else rows[:, : int(b.tokens.lengths.max())]
+    rows = x[b.rows].to(b.mask.device)
+    return rows if rows.ndim == 1 else rows[:, : b.mask.shape[1]]
 
 
-@torch.no_grad()
-def measure(
-    policy: torch.nn.Module,
-    reference: torch.nn.Module | None,
-    critic: Critic | None,
-    batches: list[MicroBatch],
-    temperature: float,
-    dtype: str = "float32",
-) -> None:
-    """Old log-probs, reference log-probs and values of all rows, before the first update (PPO, KL in the reward)."""
-    for b in batches:
-        with autocast(b.tokens.ids.device, dtype):
-            b.old, _ = completion_logprobs(policy, b.tokens, temperature, entropy=False)
-            if reference is not None:
-                b.ref, _ = completion_logprobs(reference, b.tokens, temperature, entropy=False)
-            if critic is not None:
-                b.values = critic(b.tokens)
+# -- networks -------------------------------------------------------------------------------------
 
 
-def gathered(batches: list[MicroBatch], shape: tuple[int, int]) -> tuple[torch.Tensor, ...]:
-    """What ``measure`` found as tensors of the whole batch: k1 to the reference and values, (B, T), 0 if absent."""
-    kl, values = torch.zeros(shape), torch.zeros(shape)
-    for b in batches:
-        width = b.tokens.mask.shape[1]
-        if b.ref is not None:
-            kl[b.rows, :width] = k1(b.old, b.ref).masked_fill(~b.tokens.mask, 0.0).cpu()
-        if b.values is not None:
-            values[b.rows, :width] = b.values.cpu()
-    return kl, values
+def clear_gradients(players: Players) -> None:
+    """Zeros, not None: with no rows at all, AdamW still decays its averages."""
+    for network in players.trained:
+        for p in network.parameters():
+            p.grad = torch.zeros_like(p)
 
 
-def update(
-    policy: torch.nn.Module,
-    reference: torch.nn.Module | None,
-    batches: list[MicroBatch],
-    objective: Objective,
-    dtype: str = "float32",
-    critic: Critic | None = None,
-) -> dict[str, float | None]:
-    """Loss and gradient of one update; the gradients are left in the parameters, the optimizer is not stepped.
+def log_probs(
+    players: Players, b: MicroBatch, cfg: RLParams, objective: Objective
+) -> tuple[LogProbs, torch.Tensor]:
+    """Log-probs (b, T) under the policy, with gradient, the old policy and the reference; and entropies (b, T).
 
-    Unless ``measure`` has run, on the first update after exploration the old log-probs are the policy's own, so they
-    cost no forward pass; they and the reference's are kept in ``batches`` for further updates.
-
-    Returns:
-        ``MEASURED``, always all of it, None where there was nothing to measure: loss (0 without rows); means over the
-        tokens learned from kl (with a reference), entropy in nats, clip_fraction; ratio_min and ratio_max; mismatch =
-        max |Δ log-prob| between sampler and trainer before the first update; value_loss with a critic; numbers of
-        pairs and of preferred ones with DPO.
+    Unless they were measured, on the first update after exploration the old ones are the policy's own, so they cost no
+    forward pass; they and the reference's are kept for further updates.
     """
-    o = objective
-    for p in [*policy.parameters(), *(critic.parameters() if critic else ())]:
-        p.grad = torch.zeros_like(
-            p
-        )  # not None: with no rows at all, AdamW still decays its averages
-    sums: dict[str, float] = {}
-    low, high, loss_sum, mismatch = math.inf, -math.inf, 0.0, 0.0
+    with autocast(players.device, cfg.dtype):
+        logp, entropy = completion_logprobs(players.policy, b.tokens, cfg.temperature)
+        if objective.beta and b.ref is None:
+            with torch.no_grad():
+                b.ref, _ = completion_logprobs(
+                    players.reference, b.tokens, cfg.temperature, entropy=False
+                )
+    b.old = logp.detach() if b.old is None else b.old
+    return LogProbs(logp, b.old, b.ref), entropy
+
+
+def learn_values(players: Players, batches: list[MicroBatch], cfg: RLParams) -> float | None:
+    """Loss of the critic, its gradient added to its parameters; None where there is no critic."""
+    if players.critic is None or not batches:
+        return None
+    total = 0.0
     for b in batches:
-        device, mask = b.tokens.ids.device, b.tokens.mask
-        with autocast(device, dtype):
-            logp, entropy = completion_logprobs(policy, b.tokens, o.temperature)
-            if o.beta and b.ref is None:
-                with torch.no_grad():
-                    b.ref, _ = completion_logprobs(
-                        reference, b.tokens, o.temperature, entropy=False
-                    )
-        b.old = logp.detach() if b.old is None else b.old
-        difference = (b.old - b.sampled).masked_fill(~mask, 0.0)
-        mismatch = max(mismatch, float(difference.abs().max()))
-        loss, stats = LOSSES[o.loss](
-            logp,
-            b.old,
-            b.advantages,
-            mask,
-            b.weights,
-            clip_low=o.clip_low,
-            clip_high=o.clip_high,
-            beta=o.beta,
-            ref_logp=b.ref,
-            kl_estimator=o.kl_estimator,
-            kl_ratio=o.kl_ratio,
-            ratio_of=o.ratio_of,
-        )
+        with autocast(players.device, cfg.dtype):
+            values = players.critic(b.tokens)  # (b, T)
+        clip = cfg.numbers.value_clip
+        loss = value_loss(values, b.values, b.returns, b.mask, b.weights, clip=clip)
         loss.backward()
-        loss_sum += float(loss.detach())
-        if critic is not None:
-            stats["value_loss"] = _critic_backward(critic, b, o, dtype)
-        low, high = (
-            min(low, float(stats.pop("ratio_min"))),
-            max(high, float(stats.pop("ratio_max"))),
-        )
-        for name, value in (stats | {"entropy": entropy.sum()}).items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-    row: dict[str, float | None] = dict.fromkeys(MEASURED) | {"loss": loss_sum}
-    if o.loss == "pair":
-        row |= {"pairs": 0.0, "preferred": 0.0}
-    if batches:
-        means = {"clip_fraction": "clipped", "kl": "kl", "entropy": "entropy"}
-        row |= {name: sums[key] / sums["tokens"] for name, key in means.items() if key in sums}
-        row |= {name: sums[name] for name in MEASURED if name in sums and name not in means}
-        row |= {"ratio_min": low, "ratio_max": high, "mismatch": mismatch}
-    return row
-
-
-def _critic_backward(critic: Critic, b: MicroBatch, o: Objective, dtype: str) -> torch.Tensor:
-    with autocast(b.tokens.ids.device, dtype):
-        values = critic(b.tokens)
-    loss = value_loss(values, b.values, b.returns, b.tokens.mask, b.weights, clip=o.value_clip)
-    loss.backward()
-    return loss.detach()
+        total += float(loss.detach())
+    return total

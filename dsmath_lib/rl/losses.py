@@ -9,6 +9,7 @@ loss of the batch is the sum over its micro-batches, however it is cut.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,40 @@ from dsmath_lib.rl.kl import ESTIMATORS, k3
 NORMS = ("sequence", "token", "constant", "average", "sum")
 RATIOS = ("token", "sequence")
 Result = tuple[torch.Tensor, dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class LogProbs:
+    """Log-probs (B, T) of the same tokens under three policies; 0 at padding.
+
+    policy: the one that learns, with gradient. old: the one that sampled; ``policy.detach()`` for the first update
+    after exploration: the ratio is then 1 in value and its gradient is REINFORCE's. reference: None where not needed.
+    """
+
+    policy: torch.Tensor
+    old: torch.Tensor
+    reference: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised: the choices of the loss and of ``token_weights``. The defaults are GRPO's (Eq. 3).
+
+    clip_low, clip_high: ε on either side of 1. beta: weight of the KL term in the loss, or of DPO's margin.
+    kl_ratio: multiply the KL term by the importance ratio, which mends k3's gradient (off in the paper).
+    ratio_of: what has a ratio, a ``token`` (Eq. 3) or a whole ``sequence``: exp of the mean of its tokens' log-ratios,
+    the same at each of them (GSPO). norm, max_length: of ``token_weights``.
+    """
+
+    loss: str = "clip"
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    beta: float = 0.04
+    kl_estimator: str = "k3"
+    kl_ratio: bool = False
+    ratio_of: str = "token"
+    norm: str = "sequence"
+    max_length: int = 0
 
 
 def token_weights(lengths: torch.Tensor, norm: str, max_length: int = 0) -> torch.Tensor:
@@ -46,99 +81,73 @@ def token_weights(lengths: torch.Tensor, norm: str, max_length: int = 0) -> torc
 
 
 def policy_loss(
-    logp: torch.Tensor,
-    old_logp: torch.Tensor,
+    logp: LogProbs,
     advantages: torch.Tensor,
     mask: torch.Tensor,
     weights: torch.Tensor,
-    *,
-    clip_low: float,
-    clip_high: float,
-    beta: float = 0.0,
-    ref_logp: torch.Tensor | None = None,
-    kl_estimator: str = "k3",
-    kl_ratio: bool = False,
-    ratio_of: str = "token",
+    o: Objective,
 ) -> Result:
     """Clipped policy loss with the KL term inside (Eq. 3 with its sign turned, so that it is minimised).
 
     Args:
-        logp: (B, T) log-probs under the policy, with gradient.
-        old_logp: (B, T) under the policy that sampled. Pass ``logp.detach()`` for the first update after exploration:
-            the ratio is then 1 in value and its gradient is REINFORCE's.
         advantages: (B,), or (B, T) for per-token advantages (process supervision).
         mask: (B, T) bool, True at completion tokens.
         weights: (B,) from ``token_weights`` of the whole batch.
-        clip_low, clip_high: ε on either side of 1.
-        beta: weight of the KL term; needs ``ref_logp`` (B, T) when above 0.
-        kl_ratio: multiply the KL term by the importance ratio, which mends k3's gradient (off in the paper).
-        ratio_of: what has a ratio, a ``token`` (Eq. 3) or a whole ``sequence``: exp of the mean of its tokens'
-            log-ratios, the same at each of them (GSPO).
 
     Returns:
         the loss, a scalar, and sums over tokens: tokens, clipped, kl; ratio_min and ratio_max.
 
     Raises:
-        ValueError: beta without ``ref_logp``, an unknown ``ratio_of``, or ``kl_ratio`` with that of a sequence.
+        ValueError: beta without a reference, an unknown ``ratio_of``, or ``kl_ratio`` with that of a sequence.
     """
-    if beta and ref_logp is None:
-        raise ValueError("beta > 0 needs ref_logp")
-    if ratio_of not in RATIOS:
-        raise ValueError(f"unknown ratio_of '{ratio_of}' (known: {', '.join(RATIOS)})")
-    if beta and kl_ratio and ratio_of != "token":
+    if o.beta and logp.reference is None:
+        raise ValueError("beta > 0 needs the log-probs of a reference")
+    if o.ratio_of not in RATIOS:
+        raise ValueError(f"unknown ratio_of '{o.ratio_of}' (known: {', '.join(RATIOS)})")
+    if o.beta and o.kl_ratio and o.ratio_of != "token":
         raise ValueError("kl_ratio needs ratio_of token: the ratio of a sequence does not mend k3")
-    advantages = advantages if advantages.ndim == 2 else advantages[:, None]
-    log_ratio = logp - old_logp
-    if ratio_of == "sequence":
-        total = log_ratio.masked_fill(~mask, 0.0).sum(1, keepdim=True)
-        log_ratio = (total / mask.sum(1, keepdim=True).clamp(min=1)).expand_as(logp)
-    ratio = torch.exp(log_ratio)  # ρ
-    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
-    per_token = -torch.minimum(ratio * advantages, clipped * advantages)  # min for either sign of Â
-    if beta:
-        kl = ESTIMATORS[kl_estimator](logp, ref_logp)
-        per_token = per_token + beta * (ratio * kl if kl_ratio else kl)
+    advantages = _per_token(advantages)  # (B, 1) or (B, T)
+    log_ratio = logp.policy - logp.old  # (B, T)
+    if o.ratio_of == "sequence":
+        total = log_ratio.masked_fill(~mask, 0.0).sum(1, keepdim=True)  # (B, 1)
+        log_ratio = (total / mask.sum(1, keepdim=True).clamp(min=1)).expand_as(mask)
+    ratio = torch.exp(log_ratio)  # ρ (B, T)
+    clipped = ratio.clamp(1 - o.clip_low, 1 + o.clip_high)
+    # min for either sign of Â
+    per_token = -torch.minimum(ratio * advantages, clipped * advantages)  # (B, T)
+    if o.beta:
+        kl = ESTIMATORS[o.kl_estimator](logp.policy, logp.reference)  # (B, T)
+        per_token = per_token + o.beta * (ratio * kl if o.kl_ratio else kl)
     loss = (per_token * weights[:, None]).masked_fill(~mask, 0.0).sum()
-    active = (clipped * advantages < ratio * advantages) & mask  # the clip took the gradient away
-    return loss, _stats(logp, ref_logp, mask, ratio.detach(), active)
+    # where the clip took the gradient away
+    active = (clipped * advantages < ratio * advantages) & mask
+    return loss, _stats(logp, mask, ratio.detach(), active)
 
 
 def likelihood_loss(
-    logp: torch.Tensor,
-    old_logp: torch.Tensor,
+    logp: LogProbs,
     advantages: torch.Tensor,
     mask: torch.Tensor,
     weights: torch.Tensor,
-    *,
-    beta: float = 0.0,
-    ref_logp: torch.Tensor | None = None,
-    kl_estimator: str = "k3",
-    **_: float | str,
+    o: Objective,
 ) -> Result:
     """−Â log π: with Â = 1 the loss of SFT, with Â = 1 for right and 0 for wrong that of RFT (Eq. 10).
 
-    Arguments as in ``policy_loss``; there is no ratio and no clip, so what it says of them is not used, and
-    ``old_logp`` only feeds the diagnostics.
+    Arguments as in ``policy_loss``; there is no ratio and no clip, and ``logp.old`` only feeds the diagnostics.
     """
-    advantages = advantages if advantages.ndim == 2 else advantages[:, None]
-    per_token = -advantages * logp
-    if beta:
-        per_token = per_token + beta * ESTIMATORS[kl_estimator](logp, ref_logp)
+    per_token = -_per_token(advantages) * logp.policy  # (B, T)
+    if o.beta:
+        per_token = per_token + o.beta * ESTIMATORS[o.kl_estimator](logp.policy, logp.reference)
     loss = (per_token * weights[:, None]).masked_fill(~mask, 0.0).sum()
-    ratio = torch.exp(logp - old_logp).detach()
-    return loss, _stats(logp, ref_logp, mask, ratio, torch.zeros_like(mask))
+    return loss, _stats(logp, mask)
 
 
 def pair_loss(
-    logp: torch.Tensor,
-    old_logp: torch.Tensor,
+    logp: LogProbs,
     advantages: torch.Tensor,
     mask: torch.Tensor,
     weights: torch.Tensor,
-    *,
-    beta: float = 0.0,
-    ref_logp: torch.Tensor | None = None,
-    **_: float | str,
+    o: Objective,
 ) -> Result:
     """DPO, −log σ(margin). With weights ``average`` it is the paper's Eq. 12, with ``sum`` the usual one.
 
@@ -147,18 +156,22 @@ def pair_loss(
     clip or KL term.
 
     Raises:
-        ValueError: beta or ``ref_logp`` is missing, or the rows are not pairs of opposite sign.
+        ValueError: beta or the reference is missing, or the rows are not pairs of opposite sign.
     """
-    if not beta or ref_logp is None:
-        raise ValueError("DPO needs beta > 0 and ref_logp")
-    if len(logp) % 2 or (advantages[0::2] * advantages[1::2] >= 0).any():
+    if not o.beta or logp.reference is None:
+        raise ValueError("DPO needs beta > 0 and the log-probs of a reference")
+    if len(mask) % 2 or (advantages[0::2] * advantages[1::2] >= 0).any():
         raise ValueError("rows are not neighbouring pairs of a better and a worse completion")
-    log_ratio = ((logp - ref_logp) * weights[:, None]).masked_fill(~mask, 0.0).sum(1)  # (B,)
-    margin = beta * (advantages.sign() * log_ratio).view(-1, 2).sum(1)
+    log_ratio = (logp.policy - logp.reference) * weights[:, None]  # (B, T)
+    log_ratio = log_ratio.masked_fill(~mask, 0.0).sum(1)  # (B,)
+    margin = o.beta * (advantages.sign() * log_ratio).view(-1, 2).sum(1)  # (B / 2,)
     loss = -(advantages[0::2].abs() * F.logsigmoid(margin)).sum()
-    ratio = torch.exp(logp - old_logp).detach()
-    stats = _stats(logp, ref_logp, mask, ratio, torch.zeros_like(mask))
-    return loss, stats | {"pairs": torch.tensor(len(margin)), "preferred": (margin > 0).sum()}
+    pairs = {"pairs": torch.tensor(len(margin)), "preferred": (margin > 0).sum()}
+    return loss, _stats(logp, mask) | pairs
+
+
+def _per_token(advantages: torch.Tensor) -> torch.Tensor:
+    return advantages if advantages.ndim == 2 else advantages[:, None]
 
 
 LOSSES: dict[str, Callable[..., Result]] = {
@@ -170,19 +183,20 @@ LOSSES: dict[str, Callable[..., Result]] = {
 
 @torch.no_grad()
 def _stats(
-    logp: torch.Tensor,
-    ref_logp: torch.Tensor | None,
+    logp: LogProbs,
     mask: torch.Tensor,
-    ratio: torch.Tensor,
-    clipped: torch.Tensor,
+    ratio: torch.Tensor | None = None,
+    clipped: torch.Tensor | None = None,
 ) -> dict[str, torch.Tensor]:
+    """Sums over the tokens. ``ratio`` (B, T): None: of each token. ``clipped`` (B, T): None: no token is."""
+    ratio = torch.exp(logp.policy - logp.old) if ratio is None else ratio
     inside = torch.where(mask, ratio, 1.0)
     out = {
         "tokens": mask.sum(),
-        "clipped": clipped.sum(),
+        "clipped": mask.new_zeros(()) if clipped is None else clipped.sum(),
         "ratio_min": inside.min(),
         "ratio_max": inside.max(),
     }
-    if ref_logp is not None:
-        out["kl"] = k3(logp, ref_logp).masked_fill(~mask, 0.0).sum()
+    if logp.reference is not None:
+        out["kl"] = k3(logp.policy, logp.reference).masked_fill(~mask, 0.0).sum()
     return out

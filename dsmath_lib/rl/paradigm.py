@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, pairs
-from dsmath_lib.rl.learn import MicroBatch, Objective, prepare
+from dsmath_lib.rl.coefficients import Scored, coefficients, pairs
+from dsmath_lib.rl.learn import Cut, MicroBatch, assign, cut_rows
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.rl.losses import LOSSES
+from dsmath_lib.rl.losses import LOSSES, LogProbs, Objective
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS, TITLES
 
@@ -27,7 +27,7 @@ EQUATIONS = {
 
 
 @dataclass(frozen=True)
-class Example:
+class Table10:
     """A few rollouts with everything that a coefficient may need, made once for all methods."""
 
     rollouts: Rollouts
@@ -36,7 +36,7 @@ class Example:
     beta: float = 0.04
 
 
-def example(prompts: list[list[int]], completions: list[list[int]], seed: int = 0) -> Example:
+def example(prompts: list[list[int]], completions: list[list[int]], seed: int = 0) -> Table10:
     """Rewards of 0 and 1, steps of two tokens and values for given completions; groups are runs of equal prompts."""
     g = torch.Generator().manual_seed(seed)
     group, names = [], {}
@@ -57,11 +57,11 @@ def example(prompts: list[list[int]], completions: list[list[int]], seed: int = 
         step_rewards={"steps": steps},
     )
     width = max(map(len, completions))
-    return Example(rollouts, reward, torch.rand(len(prompts), width, generator=g))
+    return Table10(rollouts, reward, torch.rand(len(prompts), width, generator=g))
 
 
 def coefficient(
-    name: str, x: Example, logp: torch.Tensor, ref: torch.Tensor, advantages: torch.Tensor
+    name: str, x: Table10, logp: torch.Tensor, ref: torch.Tensor, advantages: torch.Tensor
 ) -> torch.Tensor:
     """GC of every token, (B, T), from the paper's equations; logp and ref (B, T) without gradient.
 
@@ -92,7 +92,7 @@ def coefficient(
 
 
 def check_row(
-    name: str, x: Example, policy: torch.nn.Module, reference: torch.nn.Module
+    name: str, x: Table10, policy: torch.nn.Module, reference: torch.nn.Module
 ) -> dict[str, float | str]:
     """Gradient of the method's loss by autograd, beside Σ w GC ∇log π; both of all parameters.
 
@@ -104,21 +104,14 @@ def check_row(
     objective = Objective(loss=m.loss, beta=beta, norm=m.norm)
     lengths = x.rollouts.lengths
     mask = torch.arange(int(lengths.max())) < lengths[:, None]
-    scored = Scored(
-        x.rollouts,
-        x.reward,
-        x.rollouts.step_rewards["steps"],
-        torch.zeros(mask.shape),
-        x.values * mask,
-        mask,
-    )
-    advantages = COEFFICIENTS[m.coefficient](scored, m)
+    steps, no_kl = x.rollouts.step_rewards["steps"], torch.zeros(mask.shape)
+    scored = Scored(x.rollouts, x.reward, steps, mask, no_kl, x.values * mask)
+    advantages = coefficients(scored, m)  # (B,) or (B, T)
     better, worse = pairs(x.reward, x.rollouts.group, lengths > 0)
     runs = list(zip(better, worse, strict=True)) if m.loss == "pair" else None
-    (batch,) = prepare(
-        x.rollouts, advantages, objective, micro_tokens=10**6, share_prompt=1,
-        device=next(policy.parameters()).device, runs=runs,
-    )  # fmt: skip
+    whole = Cut(micro_tokens=10**6, device=next(policy.parameters()).device)
+    (batch,) = cut_rows(x.rollouts, objective, whole, runs=runs)
+    assign([batch], advantages)
     got, logp, ref = _by_autograd(policy, reference, batch, objective)
     part = _rows(x, batch.rows)
     gc = coefficient(name, part, logp, ref, batch.advantages)
@@ -135,7 +128,7 @@ def check_row(
     }
 
 
-def _rows(x: Example, rows: list[int]) -> Example:
+def _rows(x: Table10, rows: list[int]) -> Table10:
     """The same example with rows in the order of a micro-batch."""
     r = x.rollouts
     picked = replace(
@@ -154,10 +147,8 @@ def _by_autograd(
     logp, _ = completion_logprobs(policy, batch.tokens)
     with torch.no_grad():
         ref, _ = completion_logprobs(reference, batch.tokens)
-    loss, _ = LOSSES[o.loss](
-        logp, logp.detach(), batch.advantages, batch.tokens.mask, batch.weights,
-        clip_low=o.clip_low, clip_high=o.clip_high, beta=o.beta, ref_logp=ref,
-    )  # fmt: skip
+    three = LogProbs(logp, logp.detach(), ref)
+    loss, _ = LOSSES[o.loss](three, batch.advantages, batch.mask, batch.weights, o)
     return -_flat_gradient(policy, loss), logp.detach(), ref
 
 

@@ -1,21 +1,103 @@
-"""Reward functions beyond the rule on the answer: learned reward models, and rewards of each step.
+"""How completions are paid: reward functions (rules, learned models, steps), their weights, and the checks of both.
 
 They return named rewards; which count and how much is said by weights (``Rollouts.total_reward``), so a rule and a
 model can be added up.
 """
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import torch
+
 from dsmath_lib.engines.grader import Undecided, evaluate, parse, variables
+from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.models import score_completions, score_steps
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
-from dsmath_lib.rl.explore import RewardFunction, StepRewardFunction
 from dsmath_lib.rl.rollouts import Rollouts
 
-_EQUATION = re.compile(r"(?<![\d.+\-*/() ])([\d.+\-*/() ]++)=([\d.+\-*/() ]+)")
+# A reward function sees the rollouts and the gold answer of each row, and returns named rewards of each row.
+RewardFunction = Callable[[Rollouts, Sequence[str]], dict[str, Sequence[float]]]
+# A step reward function returns where the steps of each row end (last token, 0-based) and named rewards of each step.
+StepRewardFunction = Callable[
+    [Rollouts, Sequence[str]], tuple[list[list[int]], dict[str, list[list[float]]]]
+]
+
+
+class RewardError(ValueError):
+    """A reward function failed or returned something that is not one finite number per row or step."""
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """How completions are scored: reward functions and the weights of their named rewards in the sum."""
+
+    outcome: RewardFunction
+    weights: dict[str, float]
+    steps: StepRewardFunction | None = None
+    step_weights: dict[str, float] | None = None
+
+
+def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str = "") -> Rewards:
+    """The rewards of a run: a rule, and reward models where there are some.
+
+    Args:
+        outcome, process: reward models of whole completions and of steps.
+        rule: a run's own; its named parts count 1 each. Empty: the rule and the weights of the parameters.
+    """
+    weights = dict(zip(cfg.reward_names, cfg.reward_weights, strict=True))
+    if rule:
+        weights = dict.fromkeys(reward(rule, "0", "", "eos"), 1.0)
+    functions = [rule_reward(rule or cfg.reward_rule)]
+    if outcome is not None:
+        functions.append(model_reward(outcome, tokenizer, cfg.dtype))
+    steps = rule_steps(tokenizer, rule or cfg.reward_rule)
+    if process is not None:
+        steps = model_steps(process, tokenizer, cfg.dtype)
+    step_weights = dict(zip(cfg.step_names, cfg.step_weights, strict=True))
+    return Rewards(together(*functions), weights, steps, step_weights)
+
+
+# -- the functions --------------------------------------------------------------------------------
+
+
+def together(*functions: RewardFunction) -> RewardFunction:
+    """All named rewards of several reward functions; their weighted sum is ``Rollouts.total_reward``.
+
+    Raises (when called):
+        ValueError: two functions use one name.
+    """
+
+    def function(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, Sequence[float]]:
+        out: dict[str, Sequence[float]] = {}
+        for f in functions:
+            named = f(rollouts, golds)
+            if double := out.keys() & named.keys():
+                raise ValueError(f"two reward functions are named {sorted(double)}")
+            out |= named
+        return out
+
+    return function
+
+
+def rule_reward(rule: str) -> RewardFunction:
+    """The reward function of a rule of ``dsmath_lib.rewards.reward``.
+
+    The rules read answers from the text. Only ``program`` runs what a completion holds, in the sandbox of
+    ``dsmath_lib.rewards.program_tests`` (no files, no network, bounded time and memory).
+    """
+
+    def function(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, list[float]]:
+        rows = [
+            reward(rule, gold, text, finish)
+            for gold, text, finish in zip(golds, rollouts.texts, rollouts.finish, strict=True)
+        ]
+        return {name: [r[name] for r in rows] for name in rows[0]}
+
+    return function
 
 
 def model_reward(model, tokenizer, dtype: str = "float32") -> RewardFunction:
@@ -71,6 +153,9 @@ def rule_steps(tokenizer, rule: str) -> StepRewardFunction:
     return function
 
 
+_EQUATION = re.compile(r"(?<![\d.+\-*/() ])([\d.+\-*/() ]++)=([\d.+\-*/() ]+)")
+
+
 def equations_hold(text: str) -> bool:
     """No plain equation ``12 + 3 = 15`` in the text is false; a text without equations holds.
 
@@ -97,3 +182,73 @@ def _value(text: str) -> Fraction | None:
     except Undecided:
         return None
     return value if isinstance(value, Fraction) else None
+
+
+# -- what they return, checked --------------------------------------------------------------------
+
+
+def scored(rollouts: Rollouts, golds: Sequence[str], rewards: Rewards) -> Rollouts:
+    """The rollouts with their rewards, and with those of their steps if there are some; ``golds`` of the groups.
+
+    Raises:
+        RewardError: a function failed or returned what is no reward, or a reward and a step reward have one name.
+    """
+    rows = [golds[g] for g in rollouts.group.tolist()]
+    rollouts = replace(rollouts, rewards=_outcomes(rollouts, rows, rewards.outcome))
+    if rewards.steps is None:
+        return rollouts
+    ends, named = _steps(rollouts, rows, rewards.steps)
+    if double := rollouts.rewards.keys() & named.keys():
+        raise RewardError(f"a reward and a step reward are both named {sorted(double)}")
+    return replace(rollouts, step_ends=ends, step_rewards=named)
+
+
+def _outcomes(
+    rollouts: Rollouts, golds: list[str], function: RewardFunction
+) -> dict[str, torch.Tensor]:
+    """Name -> (B,) float32."""
+    try:
+        named = function(rollouts, golds)
+    except Exception as err:
+        raise RewardError(f"the reward function raised {type(err).__name__}: {err}") from err
+    if not named:
+        raise RewardError("the reward function returned no reward")
+    out = {}
+    for name, values in named.items():
+        if len(values) != len(golds):
+            raise RewardError(
+                f"reward '{name}' has {len(values)} values for {len(golds)} completions"
+            )
+        try:
+            out[name] = torch.tensor([float(v) for v in values])
+        except (TypeError, ValueError) as err:
+            raise RewardError(f"reward '{name}' has a value that is no number: {err}") from None
+        bad = (~out[name].isfinite()).nonzero().flatten().tolist()
+        if bad:
+            row = bad[0]
+            text = f"{rollouts.texts[row]!r:.200}"
+            raise RewardError(f"reward '{name}' of row {row} is {out[name][row]}: {text}")
+    return out
+
+
+def _steps(
+    rollouts: Rollouts, golds: Sequence[str], function: StepRewardFunction
+) -> tuple[list[list[int]], dict[str, list[list[float]]]]:
+    """Where the steps of each row end, and name -> rewards of each row's steps."""
+    try:
+        ends, named = function(rollouts, golds)
+    except Exception as err:
+        raise RewardError(f"the step reward function raised {type(err).__name__}: {err}") from err
+    if len(ends) != len(golds) or not named:
+        raise RewardError(f"step rewards {sorted(named)} of {len(ends)} rows for {len(golds)}")
+    for i, row in enumerate(ends):
+        inside = all(0 <= e < len(rollouts.completions[i]) for e in row)
+        if not inside or list(row) != sorted(set(row)):
+            raise RewardError(f"row {i} has {len(rollouts.completions[i])} tokens and ends {row}")
+    for name, rows in named.items():
+        if [len(r) for r in rows] != [len(e) for e in ends]:
+            raise RewardError(f"step reward '{name}' has other numbers of values than of steps")
+        bad = [i for i, r in enumerate(rows) if not all(math.isfinite(v) for v in r)]
+        if bad:
+            raise RewardError(f"step reward '{name}' of row {bad[0]} is {list(rows[bad[0]])}")
+    return [list(e) for e in ends], {n: [list(map(float, r)) for r in v] for n, v in named.items()}

@@ -4,8 +4,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 DAPO_CLIP_HIGH = 0.28  # the paper of DAPO; the lower side stays as it is
-
-
 OVERLONG_SHARE = 0.2  # last part of the length budget in which DAPO's penalty grows to -1
 
 
@@ -14,8 +12,7 @@ class Method:
     """One row.
 
     data: ``set`` the SFT set, ``start`` samples of the SFT model (offline), ``policy`` those of the live policy.
-    reward: ``none``, ``rule``, ``model``, or ``steps`` (one per step, process supervision).
-    coefficient: what becomes the advantage; a name in ``COEFFICIENTS``.
+    coefficient: how rewards become the advantage; a name in ``COEFFICIENTS``. ``steps`` wants one reward per step.
     loss: a name in ``LOSSES``. norm: token weights, see ``token_weights``.
     kl: where the KL to the reference goes: nowhere, into the ``loss`` (GRPO) or the ``reward`` (PPO, Eq. 2).
     scale_by_std, leave_one_out: see ``group_advantages``.
@@ -26,7 +23,6 @@ class Method:
     """
 
     data: Literal["set", "start", "policy"]
-    reward: Literal["none", "rule", "model", "steps"]
     coefficient: str
     loss: Literal["likelihood", "clip", "pair"] = "clip"
     norm: str = "sequence"
@@ -43,42 +39,38 @@ class Method:
         return self.coefficient == "gae"
 
     @property
-    def needs_reference(self) -> bool:
-        return self.kl != "none" or self.loss == "pair"
+    def by_steps(self) -> bool:
+        return self.coefficient == "steps"
+
+    def needs_reference(self, beta: float) -> bool:
+        """For its KL term, for DPO's margin, or to draw the data; ``beta``: weight of the KL term."""
+        return bool(self.kl != "none" and beta) or self.loss == "pair" or self.data == "start"
 
 
-_GRPO = Method(data="policy", reward="model", coefficient="group", kl="loss")
+_GRPO = Method(data="policy", coefficient="group", kl="loss")
 
 
 METHODS: dict[str, Method] = {
     # Table 10
-    "sft": Method(data="set", reward="none", coefficient="one", loss="likelihood"),
-    "rft": Method(data="start", reward="rule", coefficient="right", loss="likelihood"),
-    "online-rft": Method(data="policy", reward="rule", coefficient="right", loss="likelihood"),
-    "dpo": Method(data="start", reward="rule", coefficient="pair", loss="pair", norm="average"),
-    "ppo": Method(data="policy", reward="model", coefficient="gae", kl="reward"),
+    "sft": Method(data="set", coefficient="one", loss="likelihood"),
+    "rft": Method(data="start", coefficient="right", loss="likelihood"),
+    "online-rft": Method(data="policy", coefficient="right", loss="likelihood"),
+    "dpo": Method(data="start", coefficient="pair", loss="pair", norm="average"),
+    "ppo": Method(data="policy", coefficient="gae", kl="reward"),
     "grpo-os": _GRPO,
-    "grpo-ps": replace(_GRPO, reward="steps", coefficient="steps"),
+    "grpo-ps": replace(_GRPO, coefficient="steps"),
     # relatives
-    "dpo-sum": Method(data="start", reward="rule", coefficient="pair", loss="pair", norm="sum"),
-    "rloo": Method(
-        data="policy",
-        reward="model",
-        coefficient="group",
-        kl="reward",
-        scale_by_std=False,
-        leave_one_out=True,
-    ),
+    "dpo-sum": Method(data="start", coefficient="pair", loss="pair", norm="sum"),
+    "rloo": replace(_GRPO, kl="reward", scale_by_std=False, leave_one_out=True),
     "dr-grpo": replace(_GRPO, norm="constant", kl="none", scale_by_std=False),
     "dapo": replace(
         _GRPO, norm="token", kl="none", drop_flat=True, overlong=True, clip_high=DAPO_CLIP_HIGH
     ),
-    "gspo": replace(
-        _GRPO, kl="none", ratio_of="sequence"
-    ),  # is GRPO's gradient where all ratios are 1
+    # is GRPO's gradient where all ratios are 1
+    "gspo": replace(_GRPO, kl="none", ratio_of="sequence"),
     # SimpleRL: PPO in its first release, GRPO with a token mean in SimpleRL-Zoo; rule rewards in both (facts §8)
-    "simplerl": Method(data="policy", reward="rule", coefficient="gae", kl="reward"),
-    "simplerl-zoo": replace(_GRPO, reward="rule", norm="token"),
+    "simplerl": Method(data="policy", coefficient="gae", kl="reward"),
+    "simplerl-zoo": replace(_GRPO, norm="token"),
 }
 
 

@@ -1,9 +1,9 @@
-"""A trained model made once and kept in the stage's artifacts."""
+"""Trained models made once and kept in the stage's artifacts."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +12,81 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.lm.model import load_model
+from dsmath_lib.params.base import Params
 from dsmath_lib.stage import checkpoint
 from dsmath_lib.stage.folder import Stage
 
+Made = tuple[PreTrainedModel, dict[str, Any]]  # a model and its numbers
 
-def train_once(
-    stage: Stage,
-    run: str,
-    settings: dict[str, Any],
-    tokenizer: PreTrainedTokenizerBase,
-    make: Callable[[], tuple[PreTrainedModel, dict[str, float]]],
-    device: torch.device | str,
-    load: Callable[..., PreTrainedModel] = load_model,
-) -> tuple[PreTrainedModel, dict[str, float]]:
-    """``make()`` and keep its model in ``artifacts/run``, or load it if it was made from the same settings.
+
+def decided_by(cfg: Params, **more: Any) -> dict[str, Any]:
+    """What decides a run: the parameters, without those that decide none, and ``more``."""
+    return cfg.model_dump(exclude=set(cfg.DECIDE_NO_RUN)) | more
+
+
+class Kept:
+    """The place of a trained model, ``artifacts/run``: what lies there is valid if it was made from the same.
 
     Args:
-        settings: JSON values that decide the result (sizes, rates), beside the stage's inputs.
-        make: trains and returns the model and its numbers.
+        run: the folder's name, also of its checkpoints.
+        made_of: JSON values that decide the result, beside the stage's inputs; see ``decided_by``.
+        module: makes it; a finished model of another attempt is taken over while this code is the same.
         load: opens the folder of a finished model, as ``load_model`` does.
     """
-    folder: Path = stage.artifacts / run
-    text = json.dumps(settings, sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    marker = folder / "done.json"
-    checkpoints = stage.dir / "checkpoints" / run
-    log = stage.carry(folder, make.__module__, lambda old: _digest_in(old / "done.json") == digest)
-    if log is not None:
-        stage.take_rows(log, json.loads(marker.read_text("utf-8"))["kinds"])
-    if stage.cfg.resume and _digest_in(marker) == digest:
-        return load(folder, device=device), json.loads(marker.read_text("utf-8"))["numbers"]
-    started_for = checkpoints / "settings.json"
-    same = _digest_in(started_for) == digest
-    if not (stage.cfg.resume and same):
-        checkpoint.clear(checkpoints)  # of another run under the same name
-        write_atomic(started_for, json.dumps({"digest": digest}))
-    kinds: set[str] = set()
-    stage.watchers.append(seen := lambda row: kinds.add(row["kind"]))
-    try:
-        model, numbers = make()
-    finally:
-        stage.watchers.remove(seen)
-    # written anew: its files may have a second name in a run kept aside
-    shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    write_atomic(marker, json.dumps({"digest": digest, "numbers": numbers, "kinds": sorted(kinds)}))
-    checkpoint.clear(checkpoints)
-    return model, numbers
+
+    def __init__(
+        self,
+        stage: Stage,
+        run: str,
+        made_of: Mapping[str, Any],
+        module: str,
+        load: Callable[..., PreTrainedModel] = load_model,
+    ):
+        text = json.dumps(made_of, sort_keys=True, default=str)
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self.stage, self.module, self.load = stage, module, load
+        self.folder: Path = stage.artifacts / run
+        self.checkpoints = stage.dir / "checkpoints" / run
+        self.kinds: set[str] = set()  # of log rows
+
+    def found(self, device: torch.device | str) -> Made | None:
+        """The finished model with its numbers, or None; then it must be made, and ``keep`` be called."""
+        stage, marker = self.stage, self.folder / "done.json"
+        log = stage.carry(
+            self.folder, self.module, lambda old: _digest_in(old / "done.json") == self.digest
+        )
+        if log is not None:
+            stage.take_rows(log, json.loads(marker.read_text("utf-8"))["kinds"])
+        if stage.cfg.resume and _digest_in(marker) == self.digest:
+            numbers = json.loads(marker.read_text("utf-8"))["numbers"]
+            return self.load(self.folder, device=device), numbers
+        started_for = self.checkpoints / "settings.json"
+        if not (stage.cfg.resume and _digest_in(started_for) == self.digest):
+            checkpoint.clear(self.checkpoints)  # of another run under the same name
+            write_atomic(started_for, json.dumps({"digest": self.digest}))
+        stage.watchers.append(self._note)
+        return None
+
+    def keep(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        numbers: Mapping[str, Any],
+    ) -> Made:
+        """Write the model; its checkpoints go."""
+        if self._note in self.stage.watchers:
+            self.stage.watchers.remove(self._note)
+        # written anew: its files may have a second name in a run kept aside
+        shutil.rmtree(self.folder, ignore_errors=True)
+        model.save_pretrained(self.folder)
+        tokenizer.save_pretrained(self.folder)
+        marker = {"digest": self.digest, "numbers": numbers, "kinds": sorted(self.kinds)}
+        write_atomic(self.folder / "done.json", json.dumps(marker))
+        checkpoint.clear(self.checkpoints)
+        return model, dict(numbers)
+
+    def _note(self, row: Mapping[str, Any]) -> None:
+        self.kinds.add(row["kind"])
 
 
 def _digest_in(path: Path) -> str | None:

@@ -16,14 +16,14 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
 from dsmath_lib.lm.mixture import Mixture
-from dsmath_lib.lm.model import build_model, load_model
+from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
 from dsmath_lib.lm.train import TrainSettings, score_examples, train
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.rows.prompts import TEMPLATES, chat_prompt
-from dsmath_lib.runs.kept import train_once
+from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import cot
 
@@ -146,19 +146,9 @@ def new_model(
     """The model a run starts from: ``cfg.init_model``, or a new one of the named sizes (seeded)."""
     if cfg.init_model:
         return load_model(cfg.init_model, revision=cfg.init_revision, device=device)
-    model = build_model(
-        cfg.hidden_size,
-        cfg.layers,
-        cfg.heads,
-        cfg.kv_heads,
-        cfg.intermediate_size,
-        vocab_size,
-        cfg.context,
-        tie=cfg.tie_embeddings,
-        seed=cfg.seed,
-        init_std=cfg.init_std,
-        rope_theta=cfg.rope_theta,
-    )
+    sizes = {k: getattr(cfg, k) for k in Shape._fields if k != "vocab_size"}
+    shape = Shape(vocab_size=vocab_size, **sizes)
+    model = build_model(shape, cfg.tie_embeddings, cfg.seed, cfg.init_std, cfg.rope_theta)
     return model.to(device)
 
 
@@ -206,7 +196,7 @@ def pretrain(
     heldout: Heldout,
     device: torch.device | str,
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """One run with the paper's schedule on one stream, or its finished model (see ``train_once``).
+    """One run with the paper's schedule on one stream, or its finished model.
 
     Returns:
         the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
@@ -224,15 +214,12 @@ def pretrain(
         scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
         return {k: v["value"] for k, v in by_language(scores, heldout.langs).items()}
 
+    kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)
+    if found := kept.found(device):
+        return found
+    model = new_model(cfg, len(tokenizer), device)
     settings = TrainSettings.of(cfg, steps, lr)
-
-    def make():
-        model = new_model(cfg, len(tokenizer), device)
-        return model, train(model, batches, settings, stage, run, evaluate)
-
-    made_of = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
-    made_of |= {"run": run, "stream": mixture.digest}
-    return train_once(stage, run, made_of, tokenizer, make, device)
+    return kept.keep(model, tokenizer, train(model, batches, settings, stage, run, evaluate))
 
 
 @dataclass(frozen=True)

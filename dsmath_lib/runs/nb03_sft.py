@@ -11,15 +11,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.decode import HFSampler
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.train import TrainSettings, score_examples, train
 from dsmath_lib.params.sft import SFTParams
-from dsmath_lib.rewards.ask import Answers, ask, prompt_ids
 from dsmath_lib.rows.prompts import chat_prompt
-from dsmath_lib.runs.kept import train_once
+from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.runs.load_questions import row_sample
 from dsmath_lib.stage.data import read_rows
 from dsmath_lib.stage.folder import Stage
@@ -80,7 +78,7 @@ def finetune(
     heldout: Sequence[Example],
     device: torch.device | str = "cpu",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train the model of ``start`` on packed rows, or load the finished model (see ``train_once``)."""
+    """Train the model of ``start`` on packed rows, or load the finished model."""
 
     def lr(step: int) -> float:
         return constant_then_low(
@@ -94,29 +92,12 @@ def finetune(
         s = score_examples(m, heldout, batch_size=cfg.micro_batch, dtype=cfg.dtype)
         return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
 
+    kept = Kept(stage, run, decided_by(cfg), __name__)
+    if found := kept.found(device):
+        return found
+    model = load_model(start, revision=cfg.base_revision, device=device)
     settings = TrainSettings.of(cfg, cfg.steps, lr)
-
-    def make():
-        model = load_model(start, revision=cfg.base_revision, device=device)
-        return model, train(model, batches, settings, stage, run, evaluate)
-
-    made_with = cfg.model_dump(exclude={"resume", "artifacts_dir", "scale", "threads", "log_every"})
-    return train_once(stage, run, made_with, tokenizer, make, device)
-
-
-def greedy_answers(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
-    *,
-    template: str,
-    max_new_tokens: int,
-    seed: int,
-) -> Answers:
-    """Answer each problem once, greedily, with its prompt of ``template``, and grade the answers as RL does."""
-    prompts = prompt_ids(tokenizer, problems, template)
-    how = {"n": 1, "temperature": 0.0, "max_new_tokens": max_new_tokens, "seed": seed}
-    return ask(HFSampler(model, tokenizer), problems, prompts, **how)
+    return kept.keep(model, tokenizer, train(model, batches, settings, stage, run, evaluate))
 
 
 def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:

@@ -7,22 +7,25 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.progress import progress
+from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.params.reward_model import RewardModelParams
+from dsmath_lib.rewards.ask import Sampling, ask, graded
 from dsmath_lib.rewards.labels import (
     Solution,
     by_question,
     hard,
     normal,
     read_solutions,
-    rule_solution,
     shepherd_labels,
+    solutions_of,
     some_questions,
     split_by_question,
     write_solutions,
 )
-from dsmath_lib.rl.questions import Questions, as_prompts
+from dsmath_lib.rewards.questions import Questions, as_prompts
 from dsmath_lib.runs.load_questions import load_problems
 from dsmath_lib.runs.nb04_published import labelled_solutions, read_labelled
 from dsmath_lib.stage.data import read_rows
@@ -87,64 +90,43 @@ def load_data(
 
 
 def _pieces(cfg, stage: Stage, sampler, tokenizer, part: str, asked: Questions) -> list[Solution]:
-    from dsmath_lib.base.progress import progress
-
     out: list[Solution] = []
     starts = range(0, len(asked), cfg.save_every)
     for at in progress(starts, desc=f"{part} solutions", total=len(starts)):
         path = stage.artifacts / "data" / "pieces" / f"{part}-{at:06d}.jsonl.gz"
         if not (cfg.resume and path.exists()):
             rows = slice(at, at + cfg.save_every)
-            piece = Questions(asked.problems[rows], asked.prompts[rows])
             seed = seed_for(cfg.seed, "reward-model", part, at)
             n = cfg.samples if part == "train" else cfg.eval_samples
-            write = annotated if cfg.data == "annotators" else rollouts
-            solutions = write(cfg, sampler, tokenizer, piece, n, seed)
+            if cfg.data == "annotators":
+                answers = graded(
+                    asked[rows], annotated(tokenizer, asked[rows], n, seed), cfg.reward_rule
+                )
+            else:
+                answers = ask(sampler, asked[rows], _sampling(cfg, n), seed, cfg.reward_rule)
+            solutions = solutions_of(asked[rows], answers, tokenizer, cfg.reward_rule)
             write_solutions(path, label_some(cfg, sampler, tokenizer, solutions, seed))
         out += read_solutions(path)
     return out
 
 
-def rollouts(
-    cfg: RewardModelParams, sampler, tokenizer, asked: Questions, n: int, seed: int
-) -> list[Solution]:
-    """``n`` solutions of each question by the policy, graded by the rule."""
-    done = sampler.sample(
-        asked.prompts,
-        n=n,
-        temperature=cfg.temperature,
-        top_p=cfg.top_p,
-        max_new_tokens=cfg.max_new_tokens,
-        seed=seed,
-    )
-    return [
-        rule_solution(
-            asked.problems[r // n].question,
-            asked.golds[r // n],
-            asked.prompts[r // n],
-            ids,
-            finish,
-            tokenizer,
-            cfg.reward_rule,
-        )
-        for r, (ids, finish) in enumerate(zip(done.ids, done.finish, strict=True))
-    ]
+def _sampling(cfg: RewardModelParams, n: int) -> Sampling:
+    """How the parameters say that solutions and completions of steps are drawn."""
+    return Sampling(cfg.max_new_tokens, n, cfg.temperature, cfg.top_p)
 
 
 def annotated(
-    cfg: RewardModelParams, sampler, tokenizer, asked: Questions, n: int, seed: int
-) -> list[Solution]:
-    """``n`` solutions of each question by the world's annotators, about half of them with a slip."""
-    rng = Random(seed)
-    out = []
-    for problem, prompt in zip(asked.problems, asked.prompts, strict=True):
+    tokenizer: PreTrainedTokenizerBase, asked: Questions, n: int, seed: int
+) -> Completions:
+    """``n`` solutions of each question by the world's annotators, about half of them with a slip; no log-probs."""
+    rng, ids = Random(seed), []
+    for problem in asked.problems:
         for _ in range(n):
             slips = rng.random() < CARELESS
             text = careless(problem, rng) if slips else annotate(problem, rng)[1]
-            ids = [*encode(tokenizer, " " + text), tokenizer.eos_token_id]
-            known = problem.question, problem.answer, prompt
-            out.append(rule_solution(*known, ids, "eos", tokenizer, cfg.reward_rule))
-    return out
+            ids.append([*encode(tokenizer, " " + text), tokenizer.eos_token_id])
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    return Completions(ids, [], ["eos"] * len(ids), texts)
 
 
 def label_some(
@@ -158,12 +140,9 @@ def label_some(
         sampler,
         tokenizer,
         [solutions[i] for i in chosen],
-        n=cfg.completions,
-        temperature=cfg.temperature,
-        top_p=cfg.top_p,
-        max_new_tokens=cfg.max_new_tokens,
-        seed=seed_for(seed, "completions"),
-        rule=cfg.reward_rule,
+        _sampling(cfg, cfg.completions),
+        seed_for(seed, "completions"),
+        cfg.reward_rule,
     )
     out = list(solutions)
     for i, s in zip(chosen, labelled, strict=True):

@@ -1,17 +1,18 @@
 """The reward models of notebook 04: each trained once and kept."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.lm.schedule import constant
-from dsmath_lib.lm.train import TrainSettings
+from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
-from dsmath_lib.rewards.training import fit
-from dsmath_lib.runs.kept import train_once
+from dsmath_lib.rewards.training import label_loss_and_backward, step_batches
+from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 
 
@@ -36,26 +37,21 @@ def train_reward_model(
     Raises:
         RewardModelError: ``start`` does not know the tokenizer's ids.
     """
+    made_of = decided_by(cfg, solutions=data)
+    kept = Kept(stage, name, made_of, __name__, load_reward_model)
+    if found := kept.found(device):
+        return found
+    model = new_reward_model(
+        start,
+        "process" if name.startswith("process") else "outcome",
+        tokenizer,
+        probability=name != "pairwise",
+        revision=cfg.start_revision if cfg.start_model else "",
+        device=device,
+    )
     settings = TrainSettings.of(
         cfg, cfg.steps, lambda step: constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
     )
-
-    def make() -> tuple[PreTrainedModel, dict[str, float]]:
-        kind = "process" if name.startswith("process") else "outcome"
-        model = new_reward_model(
-            start,
-            kind,
-            tokenizer,
-            probability=name != "pairwise",
-            revision=cfg.start_revision if cfg.start_model else "",
-            device=device,
-        )
-        how = {"batch_size": cfg.batch_size, "seed": cfg.seed, "evaluate": evaluate}
-        return model, fit(model, rows, settings, stage, name, **how)
-
-    made_with = cfg.model_dump(
-        exclude={"resume", "artifacts_dir", "scale", "threads", "log_every", "models"}
-    )
-    # apart: "data" is a parameter, too
-    key = {"parameters": made_with, "data": data}
-    return train_once(stage, name, key, tokenizer, make, device, load=load_reward_model)
+    settings = replace(settings, loss=label_loss_and_backward)
+    batches = step_batches(rows, cfg.batch_size, cfg.seed)
+    return kept.keep(model, tokenizer, train(model, batches, settings, stage, name, evaluate))

@@ -9,13 +9,29 @@ import argparse
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import torch
 
 from dsmath_lib.base.machine import peak_memory_mb
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.lm.model import build_model, n_parameters
+from dsmath_lib.lm.model import Shape, build_model, n_parameters
+from dsmath_lib.params.rl import MethodNumbers
+from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.experiment import Players
+from dsmath_lib.rl.learn import (
+    Cut,
+    assign,
+    clear_gradients,
+    cut_rows,
+    learn_values,
+    log_probs,
+    measure_before,
+)
+from dsmath_lib.rl.losses import Objective, policy_loss
+from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import METHODS
 
 VOCAB, PROMPT, COMPLETION, ROWS = 1024, 16, 32, 8
 
@@ -29,25 +45,22 @@ def planned_mb(name: str, parameters: int) -> float:
     return (16 * trained + 4) * parameters / 1e6
 
 
-def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
+def peak_of(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
     """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
-    from dsmath_lib.rl.critic import Critic
-    from dsmath_lib.rl.learn import Objective, assign, measure, prepare, update
-    from dsmath_lib.rl.rollouts import Rollouts
-    from dsmath_lib.rows.methods import METHODS
-
     kind = "device" if device == "cuda" else "resident"
-    warm = build_model(16, 1, 2, 2, 32, VOCAB, 64)  # libraries load their parts on first use
+    warm = build_model(Shape(16, 1, 2, 2, 32, VOCAB, 64))  # libraries load their parts on first use
     warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
     torch.optim.AdamW(warm.parameters(), fused=True).step()
     # what is in use now, not its peak: loading libraries takes more for a moment than they hold
     before = psutil.Process().memory_info().rss / 1e6 if kind == "resident" else 0.0
     peak_before = peak_memory_mb()[kind]
-    policy = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
-    reference = build_model(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    policy = build_model(Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64))
+    reference = build_model(
+        Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+    )
     policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
-    critic = Critic(policy) if METHODS[name].needs_critic else None
-    parameters = [*policy.parameters(), *(critic.parameters() if critic else ())]
+    players = Players(policy, reference, Critic(policy) if METHODS[name].needs_critic else None)
+    parameters = [p for network in players.trained for p in network.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     g = torch.Generator().manual_seed(0)
     ids = torch.randint(3, VOCAB, (ROWS, PROMPT + COMPLETION), generator=g).tolist()
@@ -60,15 +73,19 @@ def one_step(name: str, hidden: int, layers: int, device: str) -> dict[str, floa
         [""] * ROWS,
     )
     objective = Objective(beta=0.04 if METHODS[name].kl == "loss" else 0.0)
-    batches = prepare(
-        rollouts, None, objective, micro_tokens=PROMPT + COMPLETION, share_prompt=1, device=device
-    )
-    if critic is not None:
-        measure(policy, reference, critic, batches, 1.0)
+    cfg = SimpleNamespace(temperature=1.0, dtype="float32", numbers=MethodNumbers())
+    batches = cut_rows(rollouts, objective, Cut(PROMPT + COMPLETION, device=device))
+    if players.critic is not None:
+        measure_before(players, batches, cfg, (ROWS, COMPLETION), reference=True)
     advantages = torch.randn(ROWS, COMPLETION, generator=g)
     assign(batches, advantages, advantages)
     for _ in range(2):
-        update(policy, reference, batches, objective, critic=critic)
+        clear_gradients(players)
+        for b in batches:
+            logp, _ = log_probs(players, b, cfg, objective)
+            loss, _ = policy_loss(logp, b.advantages, b.mask, b.weights, objective)
+            loss.backward()
+        learn_values(players, batches, cfg)
         optimizer.step()
     n = n_parameters(policy)
     peak = peak_memory_mb()[kind]
@@ -85,7 +102,7 @@ def compare_memory(
     device: torch.device | str,
     names: tuple[str, ...] = ("grpo-os", "ppo"),
 ) -> dict[str, dict[str, float]]:
-    """``one_step`` of each method in a process of its own: a peak is only a peak in a fresh process.
+    """``peak_of`` of each method in a process of its own: a peak is only a peak in a fresh process.
 
     Raises:
         RuntimeError: a process failed; its last line.
@@ -111,7 +128,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--device", default="cpu")
     a = parser.parse_args()
-    print(json.dumps(one_step(a.method, a.hidden, a.layers, a.device)))
+    print(json.dumps(peak_of(a.method, a.hidden, a.layers, a.device)))
 
 
 if __name__ == "__main__":

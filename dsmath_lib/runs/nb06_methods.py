@@ -2,24 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference
-from dsmath_lib.lm.model import load_model
-from dsmath_lib.params.methods import MethodsParams
-from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rewards.ask import ask
 from dsmath_lib.rl.diagnostics import mean, measured
-from dsmath_lib.rl.loop import Players, Rewards, train_policy
-from dsmath_lib.rl.questions import Questions
+from dsmath_lib.rl.experiment import Experiment, RunId
 from dsmath_lib.rows.methods import METHODS, TITLES
-from dsmath_lib.runs.kept import train_once
-from dsmath_lib.runs.nb05_grpo import answer, both_ways, frozen, settings_of
+from dsmath_lib.runs.policy_run import both_ways, sampled, train_run
 from dsmath_lib.stage.folder import Stage
 
 
@@ -38,53 +32,17 @@ class Outcome:
         return [sum(x) / len(x) for x in zip(*self.shares, strict=True)]
 
 
-def sampled_answers(
-    cfg: MethodsParams,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    validation: Questions,
-) -> dict[str, Any]:
+def sampled_answers(e: Experiment, model: PreTrainedModel) -> dict[str, Any]:
     """Sampled and greedy accuracy on the validation questions; the same random numbers for every model."""
-    found = both_ways(cfg, model, tokenizer, validation, "methods")
-    lengths = [n for row in found["sampled"].lengths for n in row]
-    greedy = found["greedy"].shares
+    found = both_ways(e, model, "methods")
     return {
         "shares": found["sampled"].shares,
-        "greedy": sum(greedy) / len(greedy),
-        "length": sum(lengths) / len(lengths),
+        "greedy": found["greedy"].summary()["accuracy"],
+        "length": found["sampled"].summary()["length"],
     }
 
 
-def sampled_accuracy(cfg: MethodsParams, validation: Questions):
-    """The validation during a run: sampled accuracy and mean length."""
-
-    def evaluate(sampler: Sampler) -> dict[str, float]:
-        a = answer(
-            sampler,
-            validation,
-            n=cfg.eval_samples,
-            temperature=cfg.eval_temperature,
-            max_new_tokens=cfg.max_new_tokens,
-            seed=seed_for(cfg.seed, "methods"),
-        )
-        lengths = [n for row in a.lengths for n in row]
-        return {"accuracy": sum(a.shares) / len(a.shares), "length": sum(lengths) / len(lengths)}
-
-    return evaluate
-
-
-def run_methods(
-    cfg: MethodsParams,
-    stage: Stage,
-    start: Path | str,
-    tokenizer: PreTrainedTokenizerBase,
-    questions: Questions,
-    validation: Questions,
-    rewards: Rewards,
-    before: Mapping[str, Any],
-    *,
-    device: torch.device | str,
-) -> dict[str, Outcome]:
+def run_methods(e: Experiment, before: Mapping[str, Any]) -> dict[str, Outcome]:
     """Every method of ``cfg.methods`` with every seed; finished runs are loaded, an interrupted one goes on.
 
     All see the same questions in the same order and make the same number of updates. Offline methods learn from
@@ -93,48 +51,24 @@ def run_methods(
     Args:
         before: ``sampled_answers`` of the start.
     """
-    reference = frozen(load_model(start, revision=cfg.sft_revision, device=device))
     accuracy = sum(before["shares"]) / len(before["shares"])
     at_start = {"accuracy": accuracy, "length": before["length"]}
+
+    def evaluate(sampler: Sampler) -> dict[str, float]:
+        """The validation during a run: sampled accuracy and mean length."""
+        seed = seed_for(e.cfg.seed, "methods")
+        return ask(sampler, e.validation, sampled(e.cfg), seed).summary()
+
+    def answers(policy: PreTrainedModel) -> dict[str, Any]:
+        return sampled_answers(e, policy)
+
     out = {}
-    for name in cfg.methods:
-        done = [
-            _one(cfg, name, seed, stage, start, reference, tokenizer, questions, validation,
-                 rewards, at_start, device)
-            for seed in cfg.seeds
-        ]  # fmt: skip
+    for name in e.cfg.methods:
+        runs = [RunId(log_name(name, seed), seed) for seed in e.cfg.seeds]
+        done = [train_run(e, METHODS[name], r, evaluate, at_start, answers)[1] for r in runs]
         columns = {k: [d[k] for d in done] for k in ("shares", "greedy", "length")}
         out[name] = Outcome(name, columns["shares"], columns["greedy"], columns["length"])
     return out
-
-
-def _one(
-    cfg, name, seed, stage, start, reference, tokenizer, questions, validation, rewards,
-    at_start, device,
-) -> dict[str, Any]:  # fmt: skip
-    method, run = METHODS[name], log_name(name, seed)
-
-    def make():
-        policy = load_model(start, revision=cfg.sft_revision, device=device)
-        critic = Critic(policy) if method.needs_critic else None
-        train_policy(
-            cfg,
-            method,
-            stage,
-            run,
-            Players(policy, reference, tokenizer, critic),
-            questions,
-            rewards,
-            sampled_accuracy(cfg, validation),
-            seed=seed,
-            at_start=at_start,
-        )
-        return policy, sampled_answers(cfg, policy, tokenizer, validation)
-
-    # the other methods of the list do not decide this one's result
-    settings = {k: v for k, v in settings_of(cfg).items() if k not in ("methods", "seeds")}
-    settings |= {"method": repr(method), "run_seed": seed}
-    return train_once(stage, run, settings, tokenizer, make, device)[1]
 
 
 def log_name(method: str, seed: int) -> str:

@@ -1,8 +1,7 @@
 """What 07_simplerl_zero is made of: runs as rows (start, method, reward, prompt), and how their models behave."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -10,35 +9,52 @@ from typing import Any, NamedTuple
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.evaluation.behaviour import behaviour, reflections
 from dsmath_lib.evaluation.metrics import accuracy, clustered, paired_difference
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import PackedExamples, stream_batch, tokenize_samples
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.train import TrainSettings, autocast, train
+from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.params.simplerl import SimpleRLParams
-from dsmath_lib.rewards.reward import reward
+from dsmath_lib.rewards.ask import Answers, ask, flat
+from dsmath_lib.rewards.questions import as_prompts
 from dsmath_lib.rl.advantages import group_advantages
-from dsmath_lib.rl.critic import Critic
-from dsmath_lib.rl.explore import explore, rule_reward
-from dsmath_lib.rl.loop import Players, Rewards, train_policy
-from dsmath_lib.rl.questions import Questions, as_prompts
+from dsmath_lib.rl.experiment import Experiment, RunId
+from dsmath_lib.rl.explore import explore, live, sampling_of
+from dsmath_lib.rl.reward_functions import rewards_from
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
-from dsmath_lib.runs.kept import train_once
+from dsmath_lib.runs.kept import Kept
 from dsmath_lib.runs.nb02_pretraining import kept_back, read_corpus
-from dsmath_lib.runs.nb05_grpo import frozen, settings_of
+from dsmath_lib.runs.policy_run import both_ways, sampled, train_run
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.reflection import long_cot
 
-ROWS = 8  # rows of a training step before RL
+ROWS = (
+    8  # rows of a training step before RL: of the toy's context they fit into any machine's memory
+)
+# parameters that decide the starts: nothing of RL is among them
+OF_THE_BASE = {
+    "math_tokens",
+    "math_lr",
+    "sft_model",
+    "sft_revision",
+    "langs",
+    "seed",
+    "warmup_steps",
+    "dtype",
+}
+OF_THE_WARM = OF_THE_BASE | {
+    "warm_samples", "warm_steps", "warm_lr", "levels", "questions", "question_source",
+    "question_template", "data_dir", "data_revision", "eval_questions",
+}  # fmt: skip
+Problems = tuple[Sequence[Problem], Sequence[Problem]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Look:
         return [sum(r) / len(r) for r in self.sampled]
 
 
-class Group(NamedTuple):
+class ShownGroup(NamedTuple):
     """A question with its rollouts; rewards and advantages (B,) of the batch it was drawn in."""
 
     problem: Problem
@@ -72,61 +88,17 @@ def graded_by(run: Run) -> str:
     return run.reward if run.reward in ("program", "r1") else "simplerl-zoo"
 
 
-def answers(
-    cfg: SimpleRLParams, sampler: Sampler, questions: Questions, rule: str, n: int, t: float
-) -> tuple[list[list[bool]], Any]:
-    """``n`` answers to each question at temperature ``t``: which are right, row per question, and the completions."""
-    done = sampler.sample(
-        questions.prompts, n=n, temperature=t, max_new_tokens=cfg.max_new_tokens,
-        seed=seed_for(cfg.seed, "zero"), stop=cfg.stops,
-    )  # fmt: skip
-    right = [
-        reward(rule, questions.problems[i // n].answer, text, done.finish[i])["accuracy"] > 0
-        for i, text in enumerate(done.texts)
-    ]
-    return [right[i : i + n] for i in range(0, len(right), n)], done
+def behaviour_of(a: Answers) -> dict[str, float | None]:
+    """How answers behave: length, boxes, code, reflection words."""
+    return behaviour(flat(a.texts), flat(a.correct), flat(a.finish), flat(a.lengths))
 
 
-def look(
-    cfg: SimpleRLParams,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    questions: Questions,
-    rule: str,
-) -> Look:
+def look(e: Experiment, model: PreTrainedModel, rule: str) -> Look:
     """Greedy and sampled answers of a model; the same random numbers for every model."""
-    sampler = make_sampler(cfg, model, tokenizer)
-    with autocast(model.device, cfg.dtype):
-        greedy, first = answers(cfg, sampler, questions, rule, 1, 0.0)
-        sampled, done = answers(
-            cfg, sampler, questions, rule, cfg.eval_samples, cfg.eval_temperature
-        )
-    flat = [c for row in sampled for c in row]
-    how = behaviour(done.texts, flat, done.finish, [len(i) for i in done.ids])
-    n = cfg.eval_samples
-    words = [reflections(t) > 0 for t in done.texts]
-    words = [words[i : i + n] for i in range(0, len(words), n)]
-    return Look([row[0] for row in greedy], sampled, first.texts, how, words)
-
-
-def validation_of(cfg: SimpleRLParams, questions: Questions, rule: str) -> Callable:
-    """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
-
-    def evaluate(sampler: Sampler) -> dict[str, float | None]:
-        right, done = answers(cfg, sampler, questions, rule, 1, cfg.eval_temperature)
-        flat = [r[0] for r in right]
-        numbers = behaviour(done.texts, flat, done.finish, [len(i) for i in done.ids])
-        return {"accuracy": sum(flat) / len(flat)} | numbers
-
-    return evaluate
-
-
-def rewards_of_run(cfg: SimpleRLParams, run: Run) -> Rewards:
-    """The run's own rule with all its named parts at weight 1, or the rule and the weights of the parameters."""
-    if cfg.reward_rule:
-        weights = dict(zip(cfg.reward_names, cfg.reward_weights, strict=True))
-        return Rewards(rule_reward(cfg.reward_rule), weights)
-    return Rewards(rule_reward(run.reward), dict.fromkeys(reward(run.reward, "0", "", "eos"), 1.0))
+    found = both_ways(e, model, "zero", rule)
+    greedy, drawn = found["greedy"], found["sampled"]
+    words = [[reflections(t) > 0 for t in row] for row in drawn.texts]
+    return Look(flat(greedy.correct), drawn.correct, flat(greedy.texts), behaviour_of(drawn), words)
 
 
 # -- starts ---------------------------------------------------------------------------------------
@@ -134,16 +106,14 @@ def rewards_of_run(cfg: SimpleRLParams, run: Run) -> Rewards:
 
 def settings_for(cfg: SimpleRLParams, steps: int, lr: float) -> TrainSettings:
     """Supervised training before RL: constant rate, a tenth of it in the last fifth."""
-    low = steps // 5
+    rates = {"peak": lr, "warmup": cfg.warmup_steps, "total": steps, "low": steps // 5}
     return TrainSettings(
         steps=steps,
-        lr=lambda k: constant_then_low(
-            k, peak=lr, warmup=cfg.warmup_steps, total=steps, low=low
-        ),
+        lr=lambda k: constant_then_low(k, **rates),
         micro_batch=ROWS,
         dtype=cfg.dtype,
         checkpoint_every=20 if cfg.checkpoint_every else 0,
-    )  # fmt: skip
+    )
 
 
 def make_base(
@@ -157,12 +127,13 @@ def make_base(
     source = stage.source(cfg.sft_model, "02_pretraining", "base")
     if not cfg.math_tokens:
         return source
-
-    def make():
+    folder = stage.upstream("01_corpus_mining", "corpora")
+    kept = Kept(stage, "base", cfg.model_dump(include=OF_THE_BASE), __name__)
+    if not kept.found(device):
         model = load_model(source, revision=cfg.sft_revision, device=device)
         width = model.config.max_position_embeddings
         steps = max(1, cfg.math_tokens // (ROWS * width))
-        rows = read_corpus(stage.upstream("01_corpus_mining", "corpora"), "mined")
+        rows = read_corpus(folder, "mined")
         texts = [r["text"] for r in rows if r["lang"] in cfg.langs and not kept_back(r)]
         pages = {"mined": tokenize_documents(tokenizer, texts)}
         stream = mixture_stream(pages, {"mined": 1.0}, steps * ROWS * width + 1, cfg.seed).tokens
@@ -170,17 +141,9 @@ def make_base(
         def batches(step: int):
             return stream_batch(stream, step, ROWS, width, bos=tokenizer.bos_token_id)
 
-        return model, train(model, batches, settings_for(cfg, steps, cfg.math_lr), stage, "base")
-
-    stage.upstream("01_corpus_mining", "corpora")
-    made_of = settings_of(cfg)
-    train_once(stage, "base", _only(made_of, "math_", "sft_", "langs", "seed", "warmup"),
-               tokenizer, make, device)  # fmt: skip
-    return stage.artifacts / "base"
-
-
-def _only(settings: Mapping[str, Any], *starts: str) -> dict[str, Any]:
-    return {k: v for k, v in settings.items() if k.startswith(starts)}
+        settings = settings_for(cfg, steps, cfg.math_lr)
+        kept.keep(model, tokenizer, train(model, batches, settings, stage, "base"))
+    return kept.folder
 
 
 def long_samples(cfg: SimpleRLParams, problems: Sequence[Problem], n: int) -> list[Sample]:
@@ -194,18 +157,12 @@ def long_samples(cfg: SimpleRLParams, problems: Sequence[Problem], n: int) -> li
     return out
 
 
-def make_warm(
-    cfg: SimpleRLParams,
-    stage: Stage,
-    base: Path | str,
-    tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
-    device,
-) -> Path:
-    """The base model after supervised training on long solutions of the RL questions (SimpleRL's first step)."""
-
-    def make():
-        model = load_model(base, revision=cfg.sft_revision, device=device)
+def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
+    """The start after supervised training on long solutions of the RL questions (SimpleRL's first step)."""
+    cfg, tokenizer = e.cfg, e.tokenizer
+    kept = Kept(e.stage, "warm", cfg.model_dump(include=OF_THE_WARM), __name__)
+    if not kept.found(e.device):
+        model = e.policy()
         width = model.config.max_position_embeddings
         examples = tokenize_samples(tokenizer, long_samples(cfg, problems, cfg.warm_samples))
         packed = PackedExamples(
@@ -213,96 +170,75 @@ def make_warm(
             pad=tokenizer.pad_token_id,
         )  # fmt: skip
         settings = settings_for(cfg, cfg.warm_steps, cfg.warm_lr)
-        return model, train(model, lambda k: packed.batch(k, ROWS), settings, stage, "warm")
-
-    made_of = settings_of(cfg)
-    keys = ("warm", "math_", "sft_", "langs", "levels", "seed", "question", "data_")
-    train_once(stage, "warm", _only(made_of, *keys), tokenizer, make, device)
-    return stage.artifacts / "warm"
+        numbers = train(model, lambda k: packed.batch(k, ROWS), settings, e.stage, "warm")
+        kept.keep(model, tokenizer, numbers)
+    return kept.folder
 
 
 # -- the runs -------------------------------------------------------------------------------------
 
 
+def of_run(
+    e: Experiment, name: str, start: Path | str, problems: Problems, room: int
+) -> Experiment:
+    """The experiment of a row of ``RUNS``: its start, its prompt, its rule; all but the first take ``compare_steps``.
+
+    Args:
+        problems: to train on and to validate on, as they were loaded. room: tokens of the longest prompt.
+    """
+    run, cfg = RUNS[name], e.cfg
+    if name != cfg.runs[0]:
+        cfg = cfg.model_copy(update={"steps": cfg.compare_steps})
+    template = run.template or cfg.question_template
+    asked, validation = (as_prompts(e.tokenizer, p, template, room) for p in problems)
+    # a rule of the parameters is that of all runs
+    rewards = rewards_from(cfg, e.tokenizer, rule="" if cfg.reward_rule else run.reward)
+    return replace(e, cfg=cfg, start=start, questions=asked, validation=validation, rewards=rewards)
+
+
 def run_zero(
-    cfg: SimpleRLParams,
-    stage: Stage,
-    name: str,
-    start: Path | str,
-    tokenizer: PreTrainedTokenizerBase,
-    train_problems: Sequence[Problem],
-    val_problems: Sequence[Problem],
-    device,
+    e: Experiment, name: str, start: Path | str, problems: Problems, room: int
 ) -> tuple[PreTrainedModel, Look, Look]:
-    """One row of ``RUNS``: train (or load what was trained before), and look at start and end.
+    """One row of ``RUNS``: train (or load what was trained before), and look at start and end; see ``of_run``.
 
     Returns:
         the policy, the look at the start and the look at the policy. Log rows: ``name``, ``name.eval``, ….
     """
     run = RUNS[name]
-    template = run.template or cfg.question_template
-    if name != cfg.runs[0]:
-        cfg = cfg.model_copy(update={"steps": cfg.compare_steps})
-    revision = cfg.sft_revision if str(start) == cfg.sft_model else ""
-    model = frozen(load_model(start, revision=revision, device=device))
-    room = model.config.max_position_embeddings - cfg.max_new_tokens
-    asked = as_prompts(tokenizer, train_problems, template, room)
-    validation = as_prompts(tokenizer, val_problems, template, room)
-    rule, method = graded_by(run), METHODS[run.method]
+    e, rule = of_run(e, name, start, problems, room), graded_by(run)
 
-    def make():
-        policy = load_model(start, revision=revision, device=device)
-        critic = Critic(policy) if method.needs_critic else None
-        reference = model if cfg.beta and method.needs_reference else None
-        train_policy(
-            cfg, method, stage, name, Players(policy, reference, tokenizer, critic), asked,
-            rewards_of_run(cfg, run), validation_of(cfg, validation, rule), seed=cfg.seed,
-        )  # fmt: skip
-        return policy, {"after": asdict(look(cfg, policy, tokenizer, validation, rule))}
+    def evaluate(sampler: Sampler) -> dict[str, float | None]:
+        """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
+        seed = seed_for(e.cfg.seed, "zero")
+        a = ask(sampler, e.validation, sampled(e.cfg, 1), seed, rule)
+        return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a)
 
-    settings = {k: v for k, v in settings_of(cfg).items() if k not in ("runs", "compare_steps")}
-    settings |= {"run": repr(run), "method": repr(method)}
-    policy, numbers = train_once(stage, name, settings, tokenizer, make, device)
-    before = look_at_start(cfg, stage, start, model, tokenizer, validation, rule, template)
-    return policy, before, Look(**numbers["after"])
+    def after(policy: PreTrainedModel) -> dict[str, Any]:
+        return asdict(look(e, policy, rule))
+
+    this = RunId(name, e.cfg.seed, also=repr(run))
+    policy, numbers = train_run(e, METHODS[run.method], this, evaluate, measure=after)
+    # once for all runs that share start, prompt and rule
+    shared = f"{Path(start).name}-{run.template or e.cfg.question_template}-{rule}"
+    before = e.stage.kept(f"look-{shared}", lambda: asdict(look(e, e.reference(), rule)))
+    return policy, Look(**before), Look(**numbers)
 
 
-def look_at_start(
-    cfg, stage: Stage, start, model, tokenizer, validation: Questions, rule: str, template: str
-) -> Look:
-    """The look at a start, taken once for all runs that share it, their prompt and their rule."""
-    path = stage.artifacts / "looks" / f"{Path(start).name}-{template}-{rule}.json"
-    if not path.exists():
-        done = look(cfg, model, tokenizer, validation, rule)
-        write_atomic(path, json.dumps(asdict(done), ensure_ascii=False))
-    return Look(**json.loads(path.read_text(encoding="utf-8")))
-
-
-def one_group(
-    cfg: SimpleRLParams,
-    policy: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
-    name: str,
-    tries: int = 8,
-) -> Group:
+def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> ShownGroup:
     """A group with a signal, among those of the first ``tries`` questions (else the first): what learning would see.
 
     Uses GRPO's advantages, also where the run's method has a critic.
+
+    Args:
+        e: of a run, see ``of_run``.
     """
-    run = RUNS[name]
-    room = policy.config.max_position_embeddings - cfg.max_new_tokens
-    asked = as_prompts(tokenizer, problems[:tries], run.template or cfg.question_template, room)
-    rewards = rewards_of_run(cfg, run)
-    seen = explore(
-        make_sampler(cfg, policy, tokenizer), asked.prompts, asked.golds, rewards.outcome,
-        group_size=cfg.group_size, temperature=cfg.temperature, top_p=cfg.top_p,
-        max_new_tokens=cfg.max_new_tokens, seed=seed_for(cfg.seed, "browser"), stop=cfg.stops,
-    )  # fmt: skip
-    total = seen.total_reward(rewards.weights)
-    a = group_advantages(total, seen.group, ddof=cfg.std_ddof, eps=cfg.std_eps)
+    asked, source = e.questions[:tries], live(e.sampler(policy))
+    seed = seed_for(e.cfg.seed, "browser")
+    seen = explore(source, asked, sampling_of(e.cfg), replace(e.rewards, steps=None), seed)
+    total = seen.total_reward(e.rewards.weights)  # (B,)
+    a = group_advantages(total, seen.group, ddof=e.cfg.std_ddof, eps=e.cfg.std_eps)
     best = next((int(g) for g, x in zip(seen.group, a.tolist(), strict=True) if x), 0)
-    return Group(asked.problems[best], seen, total, a, best)
+    return ShownGroup(asked.problems[best], seen, total, a, best)
 
 
 def result_row(name: str, before: Look, after: Look) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import torch
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.paths import PARAMS_DIR
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
@@ -27,7 +27,9 @@ def tokenizer():
 
 
 def save_reward_model(folder, tokenizer, kind="outcome"):
-    build_model(16, 2, 2, 1, 32, 300, 256, seed=1, init_std=0.3).save_pretrained(folder / "lm")
+    build_model(Shape(16, 2, 2, 1, 32, 300, 256), seed=1, init_std=0.3).save_pretrained(
+        folder / "lm"
+    )
     model = new_reward_model(folder / "lm", kind, tokenizer)
     with torch.no_grad():
         model.score.weight.normal_(generator=torch.Generator().manual_seed(0))

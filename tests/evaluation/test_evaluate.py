@@ -11,7 +11,7 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.sandbox.python_tool import ToolResult
 from dsmath_lib.evaluation import tir
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
 from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
 from dsmath_lib.runs.nb08_evaluation.formats import Demonstration, few_shot_prompt
@@ -124,7 +124,7 @@ def test_prompts_and_shots(tokenizer):
 @pytest.fixture(scope="module")
 def sampler(tokenizer):
     return HFSampler(
-        build_model(16, 1, 2, 1, 32, len(tokenizer), 64, init_std=0.3).eval(), tokenizer
+        build_model(Shape(16, 1, 2, 1, 32, len(tokenizer), 64), init_std=0.3).eval(), tokenizer
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage.folder import Stage
@@ -18,7 +18,7 @@ def stage(tmp_path, monkeypatch):
 
 def tiny_model(seed: int = 0, vocab: int = 64, tie: bool = True):
     """Two layers of 16: enough for every formula."""
-    return build_model(16, 2, 2, 1, 32, vocab, 64, tie=tie, seed=seed, init_std=0.3)
+    return build_model(Shape(16, 2, 2, 1, 32, vocab, 64), tie=tie, seed=seed, init_std=0.3)
 
 
 @pytest.fixture

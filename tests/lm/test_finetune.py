@@ -10,11 +10,11 @@ from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.sft import SFTParams
-from dsmath_lib.rl.questions import as_prompts
+from dsmath_lib.rewards.ask import Sampling, ask
+from dsmath_lib.rewards.questions import as_prompts
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.runs.load_questions import gsm8k_problem, row_sample
-from dsmath_lib.runs.nb03_sft import example_html, finetune, greedy_answers, load_sft_data
-from dsmath_lib.runs.nb05_grpo import answer
+from dsmath_lib.runs.nb03_sft import example_html, finetune, load_sft_data
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
@@ -97,12 +97,10 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
     assert len(losses) == 2 and losses[1] < losses[0]
     again, _ = finetune(cfg, stage, "sft", "nowhere", tokenizer, packed, held)  # finished: loaded
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
-    kw = {"template": "toy-cot", "max_new_tokens": 4, "seed": 0}
-    answers = greedy_answers(model, tokenizer, data.problems, **kw)
+    answers = ask(
+        HFSampler(model, tokenizer), as_prompts(tokenizer, data.problems, "toy-cot"), Sampling(4), 0
+    )
     assert len(answers.correct) == len(answers.texts) == 8
-    how = {"n": 1, "temperature": 0.0, "max_new_tokens": 4, "seed": 0}
-    asked = as_prompts(tokenizer, data.problems, "toy-cot", 10_000)
-    assert answer(HFSampler(model, tokenizer), asked, **how) == answers
 
 
 def test_example_html_marks_trained_tokens_and_escapes(tokenizer):

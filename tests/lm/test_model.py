@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
-from dsmath_lib.lm.model import WeightsError, build_model, load_model, n_parameters
+from dsmath_lib.lm.model import Shape, WeightsError, build_model, load_model, n_parameters
 
 from .conftest import tiny_model
 
@@ -22,9 +22,9 @@ def test_build_is_seeded_and_leaves_the_global_rng_alone():
 
 def test_sizes_that_do_not_divide_are_errors():
     with pytest.raises(ValueError, match="multiple"):
-        build_model(10, 1, 3, 1, 8, 300, 16)
+        build_model(Shape(10, 1, 3, 1, 8, 300, 16))
     with pytest.raises(ValueError, match="kv_heads"):
-        build_model(12, 1, 3, 2, 8, 300, 16)
+        build_model(Shape(12, 1, 3, 2, 8, 300, 16))
 
 
 @pytest.mark.parametrize("tie", [True, False])
@@ -43,7 +43,7 @@ def test_save_and_load_gives_the_same_logits(tmp_path, tie):
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 def test_loaded_weights_lie_where_torch_aligns_memory(tmp_path, layers):
     """In a file they may lie anywhere, and products of matrices round by address: the run would hang on the file."""
-    build_model(16, layers, 2, 1, 32, 64, 64).save_pretrained(tmp_path)
+    build_model(Shape(16, layers, 2, 1, 32, 64, 64)).save_pretrained(tmp_path)
     assert {p.data_ptr() % 64 for p in load_model(tmp_path).parameters()} == {0}
 
 

@@ -15,7 +15,7 @@ from dsmath_lib.lm.train import (
     score_examples,
     train,
 )
-from dsmath_lib.runs.kept import train_once
+from dsmath_lib.runs.kept import Kept, decided_by
 from tests.rounding import assert_same
 
 from .conftest import tiny_model
@@ -82,9 +82,8 @@ def test_bfloat16_is_near_float32(model):
 def test_weight_decay_spares_norms_and_on_request_embeddings():
     for decay_embeddings in (True, False):
         model = tiny_model(tie=False)
-        opt = make_optimizer(
-            model, betas=(0.9, 0.95), weight_decay=0.1, decay_embeddings=decay_embeddings
-        )
+        settings = TrainSettings(1, lambda _: 1.0, decay_embeddings=decay_embeddings)
+        opt = make_optimizer(model, settings)
         decayed = {id(p) for p in opt.param_groups[0]["params"]}
         assert opt.param_groups[0]["weight_decay"] == 0.1
         assert opt.param_groups[1]["weight_decay"] == 0.0
@@ -187,22 +186,27 @@ def test_scores_by_hand(model):
     assert s.accuracy == pytest.approx(float(np.concatenate(s.right).mean()))
 
 
+def once(stage, tokenizer, made_of, make):
+    """Made, or read if it was made of the same."""
+    kept = Kept(stage, "run", made_of, "dsmath_lib.lm.train")
+    return kept.found("cpu") or kept.keep(make(), tokenizer, {"loss": 1.0})
+
+
 def test_a_finished_run_is_loaded_and_other_settings_train_anew(stage, tokenizer):
     calls = []
 
     def make():
         calls.append(1)
-        return tiny_model(len(calls)), {"loss": 1.0}
+        return tiny_model(len(calls))
 
-    run = lambda **s: train_once(stage, "base", s, tokenizer, make, "cpu")  # noqa: E731
-    first, numbers = run(lr=1.0)
-    again, same = run(lr=1.0)
+    first, numbers = once(stage, tokenizer, {"lr": 1.0}, make)
+    again, same = once(stage, tokenizer, {"lr": 1.0}, make)
     assert len(calls) == 1 and numbers == same
     assert torch.equal(weights(first), weights(again))
-    other, _ = run(lr=2.0)
+    other, _ = once(stage, tokenizer, {"lr": 2.0}, make)
     assert len(calls) == 2 and not torch.equal(weights(other), weights(first))
-    (stage.artifacts / "base/done.json").unlink()
-    run(lr=2.0)
+    (stage.artifacts / "run/done.json").unlink()
+    once(stage, tokenizer, {"lr": 2.0}, make)
     assert len(calls) == 3
 
 
@@ -216,17 +220,19 @@ def test_checkpoints_of_other_settings_are_not_continued(stage, tokenizer):
 
     def make(batches):
         model = tiny_model()
-        return model, train(model, batches, settings, stage, "run")
+        train(model, batches, settings, stage, "run")
+        return model
 
-    with pytest.raises(KeyboardInterrupt):
-        train_once(stage, "run", {"a": 1}, tokenizer, lambda: make(dies), "cpu")
     seen = []
-    train_once(
-        stage,
-        "run",
-        {"a": 2},
-        tokenizer,
-        lambda: make(lambda k: seen.append(k) or batch_of(k)),
-        "cpu",
-    )
+    with pytest.raises(KeyboardInterrupt):
+        once(stage, tokenizer, {"a": 1}, lambda: make(dies))
+    once(stage, tokenizer, {"a": 2}, lambda: make(lambda k: seen.append(k) or batch_of(k)))
     assert seen == [0, 1, 2, 3, 4]
+
+
+def test_what_is_saved_or_run_beside_it_decides_no_run():
+    from tests.rl.conftest import grpo_params
+
+    made_of = decided_by(grpo_params())
+    assert made_of == decided_by(grpo_params(checkpoint_every=7, threads=3, compare_steps=2))
+    assert made_of != decided_by(grpo_params(lr=7e-3)) != decided_by(grpo_params(seed=5))

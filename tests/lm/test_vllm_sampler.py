@@ -19,7 +19,7 @@ from dsmath_lib.engines.decode.protocol import SamplerError
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
 from dsmath_lib.engines.layout import pad, pad_values
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate
 
@@ -42,7 +42,7 @@ def engine_is_closed():
 def model_of(tokenizer, tie=True, seed=0):
     """Heads of 32: vLLM's attention on a CPU takes no smaller ones."""
     size = (64, 2, 2, 1, 128, len(tokenizer), CONTEXT)
-    return build_model(*size, tie=tie, seed=seed, init_std=0.1).eval()
+    return build_model(Shape(*size), tie=tie, seed=seed, init_std=0.1).eval()
 
 
 def sampler_of(model, tokenizer):

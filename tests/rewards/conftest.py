@@ -3,7 +3,7 @@
 import pytest
 
 from dsmath_lib.base.paths import PARAMS_DIR
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.reward_model import RewardModelParams
@@ -25,7 +25,7 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def lm_folder(tokenizer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lm") / "lm"
-    build_model(16, 2, 2, 1, 32, 320, 256, seed=1, init_std=0.3).save_pretrained(folder)
+    build_model(Shape(16, 2, 2, 1, 32, 320, 256), seed=1, init_std=0.3).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -1,14 +1,14 @@
-"""Questions, answers and verdicts: the accuracy of 03 and that of 05 are one measurement."""
+"""Questions, answers and verdicts: the accuracy of every notebook is this one measurement."""
 
 import pytest
 
 from dsmath_lib.base.records import Completions, Problem
-from dsmath_lib.rewards.ask import ask, prompt_ids
-from dsmath_lib.rl.questions import Questions
-from dsmath_lib.runs import nb03_sft as finetune
-from dsmath_lib.runs.nb05_grpo import answer
+from dsmath_lib.engines.decode import SamplerError
+from dsmath_lib.rewards.ask import RULE, Sampling, ask, is_right
+from dsmath_lib.rewards.questions import Questions, as_prompts
+from dsmath_lib.rows.rewards import REWARDS
 
-HOW = {"temperature": 1.0, "max_new_tokens": 9, "seed": 0}
+HOW = Sampling(max_new_tokens=9, temperature=1.0)
 
 
 class Says:
@@ -25,26 +25,37 @@ class Says:
 
 def test_answers_come_back_question_by_question():
     problems = [Problem("a", "1 + 1?", "2"), Problem("b", "2 + 2?", "4")]
-    a = ask(Says("2", "3", "\\boxed{4}", "4"), problems, [[1], [2]], n=2, **HOW)
+    two = Sampling(max_new_tokens=9, n=2, temperature=1.0)
+    a = ask(Says("2", "3", "\\boxed{4}", "4"), Questions(problems, [[1], [2]]), two, 0)
     assert a.texts == [["2", "3"], ["\\boxed{4}", "4"]] and a.lengths == [[1, 1], [9, 1]]
     assert a.correct == [[True, False], [True, True]] and a.shares == [0.5, 1.0]
-    with pytest.raises(ValueError, match="zip"):
-        ask(Says("2"), problems, [[1]], n=1, **HOW)  # a problem without a prompt
+    assert a.summary() == {"accuracy": 0.75, "length": 3.0}
+    with pytest.raises(SamplerError, match="1 completions for 1 prompts × 2"):
+        ask(Less("2"), Questions(problems[:1], [[1]]), two, 0)
 
 
-def test_the_grader_sees_the_question_in_03_and_in_05(monkeypatch):
+class Less(Says):
+    """Returns what it has, whatever is asked for."""
+
+    def sample(self, prompts, *, n, **how):
+        return super().sample(prompts, n=1, **how)
+
+
+def test_the_grader_sees_the_question():
     """Two boxes in a gold answer are two answers, unless the question says which: any one of them is right."""
     gold = "\\boxed{2} or \\boxed{3}"
     either = Problem("a", "Give only one root of x^2 - 5x + 6.", gold)
     both = Problem("b", "List all roots of x^2 - 5x + 6.", gold)
-    sampler = Says("\\boxed{2}", "\\boxed{2}")
-    monkeypatch.setattr(finetune, "HFSampler", lambda *_: sampler)
-    monkeypatch.setattr(finetune, "prompt_ids", lambda *_: [[1], [2]])
-    in_03 = finetune.greedy_answers(
-        None, None, [either, both], template="toy-cot", max_new_tokens=9, seed=0
-    )
-    in_05 = answer(sampler, Questions([either, both], [[1], [2]]), n=1, **HOW)
-    assert in_03.correct == in_05.correct == [[True], [False]]
+    asked = Questions([either, both], [[1], [2]])
+    assert ask(Says("\\boxed{2}", "\\boxed{2}"), asked, HOW, 0).correct == [[True], [False]]
+
+
+def test_a_rule_is_a_reward_or_an_extraction():
+    """A reward knows that an answer was cut off: the number at which it happened to end is none."""
+    p = Problem("a", "1 + 1?", "2")
+    assert RULE not in REWARDS
+    assert is_right(RULE, p, "so 2", "length") and not is_right("accuracy", p, "so 2", "length")
+    assert is_right("accuracy", p, "so 2", "eos") and not is_right("boxed", p, "so 2", "eos")
 
 
 class NoBos:
@@ -58,6 +69,6 @@ class NoBos:
 
 def test_prompts_start_with_bos_where_there_is_one(tokenizer):
     problems = [Problem("a", "1 + 1?", "2"), Problem("b", "1 加 1？", "2", lang="zh")]
-    ids = prompt_ids(tokenizer, problems, "toy-cot")
+    ids = as_prompts(tokenizer, problems, "toy-cot").prompts
     assert [i[0] for i in ids] == [tokenizer.bos_token_id] * 2
-    assert prompt_ids(NoBos(), problems, "toy-cot") == [[5], [5]]
+    assert as_prompts(NoBos(), problems, "toy-cot").prompts == [[5], [5]]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.base.records import Completions
+from dsmath_lib.base.records import Completions, Problem
+from dsmath_lib.rewards.ask import Sampling, graded
 from dsmath_lib.rewards.labels import (
     NoSignal,
     Solution,
@@ -16,17 +17,18 @@ from dsmath_lib.rewards.labels import (
     normal,
     pairs_of,
     read_solutions,
-    rule_solution,
     shepherd_labels,
+    solutions_of,
     some_questions,
     split_by_question,
     write_solutions,
 )
+from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.training import process_example, training_rows
 
 from .conftest import made_solution
 
-HOW = dict(temperature=1.0, top_p=1.0, max_new_tokens=9, seed=0, rule="accuracy")
+HOW = Sampling(9, 4, 1.0), 0, "accuracy"
 
 
 class Completer:
@@ -46,16 +48,26 @@ class Completer:
         return Completions(ids, [[0.0] * len(i) for i in ids], ["eos"] * len(ids), texts)
 
 
+def ruled(tokenizer, gold, ids, finish="eos"):
+    """The solution of one answer, graded by the rule."""
+    asked = Questions([Problem("", "q", gold)], [[0, 5]])
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    answers = graded(asked, Completions([ids], [], [finish], [text]), "accuracy")
+    (s,) = solutions_of(asked, answers, tokenizer, "accuracy")
+    return s
+
+
 def test_rule_labels(tokenizer):
     ids = tokenizer(" 3+4=7\nThe answer is \\boxed{7}.", add_special_tokens=False)["input_ids"]
-    s = rule_solution("q", "7", [0, 5], ids, "eos", tokenizer, "accuracy")
+    s = ruled(tokenizer, "7", ids)
     assert (s.correct, s.answer, len(s.ends), s.steps) == (True, "7", 2, ())
-    assert rule_solution("q", "8", [0], ids, "eos", tokenizer, "accuracy").correct is False
-    empty = rule_solution("q", "7", [0], [], "length", tokenizer, "accuracy")
+    assert (s.question, s.gold, s.prompt, s.completion) == ("q", "7", [0, 5], ids)
+    assert ruled(tokenizer, "8", ids).correct is False
+    empty = ruled(tokenizer, "7", [], "length")
     assert (empty.correct, empty.answer, empty.ends) == (False, None, [])
     no_box = tokenizer(" 3+4=7", add_special_tokens=False)["input_ids"]
-    assert rule_solution("q", "7", [0], no_box, "eos", tokenizer, "accuracy").correct is True
-    assert rule_solution("q", "7", [0], no_box, "length", tokenizer, "accuracy").correct is False
+    assert ruled(tokenizer, "7", no_box).correct is True
+    assert ruled(tokenizer, "7", no_box, "length").correct is False
 
 
 def test_shepherd_labels_by_hand(tokenizer):
@@ -63,7 +75,7 @@ def test_shepherd_labels_by_hand(tokenizer):
     text = " 1+2=3\n3+4=7\nThe answer is 7."
     right = made_solution(tokenizer, "What is 1+2+4?", True, text)
     done = Completer(tokenizer, [3, 0])
-    (s,) = shepherd_labels(done, tokenizer, [right], n=4, **HOW)
+    (s,) = shepherd_labels(done, tokenizer, [right], *HOW)
     assert s.steps == (0.75, 0.0, 1.0)
     assert tuple(map(hard, s.steps)) == (1.0, 0.0, 1.0)
     prompts, how = done.calls[0]
@@ -79,15 +91,15 @@ def test_equal_beginnings_are_completed_once(tokenizer):
         for r in (True, False)
     ]
     done = Completer(tokenizer, [2])
-    a, b = shepherd_labels(done, tokenizer, two, n=4, **HOW)
+    a, b = shepherd_labels(done, tokenizer, two, *HOW)
     assert len(done.calls[0][0]) == 1 and a.steps == (0.5, 1.0) and b.steps == (0.5, 0.0)
 
 
 def test_one_step_empty_and_truncated_solutions_need_no_completion(tokenizer):
     done = Completer(tokenizer, [])
     guess = made_solution(tokenizer, "q", False, "The answer is 8.")
-    empty = rule_solution("q", "7", [0], [], "length", tokenizer, "accuracy")
-    found = shepherd_labels(done, tokenizer, [guess, empty], n=4, **HOW)
+    empty = ruled(tokenizer, "7", [], "length")
+    found = shepherd_labels(done, tokenizer, [guess, empty], *HOW)
     assert [s.steps for s in found] == [(0.0,), ()] and not done.calls
 
 

@@ -7,7 +7,12 @@ import torch
 
 from dsmath_lib.rewards.models import new_reward_model
 from dsmath_lib.rewards.reward_losses import pairwise_loss, pointwise_loss
-from dsmath_lib.rewards.training import RewardExample, batch_losses, batch_of, loss_and_backward
+from dsmath_lib.rewards.training import (
+    RewardExample,
+    batch_losses,
+    batch_of,
+    label_loss_and_backward,
+)
 
 pytestmark = pytest.mark.numeric
 S = torch.tensor([-3.0, -0.5, 0.0, 0.4, 2.5], dtype=torch.float64)
@@ -88,7 +93,7 @@ def test_micro_batches_change_neither_loss_nor_gradient(kind, lm_folder, tokeniz
     found = {}
     for size in (1, 2, 64):
         model.zero_grad()
-        loss = loss_and_backward(model, batch_of(ROWS[kind]), size, "float32")
+        loss = label_loss_and_backward(model, batch_of(ROWS[kind]), size, "float32")
         found[size] = loss, torch.cat([p.grad.flatten() for p in model.parameters()])
     for size in (1, 2):
         assert found[size][0] == pytest.approx(found[64][0], rel=1e-9)
@@ -102,7 +107,7 @@ def test_micro_batches_change_neither_loss_nor_gradient(kind, lm_folder, tokeniz
 @pytest.mark.parametrize("kind", ROWS)
 def test_the_loss_of_a_new_model_is_log_2(kind, lm_folder, tokenizer):
     model = new_reward_model(lm_folder, "process" if kind == "process" else "outcome", tokenizer)
-    loss = loss_and_backward(model, batch_of(ROWS[kind]), 64, "float32")
+    loss = label_loss_and_backward(model, batch_of(ROWS[kind]), 64, "float32")
     assert loss == pytest.approx(math.log(2), abs=1e-12)
 
 

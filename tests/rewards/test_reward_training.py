@@ -5,10 +5,10 @@ import torch
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.decode.sampler import HFSampler
-from dsmath_lib.lm.train import TrainSettings
+from dsmath_lib.lm.train import TrainSettings, train
 from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
-from dsmath_lib.rewards.training import fit, training_rows
+from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
 from dsmath_lib.runs import nb04_solutions as data
 from dsmath_lib.runs.nb04_train import train_reward_model
 from dsmath_lib.stage.folder import Stage
@@ -19,7 +19,10 @@ from .conftest import made_solution, reward_params
 pytestmark = pytest.mark.numeric
 label = data.label_some
 
-SETTINGS = TrainSettings(steps=8, lr=lambda _: 5e-3, micro_batch=4, log_every=1, checkpoint_every=3)
+SETTINGS = TrainSettings(
+    steps=8, lr=lambda _: 5e-3, micro_batch=4, log_every=1, checkpoint_every=3,
+    loss=label_loss_and_backward,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +45,8 @@ def weights(model):
 def test_killed_and_resumed_is_the_same(stage, tokenizer, lm_folder, solutions, name, kill_at):
     rows = training_rows(name, solutions, 96, 2, 0)
     kind = "process" if name.startswith("process") else "outcome"
-    how = {"batch_size": 4, "seed": 0}
     straight = new_reward_model(lm_folder, kind, tokenizer)
-    numbers = fit(straight, rows, SETTINGS, stage, "straight", **how)
+    numbers = train(straight, step_batches(rows, 4, 0), SETTINGS, stage, "straight")
 
     class Killed(list):
         reads = 0
@@ -57,9 +59,9 @@ def test_killed_and_resumed_is_the_same(stage, tokenizer, lm_folder, solutions, 
 
     killed = new_reward_model(lm_folder, kind, tokenizer)
     with pytest.raises(KeyboardInterrupt):
-        fit(killed, Killed(rows), SETTINGS, stage, "resumed", **how)
+        train(killed, step_batches(Killed(rows), 4, 0), SETTINGS, stage, "resumed")
     resumed = new_reward_model(lm_folder, kind, tokenizer)
-    again = fit(resumed, rows, SETTINGS, stage, "resumed", **how)
+    again = train(resumed, step_batches(rows, 4, 0), SETTINGS, stage, "resumed")
     assert_same(weights(resumed), weights(straight))
     assert_same([again[k] for k in ("loss", "tokens")], [numbers[k] for k in ("loss", "tokens")])
 

@@ -5,12 +5,16 @@ import torch
 
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.base.records import Problem
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.grpo import GRPOParams
-from dsmath_lib.rl.loop import Rewards
-from dsmath_lib.rl.questions import Questions, as_prompts
+from dsmath_lib.rewards.questions import Questions, as_prompts
+from dsmath_lib.rl.critic import Critic
+from dsmath_lib.rl.experiment import Experiment, Players, RunId
+from dsmath_lib.rl.loop import train_policy
+from dsmath_lib.rl.reward_functions import Rewards
+from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.stage.folder import Stage
 
 TINY = {
@@ -36,7 +40,7 @@ def tokenizer():
 
 
 def tiny_policy(vocab: int = 300, seed: int = 0) -> torch.nn.Module:
-    return build_model(16, 2, 2, 1, 32, vocab, 64, seed=seed, init_std=0.3).eval()
+    return build_model(Shape(16, 2, 2, 1, 32, vocab, 64), seed=seed, init_std=0.3).eval()
 
 
 def grpo_params(**changes) -> GRPOParams:
@@ -72,3 +76,21 @@ def rewards(function=None) -> Rewards:
 def odd_reward(rollouts, golds) -> dict[str, list[float]]:
     """The share of odd token ids: a policy learns it in a few steps."""
     return {"odd": [sum(t % 2 for t in c) / len(c) for c in rollouts.completions]}
+
+
+def experiment(cfg, stage, tokenizer, questions, paid=None, start="nowhere") -> Experiment:
+    return Experiment(cfg, stage, tokenizer, start, questions, questions, paid or rewards())
+
+
+def players(method: str) -> Players:
+    """A tiny policy, its reference, and a critic where the method has one."""
+    policy = tiny_policy()
+    critic = Critic(policy) if METHODS[method].needs_critic else None
+    return Players(policy, tiny_policy(), critic)
+
+
+def train(e: Experiment, method: str, run: str = "grpo", evaluate=None) -> Players:
+    """``train_policy`` on tiny players, which are returned."""
+    these = players(method)
+    train_policy(e, METHODS[method], these, RunId(run, e.cfg.seed), evaluate)
+    return these

@@ -84,7 +84,7 @@ def test_process_advantages_by_hand():
     ]
     sample = process(rewards, ends, [5, 3, 4], [7, 7, 7], ddof=1)
     torch.testing.assert_close(sample, a * (5 / 6) ** 0.5, **EXACT)
-    assert process(rewards, ends, [5, 3, 4], [7, 7, 7], scale=False)[1, 0] == -0.5
+    assert process(rewards, ends, [5, 3, 4], [7, 7, 7], eps=None)[1, 0] == -0.5
 
 
 def test_one_step_per_completion_is_outcome_supervision():

@@ -16,14 +16,13 @@ from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.report import grpo_pictures as pictures
 from dsmath_lib.report.live import panel_plot, words
 from dsmath_lib.report.notebook import table
-from dsmath_lib.rl import loop
-from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.diagnostics import MEASURED, mean, measured, newest
-from dsmath_lib.rl.loop import Players, Rewards, train_policy
+from dsmath_lib.rl.reward_functions import Rewards
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.runs.nb06_methods import course
 from dsmath_lib.stage.folder import Stage
-from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
+from tests.rl.conftest import experiment, grpo_params, odd_steps, rewards, tiny_policy
+from tests.rl.conftest import train as trained
 
 NAMES = [n for n in METHODS if METHODS[n].data != "set"]
 
@@ -43,18 +42,17 @@ class Fixed:
         """It holds no weights."""
 
 
+def draws_with(monkeypatch, sampler):
+    monkeypatch.setattr("dsmath_lib.rl.experiment.make_sampler", lambda *a: sampler)
+
+
 def train(monkeypatch, tokenizer, questions, name, sampler, reward, **changes):
     cfg = grpo_params(steps=1, eval_every=0, checkpoint_every=0, **changes)
     stage = Stage(cfg, "05_grpo")
-    policy = tiny_policy()
-    critic = Critic(policy) if METHODS[name].needs_critic else None
-    players = Players(policy, tiny_policy(), tokenizer, critic)
-    if sampler is not None:
-        monkeypatch.setattr(loop, "make_sampler", lambda *a: sampler)
-        monkeypatch.setattr("dsmath_lib.rl.explore.make_sampler", lambda *a: sampler)
-    train_policy(
-        cfg, METHODS[name], stage, "run", players, questions, rewards(reward), seed=0
-    )  # fmt: skip
+    draws_with(monkeypatch, sampler)
+    policy = trained(
+        experiment(cfg, stage, tokenizer, questions, rewards(reward)), name, "run"
+    ).policy
     (row,) = stage.read_log("run")
     assert set(MEASURED) <= set(row), "every row has every key"
     text = (stage.dir / "log.jsonl").read_text()
@@ -151,17 +149,12 @@ def test_rows_have_the_same_keys_whether_or_not_there_was_a_signal(
         steps=steps, eval_every=0, checkpoint_every=0, beta=0.0, skip_zero_variance=True,
         weight_decay=0.0,
     )  # fmt: skip
-    stage, policy = Stage(cfg, "05_grpo"), tiny_policy()
-    critic = Critic(policy) if METHODS[name].needs_critic else None
-    sampler = Fixed(lambda i: ([20, 21 + i % 2, 1], "eos"))
-    for where in ("dsmath_lib.rl.loop", "dsmath_lib.rl.explore"):
-        monkeypatch.setattr(f"{where}.make_sampler", lambda *a: sampler)
+    stage = Stage(cfg, "05_grpo")
+    draws_with(monkeypatch, Fixed(lambda i: ([20, 21 + i % 2, 1], "eos")))
     run = f"{name}.0"
     paid = Rewards(reward, {"odd": 1.0}, step_reward, {"steps": 1.0})
-    train_policy(
-        cfg, METHODS[name], stage, run, Players(policy, tiny_policy(), tokenizer, critic), questions,
-        paid, lambda s: {"accuracy": 0.5, "length": 3.0}, seed=0,
-    )  # fmt: skip
+    e = experiment(cfg, stage, tokenizer, questions, paid)
+    critic = trained(e, name, run, lambda s: {"accuracy": 0.5, "length": 3.0}).critic
     log, evals = stage.read_log(run), stage.read_log(f"{run}.eval")
     assert len(log) == steps and {frozenset(r) for r in log} == {frozenset(log[0])}
     assert set(MEASURED) <= set(log[0])
@@ -184,8 +177,7 @@ def test_one_row_has_no_spread_and_no_step_no_step_reward(tokenizer, questions):
     """One demonstration per step: the standard deviation of one number is not measured, and is no NaN."""
     cfg = grpo_params(steps=1, questions_per_step=1, eval_every=0, checkpoint_every=0, beta=0.0)
     stage = Stage(cfg, "05_grpo")
-    players = Players(tiny_policy(), tiny_policy(), tokenizer)
-    train_policy(cfg, METHODS["sft"], stage, "run", players, questions, rewards(), seed=0)
+    trained(experiment(cfg, stage, tokenizer, questions), "sft", "run")
     (row,) = stage.read_log("run")
     assert row["reward_std"] is None and row["reward"] == 1 and row["mismatch"] is None
 

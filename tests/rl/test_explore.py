@@ -5,9 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import questions_of_step
 from dsmath_lib.engines.decode.sampler import HFSampler
-from dsmath_lib.rl.explore import RewardError, explore, rule_reward, scored
+from dsmath_lib.rewards.ask import Sampling
+from dsmath_lib.rewards.questions import Questions
+from dsmath_lib.rl.explore import explore, live
+from dsmath_lib.rl.reward_functions import RewardError, Rewards, rule_reward, scored
 from tests.rl.conftest import odd_reward, tiny_policy
 
 pytestmark = pytest.mark.numeric
@@ -15,17 +19,9 @@ pytestmark = pytest.mark.numeric
 
 def rollouts_of(tokenizer, reward_function, golds=("7", "8"), seed=3):
     sampler = HFSampler(tiny_policy(), tokenizer)
-    return explore(
-        sampler,
-        [[0, 5, 6], [0, 7]],
-        list(golds),
-        reward_function,
-        group_size=3,
-        temperature=1.0,
-        top_p=1.0,
-        max_new_tokens=6,
-        seed=seed,
-    )
+    asked = Questions([Problem("", "?", g) for g in golds], [[0, 5, 6], [0, 7]])
+    paid = Rewards(reward_function, {})
+    return explore(live(sampler), asked, Sampling(6, 3, 1.0), paid, seed)
 
 
 def test_rollouts(tokenizer):
@@ -74,7 +70,7 @@ def test_a_reward_and_a_step_reward_of_one_name_are_refused(tokenizer):
         return [[0] for _ in golds], {"odd": [[1.0] for _ in golds]}
 
     with pytest.raises(RewardError, match=r"both named \['odd'\]"):
-        scored(r, ["7", "8"], odd_reward, step_reward)
+        scored(r, ["7", "8"], Rewards(odd_reward, {}, step_reward))
 
 
 def test_rule_reward(tokenizer):

@@ -1,5 +1,7 @@
 """One update: however the batch is cut, the gradient is that of the plain objective."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,9 +9,12 @@ from hypothesis import strategies as st
 
 from dsmath_lib.engines.layout import micro_batches, sharing
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
-from dsmath_lib.rl.learn import Objective, prepare, update
-from dsmath_lib.rl.losses import NORMS
+from dsmath_lib.rl.diagnostics import Watch
+from dsmath_lib.rl.experiment import Players
+from dsmath_lib.rl.learn import Cut, assign, clear_gradients, cut_rows, log_probs
+from dsmath_lib.rl.losses import NORMS, Objective, policy_loss
 from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.methods import METHODS
 from tests.rl.conftest import tiny_policy
 from tests.rounding import assert_same
 
@@ -38,30 +43,40 @@ def advantages(rollouts):
 
 
 def batches_of(rollouts, objective, micro_tokens=10_000, share=1, keep=None, a=None):
-    return prepare(
-        rollouts,
-        advantages(rollouts) if a is None else a,
-        objective,
-        micro_tokens=micro_tokens,
-        share_prompt=share,
-        device="cpu",
-        keep=keep,
-    )
+    batches = cut_rows(rollouts, objective, Cut(micro_tokens, share), keep)
+    assign(batches, advantages(rollouts) if a is None else a)
+    return batches
 
 
-def gradient(policy, rollouts, objective, *args, **kw):
+def update(policy, reference, batches, objective, temperature=1.0):
+    """The parts of a step's update, without the optimizer: what was measured; gradients stay in the parameters."""
+    cfg = SimpleNamespace(temperature=temperature, dtype="float32")
+    players = Players(policy, reference)
+    watch = Watch(SimpleNamespace(update=lambda *_: None), METHODS["grpo-os"])
+    clear_gradients(players)
+    for b in batches:
+        logp, entropy = log_probs(players, b, cfg, objective)
+        loss, stats = policy_loss(logp, b.advantages, b.mask, b.weights, objective)
+        loss.backward()
+        watch.add(b, loss, stats, entropy)
+    watch.update(players, batches, None)
+    return watch.row
+
+
+def gradient(policy, rollouts, objective, *args, temperature=1.0, **kw):
     batches = batches_of(rollouts, objective, *args, **kw)
-    stats = update(policy, tiny_policy(seed=1), batches, objective)
+    stats = update(policy, tiny_policy(seed=1), batches, objective, temperature)
     return stats, torch.cat([p.grad.flatten() for p in policy.parameters()])
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_micro_batches_change_nothing(rollouts, norm):
-    objective = Objective(norm=norm, max_length=6, beta=0.1, temperature=0.8)
+    objective = Objective(norm=norm, max_length=6, beta=0.1)
     policy = tiny_policy()
-    stats, whole = gradient(policy, rollouts, objective)
+    stats, whole = gradient(policy, rollouts, objective, temperature=0.8)
     for micro_tokens, share in ((1, 1), (12, 1), (25, 1), (1, 2), (30, 2), (10_000, 3)):
-        part_stats, part = gradient(policy, rollouts, objective, micro_tokens, share)
+        cut = micro_tokens, share
+        part_stats, part = gradient(policy, rollouts, objective, *cut, temperature=0.8)
         torch.testing.assert_close(part, whole, **EXACT)
         assert_same(part_stats, stats)
 
@@ -155,10 +170,8 @@ def test_sharing_changes_no_number(rollouts):
     policy, objective = tiny_policy(), Objective(beta=0.1)
     _, whole = gradient(policy, rollouts, objective)
     for long_row in (1, 20, 10**6):
-        batches = prepare(
-            rollouts, advantages(rollouts), objective, micro_tokens=10_000, share_prompt=3,
-            device="cpu", long_row=long_row,
-        )  # fmt: skip
+        batches = cut_rows(rollouts, objective, Cut(10_000, 3, long_row=long_row))
+        assign(batches, advantages(rollouts))
         assert sorted(i for b in batches for i in b.rows) == list(range(6))
         update(policy, tiny_policy(seed=1), batches, objective)
         part = torch.cat([p.grad.flatten() for p in policy.parameters()])

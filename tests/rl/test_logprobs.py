@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.engines.layout import pad, pad_values
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.rollouts import Rollouts
 
@@ -20,7 +20,7 @@ COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25, 26], [1]]  # 1 is eos
 
 @pytest.fixture
 def model():
-    return build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).eval()
+    return build_model(Shape(16, 2, 2, 1, 32, 64, 64), seed=1, init_std=0.3).eval()
 
 
 def by_hand(model, prompt, completion, temperature):
@@ -80,7 +80,7 @@ def test_pad_may_be_any_token_also_eos(model, pad_id):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_wider_padding_changes_nothing(model, dtype):
-    model = build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).to(dtype).eval()
+    model = build_model(Shape(16, 2, 2, 1, 32, 64, 64), seed=1, init_std=0.3).to(dtype).eval()
     tokens = pad(PROMPTS, COMPLETIONS)
     wide = replace(tokens, ids=torch.nn.functional.pad(tokens.ids, (0, 9), value=3))
     a, b = (completion_logprobs(model, t)[0] for t in (tokens, wide))
@@ -109,7 +109,7 @@ GROUPS = st.lists(  # per prompt: its length and the lengths of its completions
 @given(GROUPS, st.integers(0, 9))
 def test_a_shared_prompt_changes_nothing(groups, seed):
     """Completions that follow one copy of their prompt do not see each other and keep their positions."""
-    model = build_model(16, 2, 2, 1, 32, 64, 64, seed=1, init_std=0.3).eval()
+    model = build_model(Shape(16, 2, 2, 1, 32, 64, 64), seed=1, init_std=0.3).eval()
     g = torch.Generator().manual_seed(seed)
 
     def draw(n):

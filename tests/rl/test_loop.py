@@ -1,46 +1,27 @@
 """The loop: it learns, resumes, raises the alarm, and stops at a loss that is not a number."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.lm.train import NonFiniteLoss
 from dsmath_lib.rl import loop
-from dsmath_lib.rl.critic import Critic
-from dsmath_lib.rl.loop import Players, train_policy
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.stage.folder import Stage
-from tests.rl.conftest import grpo_params, odd_reward, rewards, tiny_policy
+from tests.rl.conftest import experiment, grpo_params, odd_reward, rewards, tiny_policy
+from tests.rl.conftest import train as trained
 from tests.rounding import assert_same
 
 pytestmark = pytest.mark.numeric
 
 
-def train(
-    tokenizer,
-    questions,
-    reward=odd_reward,
-    evaluate=lambda s: {"x": 1.0},
-    method="grpo-os",
-    **kw,
-):
+def train(tokenizer, questions, reward=odd_reward, method="grpo-os", **kw):
     cfg = grpo_params(**kw)
     stage = Stage(cfg, "05_grpo")
-    policy = tiny_policy()
-    critic = Critic(policy) if METHODS[method].needs_critic else None
-    players = Players(policy, tiny_policy(), tokenizer, critic)
-    train_policy(
-        cfg,
-        METHODS[method],
-        stage,
-        "grpo",
-        players,
-        questions,
-        rewards(reward),
-        evaluate,
-        seed=cfg.seed,
-    )
-    return stage, players.modules()
+    e = experiment(cfg, stage, tokenizer, questions, rewards(reward))
+    return stage, trained(e, method, evaluate=lambda sampler: {"x": 1.0}).modules()
 
 
 def numbers(stage):
@@ -124,16 +105,19 @@ def test_equal_rewards_raise_the_alarm_and_change_nothing(tokenizer, questions):
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(tokenizer, questions, monkeypatch):
-    plain = loop.update
-    calls = 0
+    plain, seen = loop.explore, []
 
-    def broken(policy, *args):
-        nonlocal calls
-        calls += 1
-        stats = plain(policy, *args)
-        return stats | {"loss": float("nan")} if calls == 3 else stats
+    def counted(*args):
+        seen.append(1)
+        return plain(*args)
 
-    monkeypatch.setattr(loop, "update", broken)
+    def log_probs(*args):
+        logp, entropy = measured(*args)
+        return (replace(logp, old=logp.old * float("nan")) if len(seen) == 3 else logp), entropy
+
+    measured = loop.log_probs
+    monkeypatch.setattr(loop, "explore", counted)
+    monkeypatch.setattr(loop, "log_probs", log_probs)
     with pytest.raises(NonFiniteLoss, match="step 3 has loss nan") as err:
         train(tokenizer, questions)
     stage = Stage(grpo_params(), "05_grpo")

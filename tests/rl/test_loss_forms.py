@@ -1,19 +1,31 @@
 """Rounds: the reference is reset, the reward model renewed; reward functions of models; bad reward models."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from dsmath_lib.base.records import Completions, Problem
 from dsmath_lib.engines.decode import SamplerError
+from dsmath_lib.rewards.ask import Sampling
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
-from dsmath_lib.rl.explore import RewardError, explore, together
-from dsmath_lib.rl.loop import Rewards
-from dsmath_lib.rl.reward_functions import equations_hold, model_reward, model_steps, rule_steps
+from dsmath_lib.rewards.questions import Questions
+from dsmath_lib.rl.explore import explore, live
+from dsmath_lib.rl.reward_functions import (
+    RewardError,
+    Rewards,
+    equations_hold,
+    model_reward,
+    model_steps,
+    rewards_from,
+    rule_steps,
+    together,
+)
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
-from dsmath_lib.runs.nb05_grpo import make_policy, rewards_from
+from dsmath_lib.runs.nb05_grpo import make_policy
 from dsmath_lib.stage.folder import Stage
-from tests.rl.conftest import grpo_params, odd_reward, odd_steps, tiny_policy
+from tests.rl.conftest import experiment, grpo_params, odd_reward, odd_steps, tiny_policy
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}
@@ -32,11 +44,8 @@ def folders(tokenizer, tmp_path):
     return tmp_path
 
 
-def run(cfg, stage, folders, tokenizer, questions, rewards, renew=None, name="policy"):
-    return make_policy(
-        cfg, stage, folders / "policy", tokenizer, questions, questions, rewards,
-        run=name, renew=renew,
-    )  # fmt: skip
+def run(e, renew=None, name="policy"):
+    return make_policy(e, run=name, renew=renew)
 
 
 def both(rollouts, golds):
@@ -47,14 +56,15 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
     cfg = grpo_params(iterations=2, lr=1e-2, **SMALL)
     stage = Stage(cfg, "05_grpo")
     rewards = Rewards(both, {"odd": 1.0}, odd_steps, {"steps": 1.0})
-    policy, _ = run(cfg, stage, folders, tokenizer, questions, rewards)
+    e = experiment(cfg, stage, tokenizer, questions, rewards, folders / "policy")
+    policy, _ = run(e)
     rows = stage.read_log("grpo")
     assert [r["step"] for r in rows] == [1, 2, 3, 4]
     start = [rows[0]["kl"], rows[2]["kl"]]  # policy and reference are one at each start
     assert start == pytest.approx([0, 0], abs=1e-12)
     assert rows[1]["kl"] > 1e-9 and rows[3]["kl"] > 1e-9
     before = len(rows)
-    again, _ = run(cfg, Stage(cfg, "05_grpo"), folders, tokenizer, questions, rewards)
+    again, _ = run(replace(e, stage=Stage(cfg, "05_grpo")))
     assert len(stage.read_log("grpo")) == before  # finished rounds are loaded
     for p, q in zip(policy.parameters(), again.parameters(), strict=True):
         assert torch.equal(p, q)
@@ -63,14 +73,14 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
 def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch):
     from dsmath_lib.runs import nb05_forms as forms
 
-    solve = forms.rule_solution
+    solve = forms.solutions_of
     seen = []
 
     def every_second_is_right(*args):
-        seen.append(args)
-        return forms.Solution(**{**solve(*args).__dict__, "correct": len(seen) % 2 == 0})
+        seen.extend(solve(*args))
+        return [replace(s, correct=i % 2 == 1) for i, s in enumerate(seen)]
 
-    monkeypatch.setattr(forms, "rule_solution", every_second_is_right)
+    monkeypatch.setattr(forms, "solutions_of", every_second_is_right)
     cfg = grpo_params(
         iterations=2,
         reward_model=str(folders / "outcome"),
@@ -83,15 +93,15 @@ def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch)
     stage = Stage(cfg, "05_grpo")
     start = load_reward_model(folders / "outcome")
     rewards = rewards_from(cfg, tokenizer, start, None)
-    renew = renewal(cfg, stage, tokenizer, questions, "cpu")
-    run(cfg, stage, folders, tokenizer, questions, rewards, renew)
+    e = experiment(cfg, stage, tokenizer, questions, rewards, folders / "policy")
+    run(e, renewal(e))
     assert len(seen) == 4 * cfg.group_size
     renewed = load_reward_model(stage.artifacts / "reward_model-round1")
     pairs = zip(start.parameters(), renewed.parameters(), strict=True)
     assert any(not torch.equal(p, q) for p, q in pairs)
     rows = stage.read_log("grpo")
     assert {"reward.model", "reward.accuracy"} <= set(rows[0])
-    assert renewal(grpo_params(), stage, tokenizer, questions, "cpu") is None
+    assert renewal(replace(e, cfg=grpo_params())) is None
 
 
 def test_a_reward_model_without_new_signal_stays(tokenizer, questions, folders):
@@ -102,7 +112,7 @@ def test_a_reward_model_without_new_signal_stays(tokenizer, questions, folders):
     )  # fmt: skip
     stage = Stage(cfg, "05_grpo")
     start = load_reward_model(folders / "outcome")
-    renew = renewal(cfg, stage, tokenizer, questions, "cpu")
+    renew = renewal(experiment(cfg, stage, tokenizer, questions))
     with pytest.warns(UserWarning, match="round 1 keeps its reward_model.*all labels are 0"):
         rewards = renew(1, tiny_policy(len(tokenizer)), rewards_from(cfg, tokenizer, start, None))
     assert not (stage.artifacts / "reward_model-round1").exists()
@@ -121,9 +131,8 @@ def test_two_policies_keep_their_own_renewals(tokenizer, questions, folders):
     rewards = rewards_from(cfg, tokenizer, load_reward_model(folders / "outcome"), None)
     with pytest.warns(UserWarning):
         for run, seed in (("", 0), ("form-", 0), ("", 3), ("", 3)):
-            renewal(cfg, stage, tokenizer, questions, "cpu", run=run)(
-                1, tiny_policy(len(tokenizer), seed=seed), rewards
-            )
+            renew = renewal(experiment(cfg, stage, tokenizer, questions), run=run)
+            renew(1, tiny_policy(len(tokenizer), seed=seed), rewards)
     names = sorted(p.name.split("renewal")[0] for p in stage.artifacts.glob("*renewal-data*"))
     assert names == ["", "", "form-"]
 
@@ -138,23 +147,21 @@ def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
         tiny_policy(len(tokenizer)).save_pretrained(stage.artifacts / name)
     order = iter([0.0, 0.0, 1.0, 1.0])  # start, outcome, rounds, first
     monkeypatch.setattr(
-        forms, "answer", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
+        forms, "ask", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
     )
-    got = forms.round_gains(cfg, stage, folders / "policy", tokenizer, questions, "cpu")
+    e = experiment(cfg, stage, tokenizer, questions, start=folders / "policy")
+    got = forms.round_gains(e)
     assert got["rounds_minus_one"]["value"] == 1.0
     assert got["first_minus_second_round"]["value"] == 1.0
     off = grpo_params(compare_steps=0)
-    assert forms.round_gains(off, stage, folders / "policy", tokenizer, questions, "cpu") == {}
+    assert forms.round_gains(replace(e, cfg=off)) == {}
 
 
 def test_forms_share_a_start(tokenizer, questions, folders):
     cfg = grpo_params(compare_steps=2, **SMALL)
     stage = Stage(cfg, "05_grpo")
     rewards = Rewards(both, {"odd": 1.0}, odd_steps, {"steps": 1.0})
-    out = compare_forms(
-        cfg, stage, folders / "policy", tokenizer, questions, questions, rewards,
-        device="cpu",
-    )  # fmt: skip
+    out = compare_forms(experiment(cfg, stage, tokenizer, questions, rewards, folders / "policy"))
     assert list(out) == ["outcome", "process", "rounds"]
     first = {n: stage.read_log(n)[0]["reward"] for n in out}
     assert list(first.values()) == pytest.approx([first["outcome"]] * 3)  # the same rollouts
@@ -168,19 +175,18 @@ class Sampler:
         self.ids = ids
 
     def sample(self, prompts, *, n, **_):
-        from dsmath_lib.base.records import Completions
-
         if isinstance(self.ids, Exception):
             raise self.ids
         return Completions(self.ids, [[0.0] * len(c) for c in self.ids],
                            ["eos"] * len(self.ids), [""] * len(self.ids))  # fmt: skip
 
+    def rest(self):
+        """It holds no weights."""
+
 
 def explored(sampler, function, steps=None):
-    return explore(
-        sampler, [[0, 5]], ["7"], function, group_size=2, temperature=1.0, top_p=1.0,
-        max_new_tokens=4, seed=0, step_rewards=steps,
-    )  # fmt: skip
+    asked, how = Questions([Problem("", "?", "7")], [[0, 5]]), Sampling(4, 2, 1.0)
+    return explore(live(sampler), asked, how, Rewards(function, {}, steps), seed=0)
 
 
 def test_a_killed_sampler_is_named():
@@ -245,8 +251,6 @@ def test_rule_steps(tokenizer):
     ids = [tokenizer.encode(t, add_special_tokens=False) for t in texts]
     sampler = Sampler(ids)
     sample = sampler.sample
-    from dataclasses import replace
-
     sampler.sample = lambda *a, **k: replace(sample(*a, **k), texts=texts)
     r = explored(sampler, odd_reward_safe, rule_steps(tokenizer, "accuracy"))
     assert r.step_rewards["steps"] == [[1, 0, 1], [1, 1]]

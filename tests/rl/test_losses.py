@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dsmath_lib.rl.losses import policy_loss, token_weights
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 
 pytestmark = pytest.mark.numeric
 EXACT = {"atol": 1e-12, "rtol": 1e-9}
@@ -15,13 +15,17 @@ REF = torch.tensor([[-0.9, -0.7, -2.2], [-0.5, -1.2, -0.4]], dtype=torch.float64
 MASK = torch.tensor([[True, True, True], [True, True, False]])
 LENGTHS = torch.tensor([3, 2])
 OUTCOME = torch.tensor([1.0, -0.5], dtype=torch.float64)
-CLIP = {"clip_low": 0.2, "clip_high": 0.2}
+
+
+def objective(**kw) -> Objective:
+    """ε = 0.2 and no KL term, unless something else is asked for."""
+    return Objective(**{"beta": 0.0} | kw)
 
 
 def golden(norm: str, advantages=OUTCOME, **kw) -> tuple[float, torch.Tensor]:
     lp = torch.tensor(LP, requires_grad=True)
     weights = token_weights(LENGTHS, norm, max_length=4)
-    loss, _ = policy_loss(lp, OLD, advantages, MASK, weights, ref_logp=REF, **CLIP, **kw)
+    loss, _ = policy_loss(LogProbs(lp, OLD, REF), advantages, MASK, weights, objective(**kw))
     loss.backward()
     return loss.item(), lp.grad
 
@@ -64,9 +68,8 @@ def test_gradients_to_the_last_digit():
     e = torch.tensor
     rho, x = torch.exp(e(-1.2 + 1.0)), torch.exp(e(-1.2 + 1.2))
     assert g[1, 1] == pytest.approx((1 / 4 * (0.5 * rho + 0.04 * (1 - x))).item(), abs=1e-12)
-    x = torch.exp(
-        e(-0.9 + 1.0)
-    )  # row 0, token 0: ratio e^0.3 > 1.2 and Â > 0, so only the KL term is left
+    # row 0, token 0: ratio e^0.3 > 1.2 and Â > 0, so only the KL term is left
+    x = torch.exp(e(-0.9 + 1.0))
     assert g[0, 0] == pytest.approx((1 / 6 * 0.04 * (1 - x)).item(), abs=1e-12)
 
 
@@ -119,9 +122,8 @@ def test_a_sequence_is_clipped_as_a_whole():
     """All tokens of a completion, or none: e^{0.3} > 1.2 at the mean, although one token has ratio 1."""
     lp = torch.tensor([[0.6, 0.0], [0.1, 0.0]], requires_grad=True)
     mask = torch.ones(2, 2, dtype=torch.bool)
-    loss, stats = policy_loss(
-        lp, torch.zeros(2, 2), torch.ones(2), mask, torch.ones(2), ratio_of="sequence", **CLIP
-    )
+    two, whole = LogProbs(lp, torch.zeros(2, 2)), objective(ratio_of="sequence")
+    loss, stats = policy_loss(two, torch.ones(2), mask, torch.ones(2), whole)
     loss.backward()
     assert lp.grad[0].tolist() == [0, 0]
     assert lp.grad[1].tolist() == pytest.approx([-math.exp(0.05)] * 2)
@@ -140,7 +142,7 @@ def test_gspo_is_grpo_while_all_ratios_are_1():
 def golden_at_old(**kw) -> torch.Tensor:
     lp = OLD.clone().requires_grad_()
     weights = token_weights(LENGTHS, "sequence")
-    policy_loss(lp, OLD, OUTCOME, MASK, weights, **CLIP, **kw)[0].backward()
+    policy_loss(LogProbs(lp, OLD), OUTCOME, MASK, weights, objective(**kw))[0].backward()
     return lp.grad
 
 
@@ -149,15 +151,15 @@ def test_ratio_one_gives_the_reinforce_gradient():
     advantages = torch.tensor([1.0, -1.0, 0.3, -0.3])
     mask = torch.arange(5) < torch.tensor([5, 3, 1, 4])[:, None]
     weights = token_weights(mask.sum(1), "sequence")
-    loss, stats = policy_loss(lp, lp.detach(), advantages, mask, weights, **CLIP)
+    same = LogProbs(lp, lp.detach())
+    loss, stats = policy_loss(same, advantages, mask, weights, objective())
     reinforce = -(weights * advantages * (lp * mask).sum(1)).sum()
     got, want = torch.autograd.grad(loss, lp)[0], torch.autograd.grad(reinforce, lp)[0]
     torch.testing.assert_close(got, want, **EXACT)
     assert stats["clipped"] == 0
     assert stats["ratio_min"] == stats["ratio_max"] == 1
-    assert loss.item() == pytest.approx(
-        0.0, abs=1e-12
-    )  # advantages sum to 0: a loss of 0 is normal, its gradient is not
+    # advantages sum to 0: a loss of 0 is normal, its gradient is not
+    assert loss.item() == pytest.approx(0.0, abs=1e-12)
     assert got.abs().max() > 0.01
 
 
@@ -172,15 +174,8 @@ def test_ratio_one_gives_the_reinforce_gradient():
 )
 def test_clip_corners(advantage, ratio, loss, gradient):
     lp = torch.log(torch.tensor([[ratio]])).requires_grad_()
-    one = torch.ones(1)
-    got, stats = policy_loss(
-        lp,
-        torch.zeros(1, 1),
-        torch.tensor([advantage]),
-        torch.ones(1, 1, dtype=torch.bool),
-        one,
-        **CLIP,
-    )
+    logp, mask = LogProbs(lp, torch.zeros(1, 1)), torch.ones(1, 1, dtype=torch.bool)
+    got, stats = policy_loss(logp, torch.tensor([advantage]), mask, torch.ones(1), objective())
     got.backward()
     assert got.item() == pytest.approx(loss)
     assert lp.grad.item() == pytest.approx(gradient)
@@ -195,7 +190,6 @@ def test_micro_batches_and_padding_change_nothing(norm):
     lengths = torch.tensor([7, 2, 1, 5, 3, 4])
     mask = torch.arange(7) < lengths[:, None]
     weights = token_weights(lengths, norm, max_length=9)
-    kw = {"beta": 0.1, **CLIP}
 
     def gradient(cuts, width=7, fill=0.0):
         leaf = lp.clone().requires_grad_()
@@ -206,9 +200,8 @@ def test_micro_batches_and_padding_change_nothing(norm):
                 for x in (leaf, old, ref)
             ]
             wide = torch.nn.functional.pad(mask[rows], (0, width - 7))
-            total += policy_loss(
-                pads[0], pads[1], advantages[rows], wide, weights[rows], ref_logp=pads[2], **kw
-            )[0]
+            part = LogProbs(*pads), advantages[rows], wide, weights[rows]
+            total += policy_loss(*part, objective(beta=0.1))[0]
         total.backward()
         return total.item(), leaf.grad
 
@@ -221,13 +214,14 @@ def test_micro_batches_and_padding_change_nothing(norm):
 
 def test_asymmetric_clip():
     lp = torch.log(torch.tensor([[1.25]])).requires_grad_()
-    args = (torch.zeros(1, 1), torch.ones(1), torch.ones(1, 1, dtype=torch.bool), torch.ones(1))
-    assert policy_loss(lp, *args, clip_low=0.2, clip_high=0.28)[0].item() == pytest.approx(-1.25)
-    assert policy_loss(lp, *args, clip_low=0.2, clip_high=0.2)[0].item() == pytest.approx(-1.2)
+    logp, mask = LogProbs(lp, torch.zeros(1, 1)), torch.ones(1, 1, dtype=torch.bool)
+    for high, want in ((0.28, -1.25), (0.2, -1.2)):
+        loss, _ = policy_loss(logp, torch.ones(1), mask, torch.ones(1), objective(clip_high=high))
+        assert loss.item() == pytest.approx(want)
 
 
 def test_errors_are_named():
     with pytest.raises(ValueError, match="unknown normalisation 'mean'"):
         token_weights(LENGTHS, "mean")
-    with pytest.raises(ValueError, match="ref_logp"):
-        policy_loss(OLD, OLD, OUTCOME, MASK, torch.ones(2), beta=0.1, **CLIP)
+    with pytest.raises(ValueError, match="needs the log-probs of a reference"):
+        policy_loss(LogProbs(OLD, OLD), OUTCOME, MASK, torch.ones(2), objective(beta=0.1))

@@ -7,13 +7,20 @@ import torch
 
 from dsmath_lib.engines.layout import pad
 from dsmath_lib.rl.advantages import group_advantages
-from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, overlong_penalty, pairs, without_signal
+from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, coefficients, overlong_penalty, pairs
 from dsmath_lib.rl.critic import Critic, value_loss
-from dsmath_lib.rl.loop import Players, compare
-from dsmath_lib.rl.losses import LOSSES, likelihood_loss, pair_loss, token_weights
+from dsmath_lib.rl.learn import batches_of, weigh
+from dsmath_lib.rl.losses import (
+    LOSSES,
+    LogProbs,
+    Objective,
+    likelihood_loss,
+    pair_loss,
+    token_weights,
+)
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS, TITLES, difference, method
-from tests.rl.conftest import grpo_params, odd_steps, rewards, tiny_policy
+from tests.rl.conftest import experiment, grpo_params, odd_steps, players, tiny_policy
 
 pytestmark = pytest.mark.numeric
 EXACT = {"atol": 1e-12, "rtol": 1e-9}
@@ -40,7 +47,6 @@ def test_rows_are_consistent():
     for name, m in METHODS.items():
         assert m.coefficient in COEFFICIENTS and m.loss in LOSSES, name
         assert m.loss != "pair" or m.coefficient == "pair"
-        assert (m.reward == "steps") == (m.coefficient == "steps")
     assert method("ppo").needs_critic and not method("grpo-os").needs_critic
     with pytest.raises(ValueError, match="unknown method 'a2c'"):
         method("a2c")
@@ -50,26 +56,23 @@ def test_two_methods_differ_in_few_columns():
     assert difference("rft", "online-rft") == [
         {"column": "data", "rft": "start", "online-rft": "policy"}
     ]
-    assert {r["column"] for r in difference("grpo-os", "grpo-ps")} == {"reward", "coefficient"}
+    assert {r["column"] for r in difference("grpo-os", "grpo-ps")} == {"coefficient"}
     assert all(len(difference(a, b)) < 10 for a in METHODS for b in METHODS)
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS if n != "sft"])
 def test_an_empty_completion_is_counted_and_masked(name):
     """It is in the baseline of its group, and no micro-batch holds it."""
-    cfg = grpo_params()
-    policy = tiny_policy()
-    critic = Critic(policy) if METHODS[name].needs_critic else None
-    players = Players(policy, tiny_policy(seed=1), None, critic)
-    x, batches = compare(cfg, METHODS[name], players, rollouts(), rewards(), "cpu")
+    m, them = METHODS[name], players(name)
+    e = experiment(grpo_params(), None, None, None)
+    x = weigh(e, m, them, rollouts())
+    batches = batches_of(e, m, them, x, coefficients(x, m))
     assert len(x.reward) == 6
     used = sorted(i for b in batches for i in b.rows)
     assert 2 not in used and used
-    if METHODS[name].coefficient == "group" and METHODS[name].kl != "reward":
-        full = rollouts([*COMPLETIONS[:2], [8], *COMPLETIONS[3:]])
-        y, _ = compare(cfg, METHODS[name], players, full, rewards(), "cpu")
-        a = COEFFICIENTS["group"](x, METHODS[name])
-        torch.testing.assert_close(a, COEFFICIENTS["group"](y, METHODS[name]), **EXACT)
+    if m.coefficient == "group" and m.kl != "reward":
+        full = weigh(e, m, them, rollouts([*COMPLETIONS[:2], [8], *COMPLETIONS[3:]]))
+        torch.testing.assert_close(coefficients(x, m), coefficients(full, m), **EXACT)
 
 
 def scored(**kw) -> Scored:
@@ -84,7 +87,9 @@ def test_coefficients():
     x = scored(beta=0.1)
     assert COEFFICIENTS["one"](x, METHODS["sft"]).tolist() == [1] * 6
     assert COEFFICIENTS["right"](x, METHODS["rft"]).tolist() == [1, 0, 0, 1, 1, 1]
-    assert without_signal(METHODS["grpo-os"], x).tolist() == [False] * 3 + [True] * 3
+    assert replace(x, step_rewards=[]).flat.tolist() == [False] * 3 + [True] * 3
+    # by steps: every step of group 0 ends in an odd token, and those of group 1 differ
+    assert x.flat.tolist() == [True] * 3 + [False] * 3
     a = COEFFICIENTS["group"](x, METHODS["rloo"])
     total = REWARD - 0.1 * 0.5 * x.rollouts.lengths  # KL in the reward: β k1 per token
     want = group_advantages(
@@ -113,9 +118,8 @@ def test_dpo_closed_form(norm):
     lengths = torch.tensor([3, 2])
     mask = torch.arange(3) < lengths[:, None]
     w = token_weights(lengths, norm)
-    loss, stats = pair_loss(
-        lp, lp.detach(), torch.tensor([1.0, -1.0]), mask, w, beta=0.5, ref_logp=ref
-    )
+    three = LogProbs(lp, lp.detach(), ref)
+    loss, stats = pair_loss(three, torch.tensor([1.0, -1.0]), mask, w, Objective(beta=0.5))
     loss.backward()
     up, down = (-0.1 + 0.2 + 0.2) * w[0], (0.25 + 0.0) * w[1]
     margin = 0.5 * (up - down)  # averaged below 0, summed above
@@ -129,16 +133,17 @@ def test_dpo_closed_form(norm):
 def test_dpo_refuses_rows_that_are_no_pairs():
     lp, mask = torch.zeros(2, 1), torch.ones(2, 1, dtype=torch.bool)
     with pytest.raises(ValueError, match="not neighbouring pairs"):
-        pair_loss(lp, lp, torch.ones(2), mask, torch.ones(2), beta=0.1, ref_logp=lp)
+        pair_loss(LogProbs(lp, lp, lp), torch.ones(2), mask, torch.ones(2), Objective(beta=0.1))
     with pytest.raises(ValueError, match="needs beta"):
-        pair_loss(lp, lp, torch.ones(2), mask, torch.ones(2))
+        pair_loss(LogProbs(lp, lp), torch.ones(2), mask, torch.ones(2), Objective(beta=0.0))
 
 
 def test_likelihood_is_negative_log_likelihood():
     lp = torch.log(torch.tensor([[0.5, 0.25], [0.1, 0.9]])).requires_grad_()
     mask = torch.tensor([[True, True], [True, False]])
     w = token_weights(torch.tensor([2, 1]), "token")
-    loss, _ = likelihood_loss(lp, lp.detach(), torch.tensor([1.0, 1.0]), mask, w)
+    same = LogProbs(lp, lp.detach())
+    loss, _ = likelihood_loss(same, torch.tensor([1.0, 1.0]), mask, w, Objective(beta=0.0))
     assert loss.item() == pytest.approx(-(lp[mask].sum() / 3).item())
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dsmath_lib.rl.advantages import group_advantages
-from dsmath_lib.rl.losses import policy_loss, token_weights
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 from tests.rl.conftest import tiny_policy
 
 trl = pytest.importorskip(
@@ -96,10 +96,8 @@ def agree(folder, tmp_path, loss_type, norm, beta, advantages, ratio_of):
     loss.backward()
     mine = torch.tensor(LP, requires_grad=True)
     w = token_weights(LENGTHS, norm, max_length=4)
-    ours, _ = policy_loss(
-        mine, OLD, a, MASK, w, clip_low=0.2, clip_high=0.2, beta=beta, ref_logp=REF,
-        ratio_of=ratio_of,
-    )  # fmt: skip
+    objective = Objective(beta=beta, ratio_of=ratio_of)
+    ours, _ = policy_loss(LogProbs(mine, OLD, REF), a, MASK, w, objective)
     ours.backward()
     torch.testing.assert_close(ours.detach(), loss.detach(), atol=1e-6, rtol=0)
     torch.testing.assert_close(mine.grad, leaf.grad, atol=4e-6, rtol=0)

@@ -13,14 +13,15 @@ if importlib.util.find_spec("vllm") is None:
 
 from dsmath_lib.engines.decode import vllm_sampler
 from dsmath_lib.engines.decode.protocol import SamplerError
-from dsmath_lib.lm.model import build_model
+from dsmath_lib.lm.model import Shape, build_model
+from dsmath_lib.rewards.questions import Questions
+from dsmath_lib.rl.experiment import Players, RunId
 from dsmath_lib.rl.gallery import FAILURES
-from dsmath_lib.rl.loop import Players, train_policy
-from dsmath_lib.rl.questions import Questions
+from dsmath_lib.rl.loop import train_policy
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.runs.nb05_grpo import greedy_accuracy
 from dsmath_lib.stage.folder import Stage
-from tests.rl.conftest import grpo_params, rewards
+from tests.rl.conftest import experiment, grpo_params
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +38,7 @@ def long_questions(questions) -> Questions:
 
 
 def player(seed=0):
-    return build_model(64, 2, 2, 1, 128, 300, 128, seed=seed, init_std=0.1).eval()
+    return build_model(Shape(64, 2, 2, 1, 128, 300, 128), seed=seed, init_std=0.1).eval()
 
 
 def train(tokenizer, questions, method="grpo-os", **kw):
@@ -45,10 +46,9 @@ def train(tokenizer, questions, method="grpo-os", **kw):
     cfg = grpo_params(**options | {"lr": 1e-2} | kw)
     stage = Stage(cfg, "05_grpo")
     policy = player()
-    train_policy(
-        cfg, METHODS[method], stage, "grpo", Players(policy, player(), tokenizer), questions,
-        rewards(), greedy_accuracy(cfg, questions), seed=cfg.seed,
-    )  # fmt: skip
+    e = experiment(cfg, stage, tokenizer, questions)
+    run = RunId("grpo", cfg.seed)
+    train_policy(e, METHODS[method], Players(policy, player()), run, greedy_accuracy(e))
     return stage, policy
 
 
@@ -92,7 +92,7 @@ def test_offline_data_and_validation_use_one_engine(tokenizer, long_questions):
     stage, _ = train(tokenizer, long_questions, "rft", scale="offline")
     accuracy = stage.read_log("grpo.eval")
     assert [r["step"] for r in accuracy] == [0, 2, 4]
-    assert len(list((stage.artifacts / "offline").glob("*.gz"))) == 4
+    assert len(list((stage.artifacts / "kept").glob("offline-*"))) == 4
 
 
 def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
@@ -113,10 +113,8 @@ def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
         train(tokenizer, long_questions, scale="killed")
     monkeypatch.setattr(vllm_sampler.Engine, "generate", generate)
     resumed, again = train(tokenizer, long_questions, scale="killed")
-    near = {
-        "rel": 1e-4,
-        "abs": 1e-6,
-    }  # the engine computes in float32; a step of training moves weights by 1e-2
+    # the engine computes in float32; a step of training moves weights by 1e-2
+    near = {"rel": 1e-4, "abs": 1e-6}
     for got, want in zip(rows(resumed), rows(straight), strict=True):
         assert got == pytest.approx(want, **near)
     assert all(r["mismatch"] < 2e-5 for r in resumed.read_log("grpo"))

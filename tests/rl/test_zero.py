@@ -14,7 +14,7 @@ from dsmath_lib.params.simplerl import SimpleRLParams
 from dsmath_lib.report.simplerl_pictures import behaviour_plot, group_table
 from dsmath_lib.rl import loop
 from dsmath_lib.rl.losses import token_weights
-from dsmath_lib.rl.reward_functions import equations_hold
+from dsmath_lib.rl.reward_functions import equations_hold, rewards_from
 from dsmath_lib.rows.methods import METHODS, TITLES
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.rows.zero_runs import RUNS
@@ -22,6 +22,7 @@ from dsmath_lib.runs import nb07_simplerl as zero
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import sample_problems
 from dsmath_lib.world.reflection import long_cot
+from tests.rl.conftest import experiment
 from tests.rounding import assert_same
 
 TINY = {
@@ -30,6 +31,7 @@ TINY = {
     "eval_every": 1, "checkpoint_every": 1, "levels": [1], "langs": ["en"],
     "question_template": "toy-page", "runs": ["zero-grpo"],
 }  # fmt: skip
+ROOM = 314  # tokens of the longest prompt: the context of 320 without max_new_tokens
 
 
 def params(**changes) -> SimpleRLParams:
@@ -41,9 +43,9 @@ def params(**changes) -> SimpleRLParams:
 @pytest.fixture
 def base(tmp_path, tokenizer):
     """A folder with a tiny model whose context holds a question."""
-    from dsmath_lib.lm.model import build_model
+    from dsmath_lib.lm.model import Shape, build_model
 
-    model = build_model(16, 2, 2, 1, 32, len(tokenizer), 320, seed=0, init_std=0.3)
+    model = build_model(Shape(16, 2, 2, 1, 32, len(tokenizer), 320), seed=0, init_std=0.3)
     model.save_pretrained(tmp_path / "base")
     tokenizer.save_pretrained(tmp_path / "base")
     return tmp_path / "base"
@@ -60,13 +62,13 @@ def problems():
 def test_every_run_is_made_of_known_parts():
     for run in RUNS.values():
         assert run.method in METHODS and TITLES[run.method]
-        zero.rewards_of_run(params(), run)
+        assert rewards_from(params(), None, rule=run.reward).weights
         assert chat_prompt(run.template or "toy-page", "Q?")
 
 
 def test_the_two_releases_as_rows():
     first, zoo = METHODS["simplerl"], METHODS["simplerl-zoo"]
-    assert first.needs_critic and first.kl == "reward" and first.reward == "rule"
+    assert first.needs_critic and first.kl == "reward"
     assert not zoo.needs_critic and zoo.kl == "loss" and zoo.norm == "token"
     # Zoo: every token counts the same, 2 + 8 of them; Eq. 3 gives each output a half
     lengths = torch.tensor([2, 8])
@@ -74,16 +76,16 @@ def test_the_two_releases_as_rows():
     assert torch.allclose(token_weights(lengths, "sequence"), torch.tensor([0.25, 0.0625]))
 
 
-def test_weights_of_named_rewards():
-    v0 = zero.rewards_of_run(params(), RUNS["zero-ppo"])
-    assert v0.weights == {"accuracy": 1.0, "format": 1.0}
+def test_weights_of_named_rewards(base, tokenizer, problems):
+    def weights(cfg):
+        e = experiment(cfg, None, tokenizer, None)
+        return zero.of_run(e, "zero-ppo", base, problems, ROOM).rewards.weights
+
+    assert weights(params()) == {"accuracy": 1.0, "format": 1.0}
     cfg = params(
         reward_rule="r1-worked", reward_names=["accuracy", "format"], reward_weights=[1, 0.5]
     )
-    assert zero.rewards_of_run(cfg, RUNS["zero-ppo"]).weights == {
-        "accuracy": 1.0,
-        "format": 0.5,
-    }
+    assert weights(cfg) == {"accuracy": 1.0, "format": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,11 @@ def test_long_solutions_are_right_and_look_back(lang):
         assert equations_hold(lines[again].split(" ")[1])
 
 
+def test_what_decides_the_starts_are_parameters():
+    """A name that is none would be left out in silence, and a start of other parameters be taken for this one."""
+    assert zero.OF_THE_BASE < zero.OF_THE_WARM < set(SimpleRLParams.model_fields)
+
+
 def test_page_prompts_hold_the_question_as_it_is():
     for template in ("toy-page", "toy-page-program", "simplerl-chat", "simplerl-plain", "r1-tags"):
         for lang in ("en", "zh"):
@@ -134,17 +141,18 @@ def test_group_table():
 
 def run(cfg, base, tokenizer, problems, name):
     stage = Stage(cfg, "07_simplerl_zero")
+    e = experiment(cfg, stage, tokenizer, None, start=base)
     where = {"base": base}
     if RUNS[name].start == "warm":
-        where["warm"] = zero.make_warm(cfg, stage, base, tokenizer, problems[0], "cpu")
-    out = zero.run_zero(cfg, stage, name, where[RUNS[name].start], tokenizer, *problems, "cpu")
-    return stage, *out
+        where["warm"] = zero.make_warm(e, problems[0])
+    of = e, name, where[RUNS[name].start], problems, ROOM
+    return stage, *zero.run_zero(*of), zero.of_run(*of)
 
 
 @pytest.mark.parametrize("name", ["zero-grpo", "zero-ppo", "warm-grpo", "program"])
 def test_runs_end_to_end(base, tokenizer, problems, name):
     cfg = params(sft_model=str(base), runs=["format", name])
-    stage, policy, before, after = run(cfg, base, tokenizer, problems, name)
+    stage, policy, before, after, e = run(cfg, base, tokenizer, problems, name)
     assert [r["step"] for r in stage.read_log(name)] == [1, 2]  # compare_steps
     evals = stage.read_log(f"{name}.eval")
     assert [r["step"] for r in evals] == [0, 1, 2] and "reflecting" in evals[0]
@@ -156,7 +164,7 @@ def test_runs_end_to_end(base, tokenizer, problems, name):
     assert behaviour_plot({name: evals}).axes
     again = run(cfg, base, tokenizer, problems, name)  # loaded, not trained
     assert again[3] == after
-    group = zero.one_group(cfg, policy, tokenizer, problems[0], name)
+    group = zero.one_group(e, policy)
     assert len(group.rewards) == len(group.advantages) == 8 * cfg.group_size
 
 

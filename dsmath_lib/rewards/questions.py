@@ -1,4 +1,4 @@
-"""The questions that RL trains on and those it is validated on, as prompts of token ids."""
+"""Questions that a model is asked: problems, and their prompts as token ids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.rewards.ask import prompt_ids
+from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.habits import annotate
 
 
@@ -36,6 +37,10 @@ class Questions:
     def __len__(self) -> int:
         return len(self.problems)
 
+    def __getitem__(self, rows: slice | Sequence[int]) -> "Questions":
+        rows = range(len(self))[rows] if isinstance(rows, slice) else rows
+        return Questions([self.problems[i] for i in rows], [self.prompts[i] for i in rows])
+
 
 def _solution(problem: Problem) -> str:
     """One solution: an annotator's of the toy world (some are careless), or the lines of the data set."""
@@ -48,16 +53,23 @@ def _solution(problem: Problem) -> str:
 
 
 def as_prompts(
-    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], template: str, max_tokens: int
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    template: str,
+    max_tokens: int | None = None,
 ) -> Questions:
-    """Prompt token ids with bos; problems whose prompt is longer than ``max_tokens`` are left out.
+    """Prompt token ids, after bos where there is one; prompts longer than ``max_tokens`` are left out (None: none is).
 
     Raises:
         StageError: none is left.
     """
-    pairs = list(zip(problems, prompt_ids(tokenizer, problems, template), strict=True))
-    kept = [(p, ids) for p, ids in pairs if len(ids) <= max_tokens]
+    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    texts = [chat_prompt(template, p.question, p.lang) for p in problems]
+    prompts = [bos + ids for ids in encode_many(tokenizer, texts)]
+    if max_tokens is None:
+        return Questions(list(problems), prompts)
+    kept = [i for i, ids in enumerate(prompts) if len(ids) <= max_tokens]
     if not kept:
-        shortest = min((len(ids) for _, ids in pairs), default=0)
+        shortest = min(map(len, prompts), default=0)
         raise StageError(f"no prompt fits {max_tokens} tokens (the shortest has {shortest})")
-    return Questions([p for p, _ in kept], [ids for _, ids in kept])
+    return Questions(list(problems), prompts)[kept]
