@@ -12,6 +12,7 @@ from typing import Any
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.paths import reports_root
+from dsmath_lib.evaluation.metrics import read_estimate
 from dsmath_lib.params.registry import STAGES
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.notebook import format_value
@@ -150,15 +151,12 @@ def _numbers(results: Mapping[str, Any]) -> str:
     names = [n for n in results.get("headline") or [] if n in metrics] or list(metrics)[:5]
     rows = []
     for name in names:
-        m = metrics[name]
-        low_high, n = "", ""
-        if isinstance(m, Mapping):
-            if m.get("low") is not None and m.get("high") is not None:
-                low_high = f"{format_value(m['low'])} to {format_value(m['high'])}"
-            n = format_value(m["n"]) if m.get("n") is not None else ""
-            m = m.get("value")
-        cells = (format_value(m), low_high, n)
-        rows.append((str(name), *cells))
+        e = read_estimate(metrics[name])
+        low_high = (
+            f"{format_value(e.low)} to {format_value(e.high)}" if e and e.low < e.high else ""
+        )
+        n = format_value(e.n) if e and e.n is not None else ""
+        rows.append((str(name), format_value(e and e.value), low_high, n))
     if not rows:
         return ""
     heads = ("measure", "value", "95 % interval", "n")

@@ -13,28 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsmath_lib.base.paths import ROOT, reports_root
-from dsmath_lib.evaluation.metrics import independent_difference, students_t
+from dsmath_lib.evaluation.metrics import (
+    Estimate,
+    independent_difference,
+    read_estimate,
+    students_t,
+)
 
 AGREES, DISAGREES = "agrees", "disagrees"
 NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
 SYMBOL = {AGREES: "✓", DISAGREES: "✗", NOISY: "≈", NOT_TESTED: "–"}
 
 Results = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured number with its 95 % interval. ``low == high`` marks an exact count.
-
-    ``n`` is the number of questions or pages behind it (None: does not apply), ``seeds`` the number
-    of runs.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int | None = None
-    seeds: int = 1
 
 
 Measure = Callable[[Results], Estimate | None]
@@ -131,16 +121,7 @@ def metric(stage: str, name: str, among: str = "metrics") -> Measure:
     ``among``: "timings" for what depends on the machine (seconds, memory).
     """
 
-    def measure(results: Results) -> Estimate | None:
-        found = results.get(stage, {}).get(among, {}).get(name)
-        found = found if isinstance(found, Mapping) else {"value": found}
-        value = found.get("value")
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        low, high = (value if found.get(k) is None else found[k] for k in ("low", "high"))
-        return Estimate(value, low, high, found.get("n"), found.get("seeds", 1))
-
-    return measure
+    return lambda results: read_estimate(results.get(stage, {}).get(among, {}).get(name))
 
 
 def difference(a: Measure, b: Measure) -> Measure:
@@ -148,13 +129,7 @@ def difference(a: Measure, b: Measure) -> Measure:
 
     def measure(results: Results) -> Estimate | None:
         x, y = a(results), b(results)
-        if x is None or y is None:
-            return None
-        d = independent_difference(
-            *({"value": e.value, "low": e.low, "high": e.high} for e in (x, y))
-        )
-        n = None if x.n is None or y.n is None else min(x.n, y.n)
-        return Estimate(d["value"], d["low"], d["high"], n, min(x.seeds, y.seeds))
+        return None if x is None or y is None else independent_difference(x, y)
 
     return measure
 
@@ -285,7 +260,7 @@ class Ledger:
                 "stage": r.claim.stage,
                 "verdict": r.verdict,
                 "parts": [
-                    {"what": p.what, "verdict": v, "estimate": e and vars(e)}
+                    {"what": p.what, "verdict": v, "estimate": e and e.as_json()}
                     for p, e, v in zip(r.claim.parts, r.estimates, r.verdicts, strict=True)
                 ],
             }

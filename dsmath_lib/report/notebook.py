@@ -14,6 +14,8 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
+from dsmath_lib.evaluation.metrics import Estimate
+
 
 def show(fig: Any, alt: str, save: Path | str | None = None) -> None:
     """Display a matplotlib figure as PNG with alternative text, save it if asked, and close it.
@@ -43,11 +45,11 @@ def format_value(x: Any) -> str:
     """A number or estimate for people: ``0.523``, ``0.52 [0.48, 0.56]``, ``–`` for None."""
     if x is None:
         return "–"
-    if isinstance(x, Mapping) and "value" in x:
-        text = format_value(x["value"])
-        if x.get("low") is not None and x.get("high") is not None:
-            text += f" [{format_value(x['low'])}, {format_value(x['high'])}]"
-        return text
+    if isinstance(x, Estimate):
+        text = format_value(x.value)
+        return (
+            text if x.low == x.high else text + f" [{format_value(x.low)}, {format_value(x.high)}]"
+        )
     if isinstance(x, bool):
         return "✓ yes" if x else "✗ no"
     if isinstance(x, int):
@@ -105,7 +107,7 @@ class Table:
 
 
 def _number(x: Any) -> bool:
-    return x is None or isinstance(x, int | float) or (isinstance(x, Mapping) and "value" in x)
+    return x is None or isinstance(x, int | float | Estimate)
 
 
 def no_math(text: str) -> str:

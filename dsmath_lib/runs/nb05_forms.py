@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +112,10 @@ def round_gains(
             right[name] = answer(sampler, validation, n=1, **how).shares
     middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]
     half = paired_difference(right["first"], middle)  # (f − s) − (r − f) = 2 (f − (s + r) / 2)
-    bounds = {k: 2 * half[k] for k in ("value", "low", "high")}
+    first = replace(half, value=2 * half.value, low=2 * half.low, high=2 * half.high)
     return {
         "rounds_minus_one": paired_difference(right["rounds"], right["outcome"]),
-        "first_minus_second_round": half | bounds,
+        "first_minus_second_round": first,
     }
 
 

@@ -102,11 +102,11 @@ def test_best_of_k_is_a_score_and_stands_beside_the_vote(tmp_path, tokenizer):
     results = Results(tmp_path, [1, 4])
     results.add(JOB, made)
     scores = results.metrics()
-    assert scores["sft.toy-gsm.cot.rm@1"]["value"] == 0.5
-    assert scores["sft.toy-gsm.cot.rm@4"]["value"] == 0.0
-    assert scores["sft.toy-gsm.cot.maj@4"]["value"] == 1.0
-    assert results.reward_gains()["diff.rm-maj.sft.toy-gsm.cot.@4"]["value"] == -1.0
-    assert regrade_file(path, "strict")["new"]["scores"]["rm@4"]["value"] == 0.0  # no model needed
+    assert scores["sft.toy-gsm.cot.rm@1"].value == 0.5
+    assert scores["sft.toy-gsm.cot.rm@4"].value == 0.0
+    assert scores["sft.toy-gsm.cot.maj@4"].value == 1.0
+    assert results.reward_gains()["diff.rm-maj.sft.toy-gsm.cot.@4"].value == -1.0
+    assert regrade_file(path, "strict")["new"]["scores"]["rm@4"].value == 0.0  # no model needed
 
 
 @pytest.mark.numeric

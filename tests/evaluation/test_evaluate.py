@@ -11,6 +11,7 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.sandbox.python_tool import ToolResult
 from dsmath_lib.evaluation import tir
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
 from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
@@ -207,7 +208,7 @@ def test_few_shot_programs_are_run_once_and_their_output_is_kept(tmp_path, token
     results = Results()
     results.add(Job("base", "toy-gsm", "pot", True), rows)
     scores = results.metrics()
-    assert scores["base.toy-gsm.pot.greedy"]["value"] == 0.25
+    assert scores["base.toy-gsm.pot.greedy"].value == 0.25
     assert (
         scores["base.toy-gsm.pot.no_answer"] == 0.75 and scores["base.toy-gsm.pot.timeout"] == 0.25
     )
@@ -236,7 +237,7 @@ def test_scores_of_a_run(tmp_path):
     )
     results.add(Job("policy", "toy-gsm", "tir"), [row(0, right, []), row(1, wrong, [])])
     results.add(Job("base", "minif2f-test", "proof", True), [])
-    scores = {k: v["value"] if isinstance(v, dict) else v for k, v in results.metrics().items()}
+    scores = {k: v.value if isinstance(v, Estimate) else v for k, v in results.metrics().items()}
     assert (
         scores["sft.toy-gsm.cot.greedy"] == 0.5 and scores["sft.toy-gsm.cot.greedy-strict"] == 0.0
     )
@@ -248,8 +249,8 @@ def test_scores_of_a_run(tmp_path):
     assert set(d) == {
         f"diff.policy-sft.toy-gsm.cot.{h}" for h in ("greedy", "sampled", "maj@2", "pass@2")
     }
-    assert d["diff.policy-sft.toy-gsm.cot.sampled"]["value"] == pytest.approx(0.5)
-    assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"]["value"] == -0.5
+    assert d["diff.policy-sft.toy-gsm.cot.sampled"].value == pytest.approx(0.5)
+    assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"].value == -0.5
     assert list(results.not_run.values()) == ["not run: needs Isabelle with a PISA server"]
     assert not any("minif2f" in name for name in results.metrics())  # never a score
     line = summary(sft, results.rows[sft], results.metrics())
@@ -265,8 +266,8 @@ def test_the_last_tool_output_is_a_score_of_its_own():
     results = Results()
     results.add(Job("sft", "toy-gsm", "tir"), [r])
     scores = results.metrics()
-    assert scores["sft.toy-gsm.tir.greedy"]["value"] == 1.0
-    assert scores["sft.toy-gsm.tir.greedy-program"]["value"] == 0.0
+    assert scores["sft.toy-gsm.tir.greedy"].value == 1.0
+    assert scores["sft.toy-gsm.tir.greedy-program"].value == 0.0
 
 
 def test_rules_that_disagree_are_shown():
@@ -283,7 +284,7 @@ def test_the_programs_output_is_scored_apart():
     rows[2]["greedy"] |= {"tool_errors": 1, "tool_timeouts": 1}
     rows[0]["greedy"]["sampled"] = [1, 0]  # tool tokens: this is a run with tools
     scores = score(rows, regrade(rows, "paper"), [])
-    assert scores["greedy"]["value"] == 0.75 and scores["greedy-program"]["value"] == 0.5
+    assert scores["greedy"].value == 0.75 and scores["greedy-program"].value == 0.5
     assert scores["tool_errors"] == scores["timeout"] == 0.25
 
 

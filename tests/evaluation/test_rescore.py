@@ -35,9 +35,9 @@ def folder(tmp_path):
 def test_old_and_new_scores(folder):
     (row,) = regrade_folder(folder, "strict")
     assert (row["file"], row["rule"], row["n"]) == ("sft/toy-gsm-cot", "paper → strict", 3)
-    assert row["greedy, old"]["value"] == pytest.approx(2 / 3)
-    assert row["greedy, new"]["value"] == pytest.approx(1 / 3)
-    assert row["verdicts changed"] == 1 and row["sampled, new"]["value"] == 0.5
+    assert row["greedy, old"].value == pytest.approx(2 / 3)
+    assert row["greedy, new"].value == pytest.approx(1 / 3)
+    assert row["verdicts changed"] == 1 and row["sampled, new"].value == 0.5
     path = folder / "sft/toy-gsm-cot.jsonl.gz"
     assert regrade_file(path, "strict")["changed"] == ["1"]
     assert store.read_scores(path)["rule"] == "paper"  # nothing is written unless asked for
@@ -54,7 +54,7 @@ def test_files_never_graded_damaged_or_not_run(folder, tmp_path):
     only_prompts = folder / "base/minif2f-test-proof.jsonl.gz"
     store.write_completions(only_prompts, {"not_run": True}, [{"id": "a", "prompt": "p"}])
     (row,) = regrade_folder(folder)
-    assert row["greedy, old"] == "–" and row["greedy, new"]["value"] == pytest.approx(2 / 3)
+    assert row["greedy, old"] == "–" and row["greedy, new"].value == pytest.approx(2 / 3)
     with pytest.raises(StageError, match="no completions"):
         regrade_folder(tmp_path / "sft" / "none")
 

@@ -5,17 +5,17 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.report import plots
 from dsmath_lib.report.course import STAGES, course_map, symbols, time_table
 
-E = {"value": 0.5, "low": 0.4, "high": 0.7, "n": 10}
+E = Estimate(0.5, 0.4, 0.7, 10)
 
 
 def test_interval_of_numbers_estimates_and_nothing():
     assert plots.interval(0.5) == (0.5, 0.5, 0.5)
     assert plots.interval(E) == (0.5, 0.4, 0.7)
     assert all(map(math.isnan, plots.interval(None)))
-    assert plots.interval({"value": 0.5, "low": None}) == (0.5, 0.5, 0.5)
 
 
 def test_curves_skip_rows_without_the_column():

@@ -140,8 +140,8 @@ def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
         forms, "answer", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
     )
     got = forms.round_gains(cfg, stage, folders / "policy", tokenizer, questions, "cpu")
-    assert got["rounds_minus_one"]["value"] == 1.0
-    assert got["first_minus_second_round"]["value"] == 1.0
+    assert got["rounds_minus_one"].value == 1.0
+    assert got["first_minus_second_round"].value == 1.0
     off = grpo_params(compare_steps=0)
     assert forms.round_gains(off, stage, folders / "policy", tokenizer, questions, "cpu") == {}
 

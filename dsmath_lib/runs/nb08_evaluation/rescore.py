@@ -6,6 +6,7 @@ from typing import Any
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.grader import VERSION
+from dsmath_lib.evaluation.metrics import read_estimate
 from dsmath_lib.runs.nb08_evaluation import store
 from dsmath_lib.runs.nb08_evaluation.evaluate import regrade
 from dsmath_lib.runs.nb08_evaluation.scores import kept_scores, score
@@ -76,7 +77,7 @@ def regrade_folder(folder: Path, rule: str = "", *, write: bool = False) -> list
         row["rule"] = _change(old.get("rule"), new["rule"])
         row["grader"] = _change(old.get("grader"), VERSION)
         for how in ("greedy", "sampled"):
-            row[f"{how}, old"] = old.get("scores", {}).get(how, "–")
+            row[f"{how}, old"] = read_estimate(old.get("scores", {}).get(how)) or "–"
             row[f"{how}, new"] = new["scores"].get(how, "–")
         row["verdicts changed"] = len(found["changed"])
         rows.append(row)

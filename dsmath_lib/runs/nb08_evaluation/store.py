@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import write_atomic
+from dsmath_lib.evaluation.metrics import Estimate
 
 SUFFIX = ".jsonl.gz"
 Row = dict[str, Any]
@@ -55,7 +56,9 @@ def scores_path(path: Path) -> Path:
 
 def write_scores(path: Path, scores: Mapping[str, Any]) -> None:
     """Keep the scores of the completions file ``path``."""
-    text = json.dumps(scores, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(
+        scores, ensure_ascii=False, indent=1, sort_keys=True, default=Estimate.as_json
+    )
     write_atomic(scores_path(path), text + "\n")
 
 
