@@ -31,11 +31,11 @@ from dsmath_lib.engines.grader import (
     VERSION,
     answers_equal,
     gold_answers,
-    gold_letters,
     grade,
     grade_answer,
     symbolic,
 )
+from dsmath_lib.engines.grader.choice import gold_letters
 
 WARM = ("\\int x dx", "\\int y dy")
 

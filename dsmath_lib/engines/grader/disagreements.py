@@ -4,7 +4,6 @@ import html
 import json
 from typing import Any
 
-from dsmath_lib.engines.grader.find import RULES
 from dsmath_lib.engines.grader.verdict import VERSION
 
 MAX_ROWS = 2_000
@@ -81,7 +80,7 @@ def render(rows: list[tuple[int, dict[str, Any]]], name: str, peer: str) -> str:
         f"<h1>{html.escape(title)}</h1><p>{len(graded)} rows; the graders agree on {len(graded) - len(found)}. "
         f"A disagreement shows who reads an answer differently, not who is right: read it.</p>"
         f"<table>{table}</table><nav>{buttons}</nav><main>{articles or '<p>None.</p>'}{more}</main>"
-        f"<footer>dsmath grader version {VERSION}; rules: {', '.join(RULES)}</footer>"
+        f"<footer>dsmath grader version {VERSION}</footer>"
         f"<script>{SCRIPT}</script></body></html>\n"
     )
 

@@ -9,12 +9,19 @@ import re
 import time
 from fractions import Fraction
 
-from dsmath_lib.engines.grader.answers import Number, as_number, normalise, strip_braces
+from dsmath_lib.engines.grader.answers import (
+    REL_TOL,
+    Number,
+    as_number,
+    close_numbers,
+    normalise,
+    numbers_equal,
+    strip_braces,
+)
 from dsmath_lib.engines.grader.equations import same_relation
 from dsmath_lib.engines.grader.expression import Tree, parse, variables
 from dsmath_lib.engines.grader.forms import Group, Matrix, as_column, as_group, as_matrix
 from dsmath_lib.engines.grader.names import assignment, has_variables, value_of
-from dsmath_lib.engines.grader.numbers import REL_TOL, close_numbers, numbers_equal
 from dsmath_lib.engines.grader.relations import as_region, same_region
 from dsmath_lib.engines.grader.special import special_values
 from dsmath_lib.engines.grader.symbolic import TIMEOUT, symbolic_equal
@@ -27,10 +34,10 @@ MAX_DEPTH = 4  # of tuples in tuples
 BUDGET = (
     0.45  # seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
 )
-Verdict = tuple[bool, str]
+Same = tuple[bool, str]  # whether two answers mean the same, and by which reason
 
 
-def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Verdict:
+def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Same:
     """Whether two answers mean the same, and by which reason. Never raises on any text.
 
     Args:
@@ -47,7 +54,7 @@ def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Verdict:
 _SPACE = re.compile(r"\s+(?!\d)|(?<!\d)\s+")  # 1 1/2 is not 11/2
 
 
-def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
+def _equal(g: str, p: str, deadline: float, depth: int) -> Same:
     if not g or not p:
         return g == p, "empty"
     if depth and time.monotonic() > deadline:
@@ -79,7 +86,7 @@ def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
 
 
 # -- matrices ----------------------------------------------------------------------------------------------------------
-def _matrices(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
+def _matrices(g: str, p: str, deadline: float, depth: int) -> Same | None:
     a, b = as_matrix(value_of(g, p)), as_matrix(value_of(p, g))
     if not (a or b):
         return None
@@ -129,7 +136,7 @@ _SETLIKE = re.compile(
 )
 
 
-def _relations(g: str, p: str) -> Verdict | None:
+def _relations(g: str, p: str) -> Same | None:
     if not (_SETLIKE.search(g) or _SETLIKE.search(p) or ("=" in g and "=" in p)):
         return None
     if (
@@ -150,7 +157,7 @@ def _relations(g: str, p: str) -> Verdict | None:
     return None
 
 
-def _equations(g: str, p: str) -> Verdict | None:
+def _equations(g: str, p: str) -> Same | None:
     a, b = assignment(g), assignment(p)
     if a and b and a[0] != b[0] and len(a[0]) == len(b[0]) == 1 and not has_variables(a[1] + b[1]):
         return False, "values of different names"
@@ -169,7 +176,7 @@ def _equations(g: str, p: str) -> Verdict | None:
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------
-def _groups(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
+def _groups(g: str, p: str, deadline: float, depth: int) -> Same | None:
     a, b = as_group(g), as_group(p)
     if a is None and b is None:
         return None
@@ -276,7 +283,7 @@ def _tree(text: str, other: str, number: Number | None) -> Tree | None:
     return parse(_plain(text))
 
 
-def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Verdict:
+def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Same:
     same = same_function(x, y)
     if same is None:
         return False, "too large to compute"

@@ -12,7 +12,7 @@ from typing import Any
 from dsmath_lib.base.files import digest_of
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.grader import Verdict, before, judge
+from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, generate_with_tools
 from dsmath_lib.lm.tokenizer import encode
@@ -219,13 +219,13 @@ class Graded:
 
 
 def regrade(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
-    """Grade kept completions under an extraction rule; nothing is generated. Grader version: ``grade.VERSION``."""
+    """Grade kept completions under an extraction rule; nothing is generated. Grader: ``VERSION``."""
 
     def one(row: Mapping[str, Any], completion: Mapping[str, Any]) -> Verdict:
-        return judge(
-            rule,
+        return grade(
             row["answer"],
             completion["text"],
+            rule,
             row["question"],
             output=completion.get("output"),
             tolerance=row.get("tolerance", 0.0),
