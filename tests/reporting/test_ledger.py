@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dsmath_lib.report import ledger as L
-from dsmath_lib.report.claims import ROWS, all_claims
+from dsmath_lib.report.claims import all_claims, measure_of, rule_of
 
 CLAIMS = all_claims(margin=0.03, k=8)
 TRANSFER = ("toy-cmath.cot", "toy-math.tir", "toy-heldout.cot")
@@ -93,7 +93,7 @@ def test_a_part_decides_the_claim():
 def test_all_claims_of_the_fact_sheet_are_there_once():
     ids = [f"C{i:02}" for i in range(1, 38)] + [f"S{i:02}" for i in range(1, 9)]
     ids += [f"Z{i:02}" for i in range(1, 8)] + ["D01"]
-    assert [c.id for c in CLAIMS] == ids == [r[0] for r in ROWS]
+    assert [c.id for c in CLAIMS] == ids
     assert all(c.claim and c.paper for c in CLAIMS)
     assert all(c.stage for c in CLAIMS if c.parts)
 
@@ -165,3 +165,14 @@ def test_english_and_chinese_are_judged_apart(claim, than):
     assert [p.what.split()[0] for p in BY_ID[claim].parts] == ["English", "Chinese"]
     only_chinese = L.judge(BY_ID["C09"], [run])
     assert only_chinese.verdicts == ((L.AGREES,) if than == "seed" else (L.NOT_TESTED,))
+
+
+def test_a_measure_and_a_rule_as_a_row_writes_them():
+    run = {"s": {"metrics": {"a": 3, "b-c": 1}, "timings": {"t": 2}}}
+    for text, value in (("a - b-c", 2), ("a / timings.t", 1.5), ("gone or a - b-c", 2), ("a", 3)):
+        assert measure_of(text, "s")(run).value == value
+    assert rule_of("at_least 2", 0.1)(exact(2)) == L.AGREES
+    assert rule_of("at_least 2 with_interval", 0.1)(exact(2)) == L.NOISY
+    assert rule_of("not_raised", 0.1)(exact(0)) == L.AGREES
+    with pytest.raises(KeyError):
+        rule_of("about 2", 0.1)
