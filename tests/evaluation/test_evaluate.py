@@ -14,7 +14,7 @@ from dsmath_lib.evaluation import tir
 from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.lm.model import build_model
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
-from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
+from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_of, regrade
 from dsmath_lib.runs.nb08_evaluation.formats import Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.published import SYSTEMS, agreement, rules_differ
 from dsmath_lib.runs.nb08_evaluation.run import Job, sampled_tokens
@@ -57,7 +57,8 @@ PROGRAM = " ```python\nprint(6 * 7)\n```\n"
 def generate(tokenizer, *turns, **options):
     sampler = Scripted(tokenizer, *turns)
     defaults = {"n": 1, "temperature": 0.0, "max_new_tokens": 64, "seed": 0}
-    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], **(defaults | options))
+    drawn = tir.Sampling(**defaults)
+    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], drawn, **options)
 
 
 def test_the_output_is_inserted_and_not_marked_as_sampled(tokenizer):
@@ -105,7 +106,7 @@ def test_eos_ends_even_after_a_program_and_a_stray_fence_runs_nothing(tokenizer)
 
 def test_prompts_and_shots(tokenizer):
     p = PROBLEMS[1]
-    text, ids = prompt_ids(tokenizer, p, SETTINGS)
+    text, ids = prompt_of(tokenizer, p, SETTINGS)
     assert text == "User: What is 1 + 1?\n\nAssistant:" and ids == [
         tokenizer.bos_token_id,
         *encode(tokenizer, text),
@@ -115,10 +116,10 @@ def test_prompts_and_shots(tokenizer):
         few_shot_prompt("toy-qa", "C?", shots)
         == "Question: A?\nAnswer: 1\n\nQuestion: B?\nAnswer: 2\n\nQuestion: C?\nAnswer:"
     )
-    few = replace(SETTINGS, template="toy-qa", shots=2)
-    long, all_ids = prompt_ids(tokenizer, p, few, shots)
+    few = replace(SETTINGS, template="toy-qa", shots=2, examples=tuple(shots))
+    long, all_ids = prompt_of(tokenizer, p, few)
     assert long.count("Question:") == 3
-    short, _ = prompt_ids(tokenizer, p, few, shots, room=len(all_ids) - 1)
+    short, _ = prompt_of(tokenizer, p, few, room=len(all_ids) - 1)
     assert short.count("Question:") == 2 and "B?" in short  # dropped from the front
 
 
@@ -131,7 +132,7 @@ def sampler(tokenizer):
 
 def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
     path = tmp_path / "sft" / "b-cot.jsonl.gz"
-    options = {"path": path, "model_digest": "d"}
+    options = {"path": path, "about": {"model": "d"}}
     rows = evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
     assert [r["id"] for r in rows] == ["p0", "p1", "p2", "p3"] and all(
         len(r["samples"]) == 3 for r in rows
@@ -146,10 +147,11 @@ def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
     assert evaluate(never, tokenizer, PROBLEMS, SETTINGS, **options) == rows
     header = json.loads(gzip.decompress(first).decode().split("\n")[0])
     assert header["settings"]["temperature"] == 0.7 and header["model"] == "d"
-    evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options, resume=False)
+    path.unlink()
+    evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
     assert path.read_bytes() == first  # the same run gives the same bytes
     for change in (
-        {"model_digest": "e"},
+        {"about": {"model": "e"}},
         {"settings": replace(SETTINGS, temperature=0.8)},
         {"problems": PROBLEMS[:3]},
     ):
@@ -162,7 +164,7 @@ def test_damaged_files_are_made_again(tmp_path, sampler, tokenizer):
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(b"half a fi")
     assert read_completions(path) is None
-    assert len(evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, path=path, model_digest="d")) == 4
+    assert len(evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, path, {"model": "d"})) == 4
     path.write_bytes(path.read_bytes()[:-20])
     assert read_completions(path) is None
 
@@ -170,22 +172,20 @@ def test_damaged_files_are_made_again(tmp_path, sampler, tokenizer):
 def test_with_tools_and_few_shot(tmp_path, tokenizer):
     sampler = Scripted(tokenizer, [PROGRAM], ["so \\boxed{42}"], [PROGRAM], ["so \\boxed{42}"])
     tools = replace(SETTINGS, tools=True, template="toy-tir", n=2)
-    rows = evaluate(
-        sampler, tokenizer, PROBLEMS[:1], tools, path=tmp_path / "t.gz", model_digest="d"
-    )
+    rows = evaluate(sampler, tokenizer, PROBLEMS[:1], tools, tmp_path / "t.gz", {"model": "d"})
     assert sampled_tokens(rows) == 3 * len(
         encode(tokenizer, PROGRAM) + encode(tokenizer, "so \\boxed{42}")
     )
-    few = replace(SETTINGS, template="toy-qa", shots=1, n=0)
+    shown = (Demonstration("A?", "1", "1"),)
+    few = replace(SETTINGS, template="toy-qa", shots=1, n=0, examples=shown)
     sampler = Scripted(tokenizer, [" 2.\n\nQuestion: next"])
     rows = evaluate(
         sampler,
         tokenizer,
         PROBLEMS[:1],
         few,
-        path=tmp_path / "f.gz",
-        model_digest="d",
-        shots=[Demonstration("A?", "1", "1")],
+        tmp_path / "f.gz",
+        {"model": "d"},
     )
     assert rows[0]["greedy"]["text"] == " 2." and rows[0]["prompt"].startswith("Question: A?")
 
@@ -198,7 +198,7 @@ def test_few_shot_programs_are_run_once_and_their_output_is_kept(tmp_path, token
         " ```python\n1 / 0\n```",
         " ```python\nwhile True:\n    pass\n```",
     ]
-    options = {"path": tmp_path / "p.gz", "model_digest": "d"}
+    options = {"path": tmp_path / "p.gz", "about": {"model": "d"}}
     rows = evaluate(Scripted(tokenizer, texts), tokenizer, PROBLEMS, pot, **options)
     assert [r["greedy"]["output"] for r in rows] == ["42\n", None, None, None]
     errors = [r["greedy"]["tool_error"] for r in rows]

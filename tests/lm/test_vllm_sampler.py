@@ -286,9 +286,7 @@ def test_evaluation_gets_the_same_greedy_answers(tokenizer, tmp_path):
         ):
             settings = Settings("toy-cot", 0, tools, 2, 0.7, 1.0, 12, 0, sampler=kind)
             path = tmp_path / f"{kind}-{tools}.jsonl.gz"
-            rows.append(
-                evaluate(sampler, tokenizer, problems, settings, path=path, model_digest="d")
-            )
+            rows.append(evaluate(sampler, tokenizer, problems, settings, path, {"model": "d"}))
         a, b = rows
         assert [r["greedy"] for r in a] == [r["greedy"] for r in b]
         assert all(len(r["samples"]) == 2 for r in b)

@@ -118,11 +118,13 @@ def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
     return out
 
 
-def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
+def job_settings(cfg: EvaluationParams, job: Job) -> Settings:
     """How a job is run; goes into the digest of its file."""
     row = benchmarks.get(job.benchmark)
     few = row.few[job.kind] if job.few_shot else None
     shots = 0 if few is None else few.shots if cfg.shots < 0 else cfg.shots
+    ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
+    own = few is not None and not ready
     return Settings(
         template=few.format if few else row.zero[job.kind].template,
         shots=shots,
@@ -133,6 +135,10 @@ def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
         max_new_tokens=cfg.max_new_tokens,
         seed=cfg.seed,
         sampler=cfg.sampler,
+        examples=tuple(benchmarks.shots(job.benchmark, job.kind, shots, seed=cfg.seed))
+        if own
+        else (),
+        published=benchmarks.published(few, cfg.data_dir) if ready else "",
         **(_tool_settings(cfg) if job.kind != "cot" else {}),
     )
 
@@ -215,35 +221,16 @@ def run(
                 continue
             stage.carry(path, __name__, any_input=True)  # its header names the model
             start, before = time.monotonic(), _written(path)
-            rows = _run_job(cfg, job, sampler, tokenizer, problems[job.benchmark], path, who.digest)
+            about = {"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule}
+            about |= {"label": job.model, "model": who.digest}
+            asked, how = problems[job.benchmark], job_settings(cfg, job)
+            rows = evaluate(sampler, tokenizer, asked, how, path, about)
             if job.ranked:
                 rows = ranked(rows, path, judge, tokenizer)
             if _written(path) != before:  # kept files tell nothing about speed
                 seconds = round(time.monotonic() - start, 2)
                 stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)
             yield job, rows
-
-
-def _run_job(
-    cfg: EvaluationParams, job: Job, sampler, tokenizer, problems, path: Path, digest: str
-) -> list[dict[str, Any]]:
-    settings = settings_of(cfg, job)
-    few = benchmarks.get(job.benchmark).few[job.kind] if job.few_shot else None
-    ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
-    return evaluate(
-        sampler,
-        tokenizer,
-        problems,
-        settings,
-        path=path,
-        model_digest=digest,
-        shots=benchmarks.shots(job.benchmark, job.kind, settings.shots, seed=cfg.seed)
-        if few and not ready
-        else (),
-        published=benchmarks.published(few, cfg.data_dir) if ready else "",
-        about={"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule, "label": job.model},
-        resume=cfg.resume,
-    )
 
 
 def write_prompts(

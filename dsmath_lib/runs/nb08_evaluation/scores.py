@@ -81,8 +81,13 @@ def _late(completion: Mapping[str, Any], graded: Graded) -> bool:
 
 def summary(job: Job, rows: Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
     """The line that always goes with a score: rule, n, samples, strict and lenient, and what went wrong."""
-    of = lambda how: scores.get(f"{job.name}.{how}")  # noqa: E731
-    percent = lambda how: f"{100 * of(how):.1f} %"  # noqa: E731
+
+    def of(how: str) -> Any:
+        return scores.get(f"{job.name}.{how}", "–")
+
+    def percent(how: str) -> str:
+        return f"{100 * of(how):.1f} %"
+
     return {
         "model": job.model,
         "benchmark": job.benchmark,
@@ -91,9 +96,9 @@ def summary(job: Job, rows: Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
         "n": len(rows),
         "samples": len(rows[0]["samples"]),
         "greedy": of("greedy"),
-        "strict": of("greedy-strict") or "–",
-        "lenient": of("greedy-lenient") or "–",
-        "sampled": of("sampled") or "–",
+        "strict": of("greedy-strict"),
+        "lenient": of("greedy-lenient"),
+        "sampled": of("sampled"),
         "truncated": percent("truncated"),
         "no answer": percent("no_answer"),
         "timeout": percent("timeout"),
