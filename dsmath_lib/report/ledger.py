@@ -4,7 +4,6 @@ A claim (``claims.py``) holds parts; a part measures one estimate from the ``res
 the stages and has a rule that turns it into a verdict. No person gives a verdict.
 """
 
-import html
 import json
 import math
 import re
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsmath_lib.base.paths import ROOT, reports_root
+from dsmath_lib.base.tags import joined, tag
+from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.evaluation.metrics import (
     Estimate,
     independent_difference,
@@ -269,9 +270,8 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         names = ("Id", "Claim", "Paper", "Ours", "Verdict", "Caution")
-        head = "".join(f'<th scope="col" style="text-align:left">{n}</th>' for n in names)
-        body = "".join(f"<tr>{_html_cells(r)}</tr>" for r in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        style = "text-align:left;vertical-align:top"
+        return html_table(names, map(_html_cells, self.rows), [style] * len(names))
 
     def __repr__(self) -> str:
         lines = []
@@ -286,12 +286,11 @@ def _ours(row: Row) -> list[str]:
     return [f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}" for p, e, v in parts]
 
 
-def _html_cells(row: Row) -> str:
-    claim, ours = row.claim, "<br>".join(html.escape(line) for line in _ours(row)) or "–"
+def _html_cells(row: Row) -> tuple[object, ...]:
+    claim = row.claim
     measured = zip(claim.parts, row.verdicts, strict=True)
-    for cell in dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED):
-        ours += f'<br><a href="{html.escape(page_link(claim.stage, cell))}">{claim.stage}</a>'
-    verdict = f"<b>{SYMBOL[row.verdict]}</b> {row.verdict}"
-    texts = [claim.id, *(html.escape(t) for t in (claim.claim, claim.paper))]
-    cells = [*texts, ours, verdict, html.escape(claim.caution)]
-    return "".join(f'<td style="text-align:left;vertical-align:top">{c}</td>' for c in cells)
+    cells = dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED)
+    links = [tag("a", claim.stage, href=page_link(claim.stage, cell)) for cell in cells]
+    ours = joined([*(_ours(row) or "–"), *links], "<br>")
+    verdict = joined((tag("b", SYMBOL[row.verdict]), f" {row.verdict}"))
+    return claim.id, claim.claim, claim.paper, ours, verdict, claim.caution
