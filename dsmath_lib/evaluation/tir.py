@@ -21,7 +21,7 @@ from dsmath_lib.engines.sandbox import (
 OUTPUT = "```output"
 FENCE = "```\n"
 
-Runner = Callable[[Sequence[str]], list[ToolResult]]
+RunPrograms = Callable[[Sequence[str]], list[ToolResult]]
 # how a generation, and a whole completion, ends: by the model, out of tokens, or at a stop string
 Finish = Literal["eos", "length", "stop"]
 
@@ -174,7 +174,7 @@ def generate_with_tools(
     prompts: list[list[int]],
     sampling: Sampling,
     protocol: Protocol = PROTOCOLS["course"],
-    run: Runner = run_programs,
+    run: RunPrograms = run_programs,
 ) -> list[Generation]:
     """``len(prompts) * n`` generations, group-major."""
 
@@ -221,7 +221,7 @@ def _asks(row: _Row, protocol: Protocol) -> bool:
     return ended and waits_for_output(own) and not (protocol.box_ends and "boxed" in own)
 
 
-def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: Runner) -> None:
+def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: RunPrograms) -> None:
     """Run the rows' programs and append the outputs, as tokens that were not sampled."""
     for row in rows:  # only what the model wrote: a tool output may look like a program
         row.programs += extract_programs(row.text[row.own :])

@@ -125,11 +125,13 @@ def browse(
         ids = rollouts.completions[i]
         a = advantages[i]
         values = [float(a)] * len(ids) if a.ndim == 0 else a[: len(ids)].tolist()
-        cards.append(Card(pieces(tokenizer, ids), values, float(rewards[i]), rollouts.finish[i]))
+        cards.append(
+            Card(token_texts(tokenizer, ids), values, float(rewards[i]), rollouts.finish[i])
+        )
     return Browser(question, answer, cards)
 
 
-def pieces(tokenizer, ids: Sequence[int]) -> list[str]:
+def token_texts(tokenizer, ids: Sequence[int]) -> list[str]:
     """The text each token adds. Bytes of one character count for its last token; eos is shown by its name."""
     out, done = [], ""
     for end in range(1, len(ids) + 1):

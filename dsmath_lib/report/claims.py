@@ -9,23 +9,23 @@ import yaml
 from dsmath_lib.report.compare import gain
 from dsmath_lib.report.ledger import (
     Claim,
+    ClaimPart,
     Measure,
-    Part,
-    Rule,
+    VerdictRule,
     at_least,
     at_most,
-    difference,
     first_of,
     metric,
+    minus,
     not_raised,
+    over,
     positive,
-    quotient,
     with_interval,
 )
 
-ROWS = Path(__file__).with_name("claims.yaml")
-JOINED_BY = {" or ": first_of, " - ": difference, " / ": quotient}
-LEVELS = {"at_least": at_least, "at_most": at_most, "not_raised": not_raised}
+_ROWS = Path(__file__).with_name("claims.yaml")
+_JOINED_BY = {" or ": first_of, " - ": minus, " / ": over}
+_LEVELS = {"at_least": at_least, "at_most": at_most, "not_raised": not_raised}
 
 
 def all_claims(margin: float, k: int) -> tuple[Claim, ...]:
@@ -35,7 +35,7 @@ def all_claims(margin: float, k: int) -> tuple[Claim, ...]:
         margin: a gain smaller than this (0–1) counts as none, for claims of "no gain".
         k: samples per question of Maj@K and Pass@K in the evaluation.
     """
-    rows = yaml.safe_load(ROWS.read_text(encoding="utf-8").replace("{k}", str(k)))
+    rows = yaml.safe_load(_ROWS.read_text(encoding="utf-8").replace("{k}", str(k)))
     return tuple(_claim(row, margin) for row in rows)
 
 
@@ -47,13 +47,13 @@ def _claim(row: Mapping[str, Any], margin: float) -> Claim:
         if needed := part.pop("only_if", None):
             measure = only_if(measure, **needed)
         rule = rule_of(part.pop("rule", "positive"), margin)
-        parts.append(Part(measure=measure, rule=rule, **part))
+        parts.append(ClaimPart(measure=measure, rule=rule, **part))
     return Claim(**{"stage": "", **row, "parts": tuple(parts)})
 
 
 def measure_of(text: str, stage: str) -> Measure:
     """The measure that a row names; see the head of ``claims.yaml``."""
-    for sign, joined in JOINED_BY.items():
+    for sign, joined in _JOINED_BY.items():
         left, found, right = text.partition(sign)
         if found:
             return joined(measure_of(left, stage), measure_of(right, stage))
@@ -64,10 +64,10 @@ def measure_of(text: str, stage: str) -> Measure:
     return metric(stage, text)
 
 
-def rule_of(text: str, margin: float) -> Rule:
+def rule_of(text: str, margin: float) -> VerdictRule:
     """The rule that a row names."""
     name, _, level = text.removesuffix(" with_interval").partition(" ")
-    rule = positive if name == "positive" else LEVELS[name](float(level or margin))
+    rule = positive if name == "positive" else _LEVELS[name](float(level or margin))
     return with_interval(rule) if text.endswith(" with_interval") else rule
 
 

@@ -25,7 +25,7 @@ STATES = {
     "not run": "– not run",
 }
 _NUMBER = "white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums"
-STYLE = """
+_STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem }
 section { border: 1px solid #8888; border-radius: 8px; margin: 1rem 0; padding: .5rem 1rem 1rem }
@@ -50,7 +50,7 @@ def write_index(scale: str) -> Path:
         json.dumps({"scale": scale, "stages": results}, indent=1, ensure_ascii=False) + "\n",
     )
     index = folder / "index.html"
-    write_atomic(index, render(scale, stages))
+    write_atomic(index, index_page(scale, stages))
     relink_pages(folder)
     return index
 
@@ -103,7 +103,7 @@ def _json(path: Path) -> dict[str, Any]:
 # -- the page ----------------------------------------------------------------------------------
 
 
-def render(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
+def index_page(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
     """The page as text; every value from a file is escaped."""
     done = [s for s, p in stages.items() if p["state"] == "done"]
     total = sum(p["seconds"] or 0 for p in stages.values())
@@ -111,7 +111,7 @@ def render(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
     sections = joined((_section(s, p) for s, p in stages.items()), "\n")
     main = tag("main", tag("h1", f"dsmath, scale {scale}"), tag("p", summary), "\n", sections)
     machine = tag("p", _machine([stages[s]["results"] for s in done]))
-    return page(f"dsmath: {scale}", STYLE, main, tag("footer", machine))
+    return page(f"dsmath: {scale}", _STYLE, main, tag("footer", machine))
 
 
 def _section(stage: str, part: Mapping[str, Any]) -> Html:

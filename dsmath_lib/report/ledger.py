@@ -25,15 +25,15 @@ AGREES, DISAGREES = "agrees", "disagrees"
 NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
 SYMBOL = {AGREES: "✓", DISAGREES: "✗", NOISY: "≈", NOT_TESTED: "–"}
 
-Results = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
+StageResults = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
 
 
-Measure = Callable[[Results], Estimate | None]
-Rule = Callable[[Estimate], str]
+Measure = Callable[[StageResults], Estimate | None]
+VerdictRule = Callable[[Estimate], str]
 
 
 @dataclass(frozen=True)
-class Part:
+class ClaimPart:
     """One measurable part of a claim: what is measured, how, and the rule. ``unit`` as in ``as_text``.
 
     ``cell``: id of the notebook cell that shows the number; empty: the section "Paper and ours".
@@ -41,7 +41,7 @@ class Part:
 
     what: str
     measure: Measure
-    rule: Rule
+    rule: VerdictRule
     unit: str = "%"
     cell: str = ""
 
@@ -55,11 +55,11 @@ class Claim:
     paper: str
     stage: str
     caution: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ClaimPart, ...] = ()
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedClaim:
     """A claim with what was measured for each part, in the order of its parts, and the verdict."""
 
     claim: Claim
@@ -76,7 +76,7 @@ def positive(e: Estimate) -> str:
     return DISAGREES if e.high < 0 or e.low == e.high == 0 else NOISY
 
 
-def at_least(threshold: float) -> Rule:
+def at_least(threshold: float) -> VerdictRule:
     """A claimed level: agrees if the interval is at or above the threshold, disagrees if below it."""
 
     def rule(e: Estimate) -> str:
@@ -87,7 +87,7 @@ def at_least(threshold: float) -> Rule:
     return rule
 
 
-def at_most(threshold: float) -> Rule:
+def at_most(threshold: float) -> VerdictRule:
     """The mirror of ``at_least``."""
 
     def rule(e: Estimate) -> str:
@@ -98,7 +98,7 @@ def at_most(threshold: float) -> Rule:
     return rule
 
 
-def not_raised(margin: float) -> Rule:
+def not_raised(margin: float) -> VerdictRule:
     """A claimed absence of a gain: agrees if the interval ends below ``margin``, disagrees if it
     starts above 0."""
 
@@ -110,7 +110,7 @@ def not_raised(margin: float) -> Rule:
     return rule
 
 
-def with_interval(rule: Rule) -> Rule:
+def with_interval(rule: VerdictRule) -> VerdictRule:
     """For a number that is no exact count: without an interval (one run) nothing can be said."""
     return lambda e: NOISY if e.low == e.high else rule(e)
 
@@ -125,20 +125,20 @@ def metric(stage: str, name: str, among: str = "metrics") -> Measure:
     return lambda results: read_estimate(results.get(stage, {}).get(among, {}).get(name))
 
 
-def difference(a: Measure, b: Measure) -> Measure:
+def minus(a: Measure, b: Measure) -> Measure:
     """``a - b`` of two estimates taken as independent: half-widths add in squares (Newcombe)."""
 
-    def measure(results: Results) -> Estimate | None:
+    def measure(results: StageResults) -> Estimate | None:
         x, y = a(results), b(results)
         return None if x is None or y is None else independent_difference(x, y)
 
     return measure
 
 
-def quotient(a: Measure, b: Measure) -> Measure:
+def over(a: Measure, b: Measure) -> Measure:
     """``a / b`` of two exact numbers; None where one is missing or ``b`` is 0."""
 
-    def measure(results: Results) -> Estimate | None:
+    def measure(results: StageResults) -> Estimate | None:
         x, y = a(results), b(results)
         if x is None or y is None or not y.value:
             return None
@@ -185,7 +185,7 @@ def load_results(scale: str) -> dict[str, dict[str, Any]]:
     return out
 
 
-def judge(claim: Claim, runs: Sequence[Results]) -> Row:
+def judge(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
     """Measure one claim over runs that differ in the seed, and give its verdict.
 
     One part that disagrees makes the claim disagree. A claim agrees when every part agrees. A part
@@ -198,10 +198,10 @@ def judge(claim: Claim, runs: Sequence[Results]) -> Row:
         verdicts.append(part.rule(estimates[-1]) if found else NOT_TESTED)
     order = (DISAGREES, NOT_TESTED, NOISY, AGREES)
     verdict = next((v for v in order if v in verdicts), NOT_TESTED)
-    return Row(claim, tuple(estimates), tuple(verdicts), verdict)
+    return JudgedClaim(claim, tuple(estimates), tuple(verdicts), verdict)
 
 
-def ledger(claims: Sequence[Claim], runs: Sequence[Results]) -> "Ledger":
+def ledger(claims: Sequence[Claim], runs: Sequence[StageResults]) -> "Ledger":
     """Judge all claims."""
     return Ledger([judge(c, runs) for c in claims])
 
@@ -240,7 +240,7 @@ def page_link(stage: str, cell: str = "") -> str:
 class Ledger:
     """Judged rows with an HTML table for a notebook and a plain one for a log."""
 
-    def __init__(self, rows: Sequence[Row]):
+    def __init__(self, rows: Sequence[JudgedClaim]):
         self.rows = list(rows)
 
     def where(self, *verdicts: str) -> "Ledger":
@@ -281,12 +281,12 @@ class Ledger:
         return "\n".join(lines)
 
 
-def _ours(row: Row) -> list[str]:
+def _ours(row: JudgedClaim) -> list[str]:
     parts = zip(row.claim.parts, row.estimates, row.verdicts, strict=True)
     return [f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}" for p, e, v in parts]
 
 
-def _html_cells(row: Row) -> tuple[object, ...]:
+def _html_cells(row: JudgedClaim) -> tuple[object, ...]:
     claim = row.claim
     measured = zip(claim.parts, row.verdicts, strict=True)
     cells = dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED)

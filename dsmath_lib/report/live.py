@@ -47,7 +47,7 @@ def panel_plot(rows: Sequence[Row], evals: Sequence[Row] = ()) -> Figure:
     return fig
 
 
-def words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
+def in_words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
     """The newest numbers as a sentence: alternative text, and all a reader without the picture needs."""
     if not rows:
         return "No step is done yet."
@@ -108,7 +108,7 @@ class Panel:
 
     def html(self) -> str:
         """Picture, sentence and samples."""
-        text = f"{self.run}: {words(self.rows, self.evals)}"
+        text = f"{self.run}: {in_words(self.rows, self.evals)}"
         if not self.rows:
             return tag("p", text)
         buffer = io.BytesIO()
@@ -135,6 +135,6 @@ def panel(stage: Stage, *runs: str, static: bool = True) -> Iterator[Panel]:
         if live.handle is not None:
             live.draw()
         elif static and live.rows:
-            show(panel_plot(live.rows, live.evals), alt=words(live.rows, live.evals))
+            show(panel_plot(live.rows, live.evals), alt=in_words(live.rows, live.evals))
             if live.samples is not None:
                 display(HTML(samples_html(live.samples)))

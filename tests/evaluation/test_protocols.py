@@ -15,8 +15,8 @@ from dsmath_lib.runs.nb08_evaluation import load as benchmarks
 from dsmath_lib.runs.nb08_evaluation.formats import (
     FORMATS,
     Demonstration,
-    demonstrations,
     few_shot_prompt,
+    own_demonstrations,
     published_prompt,
 )
 from dsmath_lib.runs.nb08_evaluation.programs import STYLES, to_program
@@ -62,22 +62,24 @@ def test_every_row_names_rules_layout_licence_and_source():
 
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_sets_have_the_papers_size(name, data_dir):
-    problems = benchmarks.load(name, data_dir=str(data_dir))
+    problems = benchmarks.problems_of(name, data_dir=str(data_dir))
     assert len(problems) == BENCHMARKS[name].items
     assert all(p.question and p.answer and p.lang == BENCHMARKS[name].lang for p in problems)
 
 
 def test_golds_of_the_real_sets(data_dir):
-    first = lambda n: benchmarks.load(n, n=1, data_dir=str(data_dir))[0]  # noqa: E731
+    first = lambda n: benchmarks.problems_of(n, n=1, data_dir=str(data_dir))[0]  # noqa: E731
     assert [first(n).answer for n in ("gsm8k", "cmath", "mgsm-zh", "ocw", "amc23")] == [
         "18", "18", "18", "1.6", "27"]  # fmt: skip
     assert first("sat").question.endswith("(C) $f(-6)=6$ (D) $f(0)=-6$")
     assert first("mmlu-stem").question.endswith("\n(A) 0, (B) 4, (C) 2, (D) 6")
     assert "从以下选项中选择:    (A)" in first("gaokao-qa").question
-    every = benchmarks.load("gaokao-qa", data_dir=str(data_dir))
+    every = benchmarks.problems_of("gaokao-qa", data_dir=str(data_dir))
     several = {p.answer for p in every if len(p.answer) > 1}
     assert {"AC", "AD", "CD", "ACD", "BCD"} < several and len(several) == 6
-    bounded = [p for p in benchmarks.load("olympiadbench", data_dir=str(data_dir)) if p.tolerance]
+    bounded = [
+        p for p in benchmarks.problems_of("olympiadbench", data_dir=str(data_dir)) if p.tolerance
+    ]
     assert [(p.answer, p.tolerance) for p in bounded] == [("4.2", 0.1)]
 
 
@@ -91,7 +93,7 @@ def test_a_perfect_solution_scores(name, data_dir):
         "cmath-few-shot": "所以答案是：{}。", "gaokao-cloze-few-shot": "答案是 {}", "gaokao-qa-few-shot": "答案是 {}",
     }  # fmt: skip
     row = BENCHMARKS[name]
-    for p in benchmarks.load(name, n=40, data_dir=str(data_dir)):
+    for p in benchmarks.problems_of(name, n=40, data_dir=str(data_dir)):
         for kind, form in [*row.few.items(), *row.zero.items()]:
             text, output = say.get(form.rule, "\\boxed{{{}}}").format(p.answer), None
             if kind == "pot":
@@ -238,9 +240,9 @@ def test_our_demonstrations_are_in_no_benchmark(data_dir):
     from dsmath_lib.runs.nb08_evaluation.contamination import Training
 
     names = {f.demos for b in BENCHMARKS.values() if b.file for f in b.few.values()}
-    ours = Training(d.question for n in names for d in demonstrations(n))
+    ours = Training(d.question for n in names for d in own_demonstrations(n))
     for name in REAL:
-        found = ours.overlap(name, benchmarks.load(name, data_dir=str(data_dir)))
+        found = ours.overlap(name, benchmarks.problems_of(name, data_dir=str(data_dir)))
         assert not found.leaked and not found.near
 
 
@@ -258,9 +260,9 @@ def test_programs_of_the_styles():
 
 # -- loading --------------------------------------------------------------------------------------------------------
 def test_toy_benchmarks_load_and_shots_are_from_training():
-    problems = benchmarks.load("toy-cmath", n=5)
+    problems = benchmarks.problems_of("toy-cmath", n=5)
     assert len(problems) == 5 and all(p.lang == "zh" for p in problems)
-    questions = {p.question for p in benchmarks.load("toy-gsm", n=50)}
+    questions = {p.question for p in benchmarks.problems_of("toy-gsm", n=50)}
     shots = benchmarks.shots("toy-gsm", "cot", 3)
     assert len(shots) == 3
     assert all("\\boxed{" in d.solution and d.question not in questions for d in shots)
@@ -270,15 +272,15 @@ def test_toy_benchmarks_load_and_shots_are_from_training():
 
 def test_errors_name_what_is_missing():
     with pytest.raises(StageError, match=r"unknown benchmark 'gsm8'.*gsm8k"):
-        benchmarks.load("gsm8")
+        benchmarks.problems_of("gsm8")
     with pytest.raises(StageError, match="data_dir"):
-        benchmarks.load("gsm8k")
+        benchmarks.problems_of("gsm8k")
     with pytest.raises(StageError, match="pinned revision"):
-        benchmarks.load("gsm8k@main")
+        benchmarks.problems_of("gsm8k@main")
     with pytest.raises(StageError, match="no Hub source"):
-        benchmarks.load("sat@" + "a" * 40)
+        benchmarks.problems_of("sat@" + "a" * 40)
     with pytest.raises(StageError, match=r"cmath@<commit>"):
-        benchmarks.load("cmath@hub")
+        benchmarks.problems_of("cmath@hub")
 
 
 def test_the_hub_is_read_at_the_rows_revision(monkeypatch):
@@ -289,7 +291,7 @@ def test_the_hub_is_read_at_the_rows_revision(monkeypatch):
         return [{"question": "q", "answer_number": 3, "problem": "p", "solution": "\\boxed{4}"}]
 
     monkeypatch.setattr(benchmarks, "read_rows", read)
-    assert [p.answer for p in benchmarks.load("mgsm-zh@hub")] == ["3"]
-    assert [p.answer for p in benchmarks.load("math@" + "c" * 40)] == ["4"] * 7
+    assert [p.answer for p in benchmarks.problems_of("mgsm-zh@hub")] == ["3"]
+    assert [p.answer for p in benchmarks.problems_of("math@" + "c" * 40)] == ["4"] * 7
     assert asked[0] == ("hub:juletxara/mgsm:zh", BENCHMARKS["mgsm-zh"].revision, "test")
     assert asked[1] == ("hub:EleutherAI/hendrycks_math:algebra", "c" * 40, "test")

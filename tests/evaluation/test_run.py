@@ -52,7 +52,7 @@ def test_settings_follow_the_kind_of_model():
 
 
 def test_rules_follow_the_kind_of_prompt():
-    rule = lambda few, kind, b="gsm8k": run.Job("m", b, kind, few).rule  # noqa: E731
+    rule = lambda few, kind, b="gsm8k": run.EvalJob("m", b, kind, few).rule  # noqa: E731
     assert (rule(True, "cot"), rule(True, "pot")) == ("gsm8k-few-shot", "program")
     assert (rule(False, "cot"), rule(False, "tir")) == ("paper", "paper")
     assert rule(False, "cot", "math") == "all-boxes" and rule(False, "cot", "aime24") == "simplerl"

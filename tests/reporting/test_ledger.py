@@ -53,7 +53,7 @@ def test_no_gain_needs_an_interval_that_ends_below_the_margin():
 def test_difference_adds_half_widths_in_squares():
     # 0.5 ± 0.03 minus 0.4 ± 0.04: half-width 0.05
     run = {"s": {"metrics": {"a": estimate(0.5, 0.47, 0.53), "b": estimate(0.4, 0.36, 0.44, 200)}}}
-    e = L.difference(L.metric("s", "a"), L.metric("s", "b"))(run)
+    e = L.minus(L.metric("s", "a"), L.metric("s", "b"))(run)
     assert (e.value, e.low, e.high, e.n) == pytest.approx((0.1, 0.05, 0.15, 200))
 
 
@@ -77,7 +77,7 @@ def test_a_metric_that_is_no_number_counts_as_missing(bad):
 
 def test_a_part_decides_the_claim():
     def claim(*rules):
-        return L.Claim("X", "", "", "s", parts=tuple(L.Part("", m, r) for m, r in rules))
+        return L.Claim("X", "", "", "s", parts=tuple(L.ClaimPart("", m, r) for m, r in rules))
 
     yes, no = L.metric("s", "yes"), L.metric("s", "no")
     run = {"s": {"metrics": {"yes": estimate(1, 0.5, 1.5), "no": estimate(-1, -1.5, -0.5)}}}
@@ -121,7 +121,7 @@ def test_one_run_without_interval_says_nothing_about_a_trend():
 
 def test_ledger_views_carry_symbol_and_word_and_escape():
     claim = L.Claim(
-        "X", "a <b> claim", "1 < 2", "s", parts=(L.Part("p", L.metric("s", "x"), L.positive),)
+        "X", "a <b> claim", "1 < 2", "s", parts=(L.ClaimPart("p", L.metric("s", "x"), L.positive),)
     )
     view = L.ledger([claim], [{"s": {"metrics": {"x": estimate(0.12, 0.08, 0.16)}}}])
     page = view._repr_html_()

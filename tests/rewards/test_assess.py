@@ -17,7 +17,7 @@ SOLUTIONS = [  # the model likes the second, the longest is the third
     solution("a", "1", True, 2), solution("a", "2", False, 1), solution("a", "1", True, 3),
     solution("b", "3", False, 1), solution("b", "4", False, 2), solution("b", "1", True, 2),
 ]  # fmt: skip
-SCORES = assess.Scores({"model": [0.2, 0.9, 0.1, 0.1, 0.2, 0.8]}, {}, ("model",))
+SCORES = assess.ModelScores({"model": [0.2, 0.9, 0.1, 0.1, 0.2, 0.8]}, {}, ("model",))
 
 
 def test_best_of_and_its_rivals():

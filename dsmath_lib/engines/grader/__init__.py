@@ -7,7 +7,7 @@ from dsmath_lib.engines.grader.boxed import boxes
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.expression import parse, variables
-from dsmath_lib.engines.grader.rules import RULE, RULES, before, extract
+from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES, before, extract
 from dsmath_lib.engines.grader.values import Undecided, evaluate
 from dsmath_lib.engines.grader.verdict import (
     VERSION,
@@ -18,7 +18,7 @@ from dsmath_lib.engines.grader.verdict import (
 )
 
 __all__ = [
-    "RULE",
+    "DEFAULT_RULE",
     "RULES",
     "VERSION",
     "Undecided",

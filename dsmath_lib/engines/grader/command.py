@@ -14,7 +14,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.engines.grader import symbolic
 from dsmath_lib.engines.grader.choice import gold_letters
-from dsmath_lib.engines.grader.rules import RULE, RULES
+from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES
 from dsmath_lib.engines.grader.verdict import VERSION, Verdict, gold_answers, grade, grade_answer
 
 PEERS = ("math-verify",)
@@ -41,7 +41,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def check_row(line: str) -> dict[str, Any]:
+def checked_row(line: str) -> dict[str, Any]:
     """The row of a line.
 
     Raises:
@@ -69,7 +69,7 @@ def check_row(line: str) -> dict[str, Any]:
         raise RowError("field 'question' is not text")
     if not isinstance(row.get("choices") or [], list | dict):
         raise RowError("field 'choices' is not a list of texts")
-    if (row.get("rule") or RULE) not in RULES:
+    if (row.get("rule") or DEFAULT_RULE) not in RULES:
         raise RowError(f"unknown rule '{row['rule']}' (known: {', '.join(RULES)})")
     return row
 
@@ -101,7 +101,7 @@ def second_opinion(row: dict[str, Any]) -> dict[str, Any]:
         "timeout": PEER_SECONDS,
     }
     try:
-        reply = symbolic.ask(request, PEER_SECONDS)
+        reply = symbolic.ask_worker(request, PEER_SECONDS)
     except OSError as err:
         reply = {"reason": f"math-verify is not available: {err}"}
     if "extracted" in reply:
@@ -129,7 +129,7 @@ def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | No
     seconds: Counter[str] = Counter()
     for number, line in tqdm(lines, "grading", disable=len(lines) < 500 or not sys.stderr.isatty()):
         try:
-            row = check_row(line)
+            row = checked_row(line)
         except RowError as err:
             bad += 1
             print(f"{source}, line {number}: {err}", file=sys.stderr)
@@ -148,9 +148,9 @@ def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | No
     write_atomic(out, "".join(json.dumps(r, ensure_ascii=False) + "\n" for _, r in rows))
     _summary([r for _, r in rows], bad, rule, seconds)
     if compare and page:
-        from dsmath_lib.engines.grader.disagreements import render
+        from dsmath_lib.engines.grader.disagreements import disagreements_page
 
-        write_atomic(page, render(rows, source.name, compare))
+        write_atomic(page, disagreements_page(rows, source.name, compare))
         print(f"disagreements: {page}")
     return 1 if bad else 0
 

@@ -9,7 +9,7 @@ from dsmath_lib.engines.grader.verdict import VERSION
 MAX_ROWS = 2_000
 TAIL = 600  # characters of a completion that are shown unfolded
 _NUMBER = "text-align: right; font-variant-numeric: tabular-nums"
-STYLE = """
+_STYLE = """
 :root { color-scheme: light dark; --ours: #006ba4; --peer: #c85200 }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem }
 table { border-collapse: collapse } th, td { border-bottom: 1px solid #8884; padding: .25rem .9rem .25rem 0;
@@ -34,7 +34,7 @@ for (const b of document.querySelectorAll('nav button')) b.onclick = () => {
     a.hidden = b.dataset.kind !== 'all' && !a.classList.contains(b.dataset.kind);
 };
 """
-KINDS = {
+_KINDS = {
     "ours": "only dsmath says correct",
     "peer": "only {peer} says correct",
     "silent": "{peer} gave no verdict",
@@ -48,19 +48,19 @@ def kind(row: dict[str, Any]) -> str | None:
     return "silent" if row["math_verify"] is None else "ours" if row["correct"] else "peer"
 
 
-def render(rows: list[tuple[int, dict[str, Any]]], name: str, peer: str) -> str:
+def disagreements_page(rows: list[tuple[int, dict[str, Any]]], name: str, peer: str) -> str:
     """The page for graded rows with their line numbers."""
     graded = [(n, r) for n, r in rows if r["correct"] is not None]
     found = [(n, r, k) for n, r in graded if (k := kind(r))]
     counts = {
         "both say correct": sum(r["correct"] and r["math_verify"] is True for _, r in graded),
         "both say wrong": sum(not r["correct"] and r["math_verify"] is False for _, r in graded),
-        **{text.format(peer=peer): sum(k == c for *_, c in found) for k, text in KINDS.items()},
+        **{text.format(peer=peer): sum(k == c for *_, c in found) for k, text in _KINDS.items()},
     }
     shares = [(what, n, f"{n / max(1, len(graded)):.1%}") for what, n in counts.items()]
     buttons = (
         tag("button", text.format(peer=peer), data_kind=k, aria_pressed=str(k == "all").lower())
-        for k, text in {"all": "all disagreements", **KINDS}.items()
+        for k, text in {"all": "all disagreements", **_KINDS}.items()
     )
     articles = [_article(n, r, k, peer) for n, r, k in found[:MAX_ROWS]]
     if more := len(found) - len(articles):
@@ -70,7 +70,7 @@ def render(rows: list[tuple[int, dict[str, Any]]], name: str, peer: str) -> str:
     advice = "A disagreement shows who reads an answer differently, not who is right: read it."
     return page(
         title,
-        STYLE,
+        _STYLE,
         tag("h1", title),
         tag("p", agreed + advice),
         table(("", "rows", "share"), shares, ("", _NUMBER, _NUMBER)),
@@ -99,7 +99,7 @@ def _article(number: int, row: dict[str, Any], which: str, peer: str) -> Html:
     facts = {"gold": (said(gold[-TAIL:]),), "dsmath": ours, peer: theirs}
     listed = (tag("dt", name) + tag("dd", *what) for name, what in facts.items())
     parts = [
-        tag("h2", f"line {number}", tag("small", KINDS[which].format(peer=peer))),
+        tag("h2", f"line {number}", tag("small", _KINDS[which].format(peer=peer))),
         tag("dl", *map(Html, listed)),
     ]
     if question := row.get("question"):

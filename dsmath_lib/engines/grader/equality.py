@@ -19,8 +19,8 @@ from dsmath_lib.engines.grader.answers import (
     strip_braces,
 )
 from dsmath_lib.engines.grader.equations import same_relation
-from dsmath_lib.engines.grader.expression import Tree, parse, variables
-from dsmath_lib.engines.grader.forms import Group, Matrix, as_column, as_group, as_matrix
+from dsmath_lib.engines.grader.expression import Expr, parse, variables
+from dsmath_lib.engines.grader.forms import Bracketed, Matrix, as_column, as_group, as_matrix
 from dsmath_lib.engines.grader.names import assignment, has_variables, value_of
 from dsmath_lib.engines.grader.relations import as_region, same_region
 from dsmath_lib.engines.grader.special import special_values
@@ -30,7 +30,7 @@ from dsmath_lib.engines.grader.values import Undecided, evaluate, same_function
 
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
-MAX_DEPTH = 4  # of tuples in tuples
+_MAX_DEPTH = 4  # of tuples in tuples
 BUDGET = (
     0.45  # seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
 )
@@ -68,7 +68,7 @@ def _equal(g: str, p: str, deadline: float, depth: int) -> Same:
     if verdict is not None:
         return verdict
     g, p = _alike(value_of(g, p), value_of(p, g))
-    if depth < MAX_DEPTH and (verdict := _groups(g, p, deadline, depth + 1)) is not None:
+    if depth < _MAX_DEPTH and (verdict := _groups(g, p, deadline, depth + 1)) is not None:
         return verdict
     a, b = as_number(g), as_number(p)
     if a and b:
@@ -189,12 +189,12 @@ def _groups(g: str, p: str, deadline: float, depth: int) -> Same | None:
     return _groups_equal(a, b, deadline, depth), "groups"
 
 
-def _single(text: str) -> Group | None:
+def _single(text: str) -> Bracketed | None:
     """One item beside a group: a set of one, or ``1, 1`` beside ``1``."""
-    return Group("", (text,)) if parse(text) or as_number(text) else None
+    return Bracketed("", (text,)) if parse(text) or as_number(text) else None
 
 
-def _groups_equal(gold: Group, pred: Group, deadline: float, depth: int) -> bool:
+def _groups_equal(gold: Bracketed, pred: Bracketed, deadline: float, depth: int) -> bool:
     gold, pred = (_named(x) for x in (gold, pred))
     kinds = {gold.brackets, pred.brackets}
     if "{}" in kinds and kinds <= {"", "{}"}:
@@ -215,24 +215,24 @@ def _groups_equal(gold: Group, pred: Group, deadline: float, depth: int) -> bool
     return _all(gold.items, pred.items, deadline, depth)
 
 
-def _named(group: Group) -> Group:
+def _named(group: Bracketed) -> Bracketed:
     """``x = 1, y = 2`` ordered by name is the pair ``(1, 2)``; ``x = 1, x = 2`` and ``x = 1, 2`` are lists."""
     if group.brackets not in ("", "()"):
         return group
     found = [assignment(t) for t in group.items]
     if found[0] and not any(found[1:]) and len(found[0][0]) <= 2:
-        return Group("", (found[0][1], *group.items[1:]))
+        return Bracketed("", (found[0][1], *group.items[1:]))
     if None in found:
         return group
     names = [n for n, _ in found]
     if len(set(names)) == 1:
-        return Group("", tuple(v for _, v in found))
+        return Bracketed("", tuple(v for _, v in found))
     if len(set(names)) < len(names):
         return group
-    return Group("()", tuple(v for _, v in sorted(found)))
+    return Bracketed("()", tuple(v for _, v in sorted(found)))
 
 
-def _distinct(group: Group, deadline: float, depth: int) -> Group:
+def _distinct(group: Bracketed, deadline: float, depth: int) -> Bracketed:
     kept: list[str] = []
     for item in group.items:
         if not any(_equal(item, k, deadline, depth)[0] for k in kept):
@@ -273,7 +273,7 @@ def _alike(g: str, p: str) -> tuple[str, str]:
     return g, p
 
 
-def _tree(text: str, other: str, number: Number | None) -> Tree | None:
+def _tree(text: str, other: str, number: Number | None) -> Expr | None:
     """The expression of a text; a number is its value (``1e-3`` is no product), 45° beside a multiple of π radians."""
     if number and not number.percent:
         if number.unit.startswith("degree"):
@@ -283,7 +283,7 @@ def _tree(text: str, other: str, number: Number | None) -> Tree | None:
     return parse(_plain(text))
 
 
-def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Same:
+def _expressions(x: Expr, y: Expr, a: Number | None, b: Number | None) -> Same:
     same = same_function(x, y)
     if same is None:
         return False, "too large to compute"
@@ -302,7 +302,7 @@ def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Same:
     return False, "expressions"
 
 
-def _has_decimal(tree: Tree) -> bool:
+def _has_decimal(tree: Expr) -> bool:
     if tree[0] == "num":
         return tree[1].denominator > 1
     return any(_has_decimal(t) for t in tree[1:] if isinstance(t, tuple))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dsmath_lib.engines.grader import find, scripts
 
-RULE = "lenient"  # the rule where none is named: it agrees best with human labels
+DEFAULT_RULE = "lenient"  # the rule where none is named: it agrees best with human labels
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ RULES: dict[str, Rule] = {
     "all-boxes": Rule(_PAPER, about="every box; the last n, for n gold answers (MATH)"),
     "proof": Rule((), "answer", about="needs Isabelle; never graded here"),
 }
-FINDERS = find.FINDERS | scripts.FINDERS
+_BY_NAME = find.FINDERS | scripts.SCRIPT_FINDERS
 
 
 def rule_named(name: str) -> Rule:
@@ -132,7 +132,7 @@ def found_by(row: Rule, text: str) -> Extraction:
     text = text[-find.MAX_CHARS :]
     for part in [text] if row.compare else _parts(text, len(row.find) > 1):
         for name in row.find:
-            if (found := FINDERS[name](part)) is not None:
+            if (found := _BY_NAME[name](part)) is not None:
                 return Extraction(found[1], name)
     return Extraction(None, "none")
 

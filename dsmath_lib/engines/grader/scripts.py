@@ -57,7 +57,7 @@ def _placed(find: Callable[[str], str | None]) -> Finder:
     return finder
 
 
-FINDERS: dict[str, Finder] = {
+SCRIPT_FINDERS: dict[str, Finder] = {
     name: _placed(find)
     for name, find in {
         "last number": _last_number,

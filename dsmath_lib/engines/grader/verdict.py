@@ -18,7 +18,7 @@ from dsmath_lib.engines.grader.equality import BUDGET, answers_equal
 from dsmath_lib.engines.grader.find import MAX_CHARS, only_number, sentence_numbers, stated
 from dsmath_lib.engines.grader.forms import as_group
 from dsmath_lib.engines.grader.rules import (
-    RULE,
+    DEFAULT_RULE,
     RULES,
     Extraction,
     Rule,
@@ -45,7 +45,7 @@ class Verdict:
 def grade(
     gold: object,
     completion: object,
-    rule: str = RULE,
+    rule: str = DEFAULT_RULE,
     question: str = "",
     *,
     choices: Sequence[str] = (),
@@ -112,10 +112,12 @@ def grade_answer(
         text = str(answer)
         golds = gold_answers(gold, question)
         if stated(text):
-            return _grade(golds, text, RULES[RULE], choices, timeout)
+            return _grade(golds, text, RULES[DEFAULT_RULE], choices, timeout)
         verdict = _compare(golds, text, "answer", choices, timeout)
         if not verdict.correct and len(re.findall(r"[A-Za-z]{2,}", text)) > 4 and "$" in text:
-            said = _grade(golds, text, RULES[RULE], choices, timeout)  # a sentence around a formula
+            said = _grade(
+                golds, text, RULES[DEFAULT_RULE], choices, timeout
+            )  # a sentence around a formula
             return said if said.correct else verdict
         if not verdict.correct and (number := only_number(text)) and as_number(normalise(golds[0])):
             return _compare(golds, number, "sentence", choices, timeout)

@@ -19,13 +19,13 @@ from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
-from dsmath_lib.runs.nb08_evaluation.store import read_completions, write_completions
+from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
 
 PRINTED = 1_000  # characters of a program's output that are kept
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvalSettings:
     """Everything besides model and questions that a score depends on.
 
     template: a prompt template (tuned models) or a few-shot format of ``formats.FORMATS`` (base models).
@@ -61,7 +61,7 @@ class Settings:
 
 
 def prompt_of(
-    tokenizer, problem: Problem, settings: Settings, room: int = 0
+    tokenizer, problem: Problem, settings: EvalSettings, room: int = 0
 ) -> tuple[str, list[int]]:
     """Text and token ids (with bos, where the tokenizer has one) of a question's prompt.
 
@@ -82,11 +82,11 @@ def prompt_of(
         use = use[1:]
 
 
-def evaluate(
+def complete_all(
     sampler,
     tokenizer,
     problems: Sequence[Problem],
-    settings: Settings,
+    settings: EvalSettings,
     path: Path,
     about: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def evaluate(
     asked = digest_of([[p.id, p.question, p.answer] for p in problems])
     header = {"settings": how, "model": about["model"], "problems": asked, "shots": shots}
     header["digest"] = digest_of(header)
-    if kept := read_completions(path, header["digest"]):
+    if kept := rows_made_with(path, header["digest"]):
         return kept
     room = _context(sampler) - settings.max_new_tokens
     prompts = [prompt_of(tokenizer, p, settings, max(room, 1)) for p in problems]
@@ -127,7 +127,7 @@ def evaluate(
         }
         for i, p in enumerate(problems)
     ]
-    write_completions(path, header | about, rows)
+    write_file(path, header | about, rows)
     return rows
 
 
@@ -138,7 +138,7 @@ def _complete(
     sampler,
     tokenizer,
     ids: list[list[int]],
-    settings: Settings,
+    settings: EvalSettings,
 ) -> list[dict[str, Any]]:
     names = ("n", "temperature", "max_new_tokens", "seed", "top_p")
     options = {name: getattr(settings, name) for name in names}
@@ -199,7 +199,7 @@ class Graded:
     samples: list[Verdict]
 
 
-def regrade(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
+def grade_rows(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
     """Grade kept completions under an extraction rule; nothing is generated. Grader: ``VERSION``."""
 
     def one(row: Mapping[str, Any], completion: Mapping[str, Any]) -> Verdict:

@@ -102,7 +102,7 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def load(name: str, data_dir: str) -> list[Labelled]:
+def labelled(name: str, data_dir: str) -> list[Labelled]:
     """All labelled solutions of a source.
 
     Raises:
@@ -127,7 +127,7 @@ def agreement(
     the end of the solution, the verdict and the label.
     """
     groups: dict[str, list] = defaultdict(list)
-    for item in load(name, data_dir):
+    for item in labelled(name, data_dir):
         groups[item.group].append((item, grade(item.gold, item.text, rule, item.question)))
     summary, differ = [], []
     for group, pairs in groups.items():
