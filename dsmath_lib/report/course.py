@@ -11,7 +11,7 @@ from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.plots import COLOURS, axes
 
 # stage, title, what it makes, where in the paper
-LESSONS: tuple[tuple[str, str, str, str], ...] = (
+STAGES: tuple[tuple[str, str, str, str], ...] = (
     ("00_start_here", "Start here", "one GRPO step by hand", "Section 4.1"),
     ("01_corpus_mining", "Corpus mining", "a math corpus from a web crawl", "Section 2.1"),
     ("02_pretraining", "Pre-training", "a base model", "Sections 2.2, 2.3"),
@@ -40,7 +40,7 @@ def course_map() -> Figure:
     fig, (ax,) = axes(width=3.2 * across, height=3.6)
     ax.set_axis_off()
     ax.set(xlim=(0, across), ylim=(0, 2))
-    titles = {name: title for name, title, _, _ in LESSONS}
+    titles = {name: title for name, title, _, _ in STAGES}
     there = [(i + 0.5, 1.5) for i in range(across)]
     at = [*there, *((x, 0.5) for x, _ in reversed(there))][: len(_FLOW)]
     for (x, y), (name, (takes, makes)) in zip(at, _FLOW.items(), strict=True):

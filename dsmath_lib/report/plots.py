@@ -99,28 +99,6 @@ def curves(
     return ax.figure
 
 
-def panels(
-    rows: Sequence[Mapping[str, Any]],
-    x: str,
-    ys: Mapping[str, str],
-    *,
-    title: str = "",
-    xlabel: str = "",
-    cols: int = 3,
-    smooth: int = 1,
-) -> Figure:
-    """One small panel per column: ``ys`` maps column -> panel title (with its unit)."""
-    n_rows = -(-len(ys) // cols)
-    fig, axs = axes(n_rows, cols, width=3.4 * cols, height=2.4 * n_rows)
-    for ax, (y, name) in zip(axs, ys.items(), strict=False):
-        curves(rows, x, [y], title=name, xlabel=xlabel or x, smooth=smooth, ax=ax)
-    for ax in axs[len(ys) :]:
-        ax.remove()
-    if title:
-        fig.suptitle(title)
-    return fig
-
-
 def bars(
     labels: Sequence[str],
     estimates: Sequence[Drawn] | Mapping[str, Sequence[Drawn]],

@@ -20,20 +20,8 @@ from dsmath_lib.rewards.models import (
     solution_score,
 )
 
-KS = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    8,
-    12,
-    16,
-    24,
-    32,
-    48,
-    64,
-)  # solutions to choose from; votes over all K would take minutes
+# solutions to choose from; votes over all K would take minutes
+KS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def one_worker(monkeypatch):
     monkeypatch.setattr(symbolic, "_workers", symbolic._Workers())
     assert symbolic.symbolic_equal("a+a", "2a", 60.0)[0]
     yield
-    symbolic.close_workers()
+    symbolic.close()
 
 
 def test_waiting_for_a_busy_worker_counts(one_worker):
@@ -28,5 +28,5 @@ def test_more_workers_start_in_the_background():
     assert symbolic.symbolic_equal("x+x+x+y", "3x+y", 60.0) == (True, "symbolic")
     symbolic._workers.idle.put(busy)
     assert 1 <= symbolic._workers.count <= symbolic.MAX_CLIENTS
-    symbolic.close_workers()
+    symbolic.close()
     assert symbolic.symbolic_equal("x+x+y", "2x+y", 60.0)[0]

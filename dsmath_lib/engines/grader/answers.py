@@ -76,9 +76,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _OUTWARD = re.compile(r"([(\[\]])([^()\[\]]{1,80}[,;][^()\[\]]{1,80})([)\[\]])")
-_ASIDE = re.compile(
-    r"(?<=[\d})]) ?\(([A-Za-z. ]{2,20}|[^\W\d_a-zA-Z]{1,6})\)$"
-)  # 42 (dollars), 42（元）
+# 42 (dollars), 42（元）
+_ASIDE = re.compile(r"(?<=[\d})]) ?\(([A-Za-z. ]{2,20}|[^\W\d_a-zA-Z]{1,6})\)$")
 _QUALIFIED = re.compile(  # k\pi, k \in \mathbb{Z}
     r"(?<=\S),? ?(?:\(|where |for (?:any |all )?|(?<=, )|(?<=,))[a-zA-Z] ?(?:\\in ?(?:\\mathbb ?\{? ?[ZN] ?\}?|[ZN])"
     r"(?: ?\^ ?\{?[+*]\}?|_\+)?|is an? (?:integer|natural number))\)?$"
@@ -102,9 +101,8 @@ def normalise(text: str) -> str:
     if "\\" in text:
         if r"\begin" not in text:  # escaped twice
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
-        text = text.replace("\x00", "").replace(
-            "\\\\", "\x00"
-        )  # a row break is not an escaped space
+        # a row break is not an escaped space
+        text = text.replace("\x00", "").replace("\\\\", "\x00")
         text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
         text = _TEXT.sub(r" \1 ", _TEXT.sub(r" \1 ", text)) if "{" in text else text
         text = text.replace(r"\%", "%").replace("{:}", ":").replace(r"\colon", ":")

@@ -31,9 +31,8 @@ from dsmath_lib.engines.grader.values import Undecided, evaluate, same_function
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
 _MAX_DEPTH = 4  # of tuples in tuples
-BUDGET = (
-    0.45  # seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
-)
+# seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
+BUDGET = 0.45
 Same = tuple[bool, str]  # whether two answers mean the same, and by which reason
 
 

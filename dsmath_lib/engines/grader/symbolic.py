@@ -17,12 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-_MAX_CHARS = 400  # per side; longer answers are not expressions
+MAX_CHARS = 400  # per side; longer answers are not expressions
 _HUGE = re.compile(
     r"\^[^^)}]{0,40}\^[^^)}]{0,40}\^"  # a tower of three powers
     r"|\^\s*+(?:\{\s*+)?-?\d{5}|\d{4}\s*!|[)}!]\s*!"  # long exponents, factorials of large or unknown size
 )
-_START_SECONDS = 300.0  # importing SymPy on a busy machine
+START_SECONDS = 300.0  # importing SymPy on a busy machine
 TIMEOUT = "symbolic comparison: timeout"  # as the worker says it
 GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
 
@@ -41,7 +41,7 @@ class _Client:
             start_new_session=True,
         )
         self.buffer = b""
-        if self._line(_START_SECONDS) is None:
+        if self._line(START_SECONDS) is None:
             self.kill()
             raise OSError("the symbolic worker did not start")
 
@@ -128,7 +128,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def ask_worker(request: dict, timeout: float) -> dict:
+def ask(request: dict, timeout: float) -> dict:
     """The reply of a worker within ``timeout``, waiting for a free one included; the first start is not counted.
 
     A supervisor that died (the system may kill it) is replaced, and asked once more.
@@ -151,7 +151,7 @@ def ask_worker(request: dict, timeout: float) -> dict:
 
 
 @atexit.register
-def close_workers() -> None:
+def close() -> None:
     """End the idle worker processes; the next comparison starts a new one."""
     with contextlib.suppress(queue.Empty):
         while True:
@@ -168,7 +168,7 @@ def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
 
     Verdicts are remembered, but not that time ran out.
     """
-    if len(gold) > _MAX_CHARS or len(pred) > _MAX_CHARS:
+    if len(gold) > MAX_CHARS or len(pred) > MAX_CHARS:
         return False, "too long for symbolic comparison"
     if _HUGE.search(gold) or _HUGE.search(pred):
         return False, "too large for symbolic comparison"
@@ -177,7 +177,7 @@ def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
     if timeout <= 0:
         return False, TIMEOUT
     try:
-        reply = ask_worker({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
+        reply = ask({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
     except OSError as err:
         return False, f"symbolic comparison is not available: {err}"
     verdict = bool(reply["equal"]), str(reply["reason"])

@@ -262,12 +262,8 @@ def points(names: frozenset[str]) -> list[dict[str, Fraction]]:
     return out
 
 
-_WHOLE = (
-    (7, 3, 2),
-    (5, 4, 1),
-    (9, 2, 4),
-    (6, 5, 3),
-)  # factorials are defined at whole numbers only
+# factorials are defined at whole numbers only
+_WHOLE = ((7, 3, 2), (5, 4, 1), (9, 2, 4), (6, 5, 3))
 
 
 def _places(names: frozenset[str], *trees: Expr) -> list[dict[str, Value]]:

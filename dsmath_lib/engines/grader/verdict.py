@@ -110,14 +110,13 @@ def grade_answer(
     """The same for a bare answer: nothing to extract, unless it says itself where its answer is."""
     try:
         text = str(answer)
-        golds = gold_answers(gold, question)
+        golds, own = gold_answers(gold, question), RULES[DEFAULT_RULE]
         if stated(text):
-            return _grade(golds, text, RULES[DEFAULT_RULE], choices, timeout)
+            return _grade(golds, text, own, choices, timeout)
         verdict = _compare(golds, text, "answer", choices, timeout)
         if not verdict.correct and len(re.findall(r"[A-Za-z]{2,}", text)) > 4 and "$" in text:
-            said = _grade(
-                golds, text, RULES[DEFAULT_RULE], choices, timeout
-            )  # a sentence around a formula
+            # a sentence around a formula
+            said = _grade(golds, text, own, choices, timeout)
             return said if said.correct else verdict
         if not verdict.correct and (number := only_number(text)) and as_number(normalise(golds[0])):
             return _compare(golds, number, "sentence", choices, timeout)
