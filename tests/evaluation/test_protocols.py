@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.engines.grader import RULES, grade
+from dsmath_lib.engines.grader import RULES, find, grade, scripts
 from dsmath_lib.engines.grader.scripts import from_python, split_parts
 from dsmath_lib.rows.benchmarks import BENCHMARKS
 from dsmath_lib.runs.nb08_evaluation import load as benchmarks
@@ -295,3 +295,13 @@ def test_the_hub_is_read_at_the_rows_revision(monkeypatch):
     assert [p.answer for p in benchmarks.problems_of("math@" + "c" * 40)] == ["4"] * 7
     assert asked[0] == ("hub:juletxara/mgsm:zh", BENCHMARKS["mgsm-zh"].revision, "test")
     assert asked[1] == ("hub:EleutherAI/hendrycks_math:algebra", "c" * 40, "test")
+
+
+def test_every_name_in_the_rule_book_is_known():
+    finders = find.FINDERS | scripts.SCRIPT_FINDERS
+    assert len(finders) == len(find.FINDERS) + len(scripts.SCRIPT_FINDERS), "two finders, one name"
+    for rule in RULES.values():
+        assert all(name in finders for name in rule.find)
+        assert not rule.compare or rule.compare in scripts.COMPARE
+        assert not rule.fallback or not RULES[rule.fallback].compare
+    assert RULES["proof"].find == () and not grade("proof", "by simp", "proof").correct
