@@ -70,7 +70,8 @@ def grade(
     """
     row = rule_named(rule)
     try:
-        text = before((output or "") if row.output else str(completion), row.stop)
+        text = (output or "") if row.output else str(completion)
+        text = before(text, row.stop) if row.stop else text
         verdict = _by_script(row, str(gold), text, timeout) if row.compare else None
         if verdict is None:
             row = RULES[row.fallback] if row.fallback else row
