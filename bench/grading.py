@@ -27,15 +27,15 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.machine import environment
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.grader import (
-    RULE,
+    DEFAULT_RULE,
     VERSION,
     answers_equal,
     gold_answers,
-    gold_letters,
     grade,
     grade_answer,
     symbolic,
 )
+from dsmath_lib.engines.grader.choice import gold_letters
 
 WARM = ("\\int x dx", "\\int y dy")
 
@@ -43,7 +43,7 @@ WARM = ("\\int x dx", "\\int y dy")
 def ours(case: Case) -> bool:
     if case.bare:
         return grade_answer(case.gold, case.text, case.question).correct
-    return grade(case.gold, case.text, RULE, case.question).correct
+    return grade(case.gold, case.text, DEFAULT_RULE, case.question).correct
 
 
 def theirs(case: Case) -> bool:
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports/reference/bench/grading.json")
     args = parser.parse_args()
     results = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
-    results |= {"bench": "grading", "grader version": VERSION, "rule": RULE}
+    results |= {"bench": "grading", "grader version": VERSION, "rule": DEFAULT_RULE}
     if args.data:
         results["labelled"] = measure(args.data, args.limit, args.show) | {"limit": args.limit}
         print(

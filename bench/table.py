@@ -16,7 +16,7 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.folders import reports_root
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.claims import all_claims
-from dsmath_lib.report.compare import gain, score
+from dsmath_lib.report.compare import eval_metric, gain
 from dsmath_lib.report.ledger import SYMBOL, Measure, as_text, ledger, metric, pool
 
 KEEP = (
@@ -67,7 +67,7 @@ def measured(k: int) -> list[tuple[str, Measure, str]]:
     ]
     for name, model in (("SFT", "sft"), ("RL", "policy")):
         for how in ("greedy", "sampled", f"maj@{k}", f"pass@{k}"):
-            rows.append((f"{b}, {name}, {how}", score(model, b, "cot", how), "%"))
+            rows.append((f"{b}, {name}, {how}", eval_metric(model, b, "cot", how), "%"))
     for how in ("greedy", "sampled"):
         rows.append((f"{b}, RL minus SFT, {how}", gain(b, "cot", how), "points"))
     zero = "07_simplerl_zero"

@@ -143,12 +143,11 @@ def regrade(
     write: Annotated[bool, typer.Option("--write", help="keep the new scores")] = False,
 ) -> None:
     """Grade kept completions again, without any model, and print old and new scores."""
-    from dsmath_lib.engines.grader import known
     from dsmath_lib.report.notebook import table
     from dsmath_lib.runs.nb08_evaluation.rescore import regrade_folder
 
-    if rule and rule not in known():
-        raise ParamsError(f"unknown rule '{rule}' (known: {', '.join(known())})")
+    if rule and rule not in RULES:
+        raise ParamsError(f"unknown rule '{rule}' (known: {', '.join(RULES)})")
     print(table(regrade_folder(folder, rule, write=write)))
 
 

@@ -13,7 +13,7 @@ from dsmath_lib.engines.grader import boxes
 KEYWORDS = ("recheck", "rethink", "try again", "wait", "alternatively", "retry", "however")
 
 
-def counts(text: str) -> dict[str, int]:
+def word_counts(text: str) -> dict[str, int]:
     """How often each keyword stands in a text, as a substring."""
     lower = text.lower()
     return {k: lower.count(k) for k in KEYWORDS}
@@ -27,7 +27,7 @@ def shares(texts: Sequence[str]) -> dict[str, Any]:
     """
     if not texts:
         raise ValueError("no texts to count in")
-    found = [counts(t) for t in texts]
+    found = [word_counts(t) for t in texts]
     n = len(texts)
     out: dict[str, Any] = {k: sum(bool(c[k]) for c in found) / n for k in KEYWORDS}
     out["any"] = sum(any(c.values()) for c in found) / n

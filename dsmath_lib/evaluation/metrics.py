@@ -1,13 +1,15 @@
-"""Scores with intervals. An estimate is ``{"value", "low", "high", "n", …}``: shares in 0-1, 95 % interval, n items.
+"""Scores with intervals: every score of the course is an ``Estimate``.
 
 Items are the unit of chance: many samples of one question are not independent, so every standard error comes from
 one number per question.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from random import Random
+from typing import Any
 
 from dsmath_lib.base.seeds import seed_for
 
@@ -15,12 +17,39 @@ Z = 1.959964  # 97.5 % quantile of the normal distribution
 SMALL = 100  # below this many items the normal interval of a share is too narrow
 MAX_SUBSETS = 500  # of K out of n samples, for one question; all of them when there are fewer
 
-Estimate = dict[str, float]
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; shares are in 0-1. ``low == high`` marks an exact count.
+
+    n: questions, pages or runs of text behind it (None: does not apply). seeds: runs pooled. samples: per question.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int | None = None
+    seeds: int = 1
+    samples: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Its form in ``results.json``: what does not apply is left out. ``read_estimate`` reads it."""
+        return {k: v for k, v in vars(self).items() if v is not None and (k, v) != ("seeds", 1)}
 
 
-def estimate(value: float, low: float, high: float, n: int, **more: float) -> Estimate:
+def read_estimate(found: Any) -> Estimate | None:
+    """What stands in JSON: a number (exact) or an estimate's dict; None for anything else, and where no number is."""
+    found = found if isinstance(found, Mapping) else {"value": found}
+    value = found.get("value")
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    low, high = (value if found.get(k) is None else found[k] for k in ("low", "high"))
+    return Estimate(value, low, high, found.get("n"), found.get("seeds", 1), found.get("samples"))
+
+
+def share(value: float, low: float, high: float, n: int, samples: int | None = None) -> Estimate:
     """An estimate of a share; its bounds are kept inside 0-1."""
-    return {"value": value, "low": max(0.0, low), "high": min(1.0, high), "n": n, **more}
+    return Estimate(value, max(0.0, low), min(1.0, high), n, samples=samples)
 
 
 def wilson(right: float, n: int) -> tuple[float, float]:
@@ -77,9 +106,9 @@ def accuracy(correct: Sequence[bool]) -> Estimate:
     n, right = _count(correct), sum(map(bool, correct))
     p = right / n
     if n < SMALL or right in (0, n):
-        return estimate(p, *wilson(right, n), n)
+        return share(p, *wilson(right, n), n)
     half = Z * math.sqrt(p * (1 - p) / n)
-    return estimate(p, p - half, p + half, n)
+    return share(p, p - half, p + half, n)
 
 
 def clustered(values: Sequence[float], samples: int = 1) -> Estimate:
@@ -92,8 +121,8 @@ def clustered(values: Sequence[float], samples: int = 1) -> Estimate:
     mean = sum(values) / n
     se = standard_error(values)
     if min(values) == max(values) and mean in (0.0, 1.0):
-        return estimate(mean, *wilson(round(mean * n), n), n, samples=samples)
-    return estimate(mean, mean - Z * se, mean + Z * se, n, samples=samples)
+        return share(mean, *wilson(round(mean * n), n), n, samples=samples)
+    return share(mean, mean - Z * se, mean + Z * se, n, samples=samples)
 
 
 def sample_mean(correct: Sequence[Sequence[bool]]) -> Estimate:
@@ -244,20 +273,16 @@ def paired_difference(after: Sequence[float], before: Sequence[float]) -> Estima
     total, squares = math.fsum(differences), math.fsum(d * d for d in differences)
     centre = total / (n + 2)  # two questions more: half won, half lost, one even
     half = Z * math.sqrt(((squares + 1) / (n + 2) - centre**2) / (n + 2))
-    return {
-        "value": total / n,
-        "low": max(-1.0, centre - half),
-        "high": min(1.0, centre + half),
-        "n": n,
-    }
+    return Estimate(total / n, max(-1.0, centre - half), min(1.0, centre + half), n)
 
 
 def independent_difference(a: Estimate, b: Estimate) -> Estimate:
     """``a - b`` of two estimates from different questions or runs: half-widths add in squares (Newcombe 1998)."""
-    value = a["value"] - b["value"]
-    down = math.hypot(a["value"] - a["low"], b["high"] - b["value"])
-    up = math.hypot(a["high"] - a["value"], b["value"] - b["low"])
-    return {"value": value, "low": value - down, "high": value + up}
+    value = a.value - b.value
+    down = math.hypot(a.value - a.low, b.high - b.value)
+    up = math.hypot(a.high - a.value, b.value - b.low)
+    n = None if a.n is None or b.n is None else min(a.n, b.n)
+    return Estimate(value, value - down, value + up, n, min(a.seeds, b.seeds))
 
 
 def _count(values: Sequence) -> int:

@@ -4,11 +4,20 @@ Scores that may be missing (nothing to compare) are None, never a guess. Interva
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.evaluation.metrics import Estimate, Z, best_of_k, clustered, maj_at_k, wilson
+from dsmath_lib.evaluation.metrics import (
+    Estimate,
+    Z,
+    best_of_k,
+    clustered,
+    maj_at_k,
+    share,
+    wilson,
+)
 
 RESAMPLES = 200  # bootstrap samples of the questions
 
@@ -43,7 +52,7 @@ def auc_estimate(
         drawn.append(auc(s[pick], y[pick]))
     found = [a for a in drawn if a is not None]
     low, high = np.quantile(found, [0.025, 0.975]) if found else (0.0, 1.0)
-    return {"value": value, "low": min(low, value), "high": max(high, value), "n": len(index)}
+    return Estimate(value, min(low, value), max(high, value), len(index))
 
 
 def pair_accuracy(
@@ -75,14 +84,13 @@ def threshold_accuracy(
     m = len(rows)
     half = Z * (m / max(m - 1, 1) * sum(e * e for e in residual)) ** 0.5 / n
     if mean in (0.0, 1.0):
-        low, high = wilson(round(mean * m), m)
-        return {"value": mean, "low": max(0.0, low), "high": min(1.0, high), "n": n}
-    return {"value": mean, "low": max(0.0, mean - half), "high": min(1.0, mean + half), "n": n}
+        return share(mean, *wilson(round(mean * m), m), n)
+    return share(mean, mean - half, mean + half, n)
 
 
 def reliability(
     probabilities: Sequence[float], labels: Sequence[float], bins: int = 10
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Rows of a reliability table: in each bin of equal width, the mean probability and the share that is right.
 
     Args:
@@ -105,12 +113,9 @@ def reliability(
         here = place == b
         if n := int(here.sum()):
             right = float(y[here].mean())
-            low, high = wilson(right * n, n)
-            share = {"value": right, "low": max(0.0, low), "high": min(1.0, high), "n": n}
-            mean = float(p[here].mean())
-            rows.append(
-                {"from": b / bins, "to": (b + 1) / bins, "n": n, "predicted": mean, "right": share}
-            )
+            edges = {"from": b / bins, "to": (b + 1) / bins, "n": n}
+            right = share(right, *wilson(right * n, n), n)
+            rows.append({**edges, "predicted": float(p[here].mean()), "right": right})
     return rows
 
 
@@ -119,7 +124,7 @@ def calibration_error(table: Sequence[dict]) -> float | None:
     total = sum(r["n"] for r in table)
     if not total:
         return None
-    return sum(r["n"] * abs(r["predicted"] - r["right"]["value"]) for r in table) / total
+    return sum(r["n"] * abs(r["predicted"] - r["right"].value) for r in table) / total
 
 
 def best_of_curve(

@@ -8,7 +8,7 @@ masked fences never learns to open one.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from dsmath_lib.engines.sandbox import (
     ToolResult,
@@ -21,7 +21,9 @@ from dsmath_lib.engines.sandbox import (
 OUTPUT = "```output"
 FENCE = "```\n"
 
-Runner = Callable[[Sequence[str]], list[ToolResult]]
+RunPrograms = Callable[[Sequence[str]], list[ToolResult]]
+# how a generation, and a whole completion, ends: by the model, out of tokens, or at a stop string
+Finish = Literal["eos", "length", "stop"]
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,32 @@ PROTOCOLS = {
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How to draw: arguments of ``Sampler.sample``; ``max_new_tokens`` are per round.
+
+    context: longest sequence in tokens, prompt included; a completion that would be longer ends with "length".
+    """
+
+    n: int
+    temperature: float
+    max_new_tokens: int
+    seed: int
+    top_p: float = 1.0
+    context: int = 1 << 30
+
+
+@dataclass(frozen=True)
 class Generation:
     """``ids`` hold what the model wrote and the tool outputs; ``sampled`` tells them apart, token by token.
 
-    finish: "eos", "length", or "stop" (rounds used up, or a stop string without a program). ``tool_runs`` counts the
+    finish: "stop" where the rounds are used up, or at a stop string without a program. ``tool_runs`` counts the
     programs that were run, ``tool_errors`` those that failed, ``tool_timeouts`` those of them that took too long.
     """
 
     ids: list[int]
     sampled: list[bool]
     text: str
-    finish: str
+    finish: Finish
     tool_errors: int = 0
     tool_timeouts: int = 0
     tool_runs: int = 0
@@ -125,7 +142,10 @@ def waits_for_output(text: str) -> bool:
 # -- the loop --------------------------------------------------------------------------------------------------------
 @dataclass
 class _Row:
-    """A completion in the making. ``own`` counts the characters of ``text`` before the round that is running."""
+    """A completion in the making. ``own`` counts the characters of ``text`` before the round that is running.
+
+    end: how the last generation ended. ran: its program was run. finish: how all of it ended; None while it goes on.
+    """
 
     prompt: list[int]
     budget: int  # tokens left in this round
@@ -133,7 +153,9 @@ class _Row:
     sampled: list[bool] = field(default_factory=list)
     text: str = ""
     own: int = 0
-    finish: str = ""  # while empty, it goes on
+    end: Finish = "length"
+    ran: bool = False
+    finish: Finish | None = None
     programs: list[str] = field(default_factory=list)
     rounds: int = 1
     counts: dict[str, int] = field(
@@ -150,43 +172,37 @@ def generate_with_tools(
     sampler,
     tokenizer,
     prompts: list[list[int]],
-    *,
-    n: int,
-    temperature: float,
-    top_p: float = 1.0,
-    max_new_tokens: int,
-    seed: int,
+    sampling: Sampling,
     protocol: Protocol = PROTOCOLS["course"],
-    context: int = 1 << 30,
-    run: Runner = run_programs,
+    run: RunPrograms = run_programs,
 ) -> list[Generation]:
-    """``len(prompts) * n`` generations, group-major; arguments as ``HFSampler.sample`` (tokens: per round).
+    """``len(prompts) * n`` generations, group-major."""
 
-    ``context``: longest sequence in tokens, prompt included; a completion that would be longer ends with "length".
-    """
-    decode = lambda x: tokenizer.decode(x, skip_special_tokens=True)  # noqa: E731
-    rows = [_Row(p, max_new_tokens) for p in prompts for _ in range(n)]
-    options = {"temperature": temperature, "top_p": top_p, "stop": protocol.stop}
+    def decode(ids: list[int]) -> str:
+        return tokenizer.decode(ids, skip_special_tokens=True)
+
+    rows = [_Row(p, sampling.max_new_tokens) for p in prompts for _ in range(sampling.n)]
+    options = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop": protocol.stop}
     alive, calls = rows, 0
     while alive:
         for row in alive:
-            row.budget = min(row.budget, context - len(row.prompt) - len(row.ids))
-            row.finish = "" if row.budget > 0 else "length"
-        for budget, some in _by_budget(r for r in alive if not r.finish):
-            each = n if calls == 0 else 1  # a prompt's first completions share its prefill
+            row.budget = min(row.budget, sampling.context - len(row.prompt) - len(row.ids))
+            row.end, row.ran = "length", False
+        for budget, some in _by_budget(r for r in alive if r.budget > 0):
+            # a prompt's first completions share its prefill
+            each = sampling.n if calls == 0 else 1
             inputs = [r.prompt + r.ids for r in some[::each]]
-            out = sampler.sample(
-                inputs, n=each, max_new_tokens=budget, seed=seed + calls, **options
-            )
+            seed = sampling.seed + calls
+            out = sampler.sample(inputs, n=each, max_new_tokens=budget, seed=seed, **options)
             for row, ids, end in zip(some, out.ids, out.finish, strict=True):
                 row.add(ids, True, decode)
                 row.budget -= len(ids)
-                row.finish = end
+                row.end = end
         calls += 1
         _use_tools([r for r in alive if _asks(r, protocol)], protocol, tokenizer, decode, run)
         for row in alive:
-            _next_round(row, protocol, max_new_tokens)
-        alive = [r for r in alive if not r.finish]
+            _decide(row, protocol, sampling.max_new_tokens)
+        alive = [r for r in alive if r.finish is None]
     return [Generation(r.ids, r.sampled, r.text, r.finish, **r.counts) for r in rows]
 
 
@@ -201,11 +217,11 @@ def _by_budget(rows: Iterable[_Row]) -> list[tuple[int, list[_Row]]]:
 def _asks(row: _Row, protocol: Protocol) -> bool:
     """Has this generation ended at a program to run?"""
     own = row.text[row.own :]
-    ended = row.finish == "stop" or (row.finish == "length" and protocol.continues)
+    ended = row.end == "stop" or (row.end == "length" and protocol.continues)
     return ended and waits_for_output(own) and not (protocol.box_ends and "boxed" in own)
 
 
-def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: Runner) -> None:
+def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: RunPrograms) -> None:
     """Run the rows' programs and append the outputs, as tokens that were not sampled."""
     for row in rows:  # only what the model wrote: a tool output may look like a program
         row.programs += extract_programs(row.text[row.own :])
@@ -220,23 +236,22 @@ def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: Run
         # a printed special token must not become one
         ids = tokenizer(block, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         row.add(ids, False, decode)
-        row.finish = "tool"
+        row.ran = True
         row.counts["tool_runs"] += 1
         row.counts["tool_errors"] += bool(result.error)
         row.counts["tool_timeouts"] += result.timed_out
 
 
-def _next_round(row: _Row, protocol: Protocol, max_new_tokens: int) -> None:
-    """Decide what comes after a generation: another round, more of this one, or the end."""
-    again = row.finish == "tool" or (
-        row.finish == "length" and protocol.continues and row.budget == 0
-    )
-    if again and row.rounds < protocol.rounds:
-        row.finish, row.budget, row.own = "", max_new_tokens, len(row.text)
+def _decide(row: _Row, protocol: Protocol, max_new_tokens: int) -> None:
+    """What comes after a generation: another round, more of this one, or the end (``row.finish``)."""
+    cut_off = row.end == "length" and protocol.continues and row.budget == 0
+    if (row.ran or cut_off) and row.rounds < protocol.rounds:
+        row.budget, row.own = max_new_tokens, len(row.text)
         row.rounds += 1
-    elif row.finish == "tool":
+    elif row.ran:
         row.finish = "stop"
-    elif row.finish == "stop" and FENCE in protocol.stop and row.text.endswith(FENCE):
-        row.finish = (
-            "" if row.budget > 0 else "length"
-        )  # a fence of something else: the model was not done
+    elif row.end == "stop" and FENCE in protocol.stop and row.text.endswith(FENCE):
+        # a fence of something else: the model was not done
+        row.finish = None if row.budget > 0 else "length"
+    else:
+        row.finish = row.end

@@ -39,21 +39,21 @@ def _(answer: float) -> str | None:
     return None
 
 
-def k3(logp: float, ref_logp: float) -> float:
+def my_k3(logp: float, ref_logp: float) -> float:
     """π_ref/π_θ − log(π_ref/π_θ) − 1."""
     return math.exp(ref_logp - logp) - (ref_logp - logp) - 1
 
 
-@register("00.3", "Let d = ref_logp − logp. The ratio π_ref/π_θ is exp(d).", k3)
+@register("00.3", "Let d = ref_logp − logp. The ratio π_ref/π_θ is exp(d).", my_k3)
 def _(answer: Callable) -> str | None:
     for logp, ref_logp in ((-1.0, -1.0), (-1.0, -2.0), (-2.0, -1.0), (-0.1, -3.0)):
-        got, want = answer(logp, ref_logp), k3(logp, ref_logp)
+        got, want = answer(logp, ref_logp), my_k3(logp, ref_logp)
         if not math.isclose(got, want, abs_tol=1e-6):
             return f"for logp {logp}, ref_logp {ref_logp} expected {want:.4f}, got {got}"
     return None
 
 
-def no_signal(p: float, group_size: int) -> float:
+def my_no_signal(p: float, group_size: int) -> float:
     """Chance that all answers of a group are right, or all wrong."""
     return p**group_size + (1 - p) ** group_size
 
@@ -61,11 +61,11 @@ def no_signal(p: float, group_size: int) -> float:
 @register(
     "00.4",
     "All right has probability p · p · … ; all wrong is the other way to get equal rewards.",
-    no_signal,
+    my_no_signal,
 )
 def _(answer: Callable) -> str | None:
     for p, size in ((0.5, 4), (0.9, 4), (0.05, 64), (1.0, 8), (0.0, 8)):
-        got, want = answer(p, size), no_signal(p, size)
+        got, want = answer(p, size), my_no_signal(p, size)
         if not math.isclose(got, want, abs_tol=1e-9):
             return f"for p = {p} and G = {size} expected {want:.4f}, got {got}"
     return None

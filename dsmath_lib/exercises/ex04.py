@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dsmath_lib.exercises import register
 
 
-def pair_loss(chosen: float, rejected: float) -> tuple[float, float]:
+def my_pair_loss(chosen: float, rejected: float) -> tuple[float, float]:
     """-log σ(s⁺ - s⁻) and its derivative by s⁺."""
     lost = 1 / (1 + math.exp(chosen - rejected))  # chance that the wrong one wins
     return -math.log(1 - lost), -lost
@@ -15,11 +15,11 @@ def pair_loss(chosen: float, rejected: float) -> tuple[float, float]:
 @register(
     "04.1",
     "p = 1 / (1 + exp(-(chosen - rejected))). The loss is -log p, its derivative by the chosen score p - 1.",
-    pair_loss,
+    my_pair_loss,
 )
 def _(answer: Callable) -> str | None:
     for chosen, rejected in ((0.0, 0.0), (2.0, 1.0), (-1.0, 1.5)):
-        got, want = tuple(answer(chosen, rejected)), pair_loss(chosen, rejected)
+        got, want = tuple(answer(chosen, rejected)), my_pair_loss(chosen, rejected)
         for name, g, w in zip(("the loss", "the derivative"), got, want, strict=True):
             if not math.isclose(g, w, abs_tol=1e-6):
                 return f"for scores {chosen}, {rejected} {name} is {w:.4f}, not {g}"

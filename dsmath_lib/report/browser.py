@@ -4,17 +4,22 @@ Plain HTML without scripts or links, so it works in a report without a network. 
 with negative advantage is underlined, hovering shows the number, and the head of each card says it in words.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from dsmath_lib.base.tags import Html, tag
 from dsmath_lib.report.notebook import no_math
 from dsmath_lib.rl.rollouts import Rollouts
 
 # the blue and the orange of the house's colour-blind palette
 _BLUE, _ORANGE = "0,107,164", "255,128,14"
+_GRID = (
+    "display:grid;grid-auto-flow:column;grid-auto-columns:minmax(14em,1fr);gap:.6em;overflow-x:auto"
+)
+_CARD = "border:1px solid #ababab;border-radius:4px;padding:.4em;text-align:left"
+_TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace"
 
 
 @dataclass(frozen=True)
@@ -48,33 +53,32 @@ class Browser:
         return f"{len(self.cards)} completions with rewards {rewards}; {end}."
 
     def _repr_html_(self) -> str:
-        cards = "".join(self._card(i, c) for i, c in enumerate(self.cards, 1))
-        legend = (
-            f'<p style="font-size:90%"><span style="{self._style(self.scale)}">blue</span>: advantage above 0, made '
-            f'more likely. <span style="{self._style(-self.scale)}">orange, underlined</span>: below 0, made less '
-            f"likely. Full colour is ±{self.scale:.2f}; hover for the number.</p>"
+        legend = tag(
+            "p",
+            tag("span", "blue", style=self._style(self.scale)),
+            ": advantage above 0, made more likely. ",
+            tag("span", "orange, underlined", style=self._style(-self.scale)),
+            f": below 0, made less likely. Full colour is ±{self.scale:.2f}; hover for the number.",
+            style="font-size:90%",
         )
-        return (
-            f'<section aria-label="{html.escape(self.summary(), quote=True)}">'
-            f"<p><b>Question.</b> {no_math(self.question)} <b>Answer:</b> {no_math(self.answer)}</p>{legend}"
-            '<div style="display:grid;grid-auto-flow:column;grid-auto-columns:minmax(14em,1fr);gap:.6em;'
-            f'overflow-x:auto" tabindex="0" role="list">{cards}</div></section>'
-        )
+        asked = (tag("b", "Question."), " ", no_math(self.question))
+        answer = (" ", tag("b", "Answer:"), " ", no_math(self.answer))
+        cards = (self._card(i, c) for i, c in enumerate(self.cards, 1))
+        grid = tag("div", *cards, style=_GRID, tabindex=0, role="list")
+        label = self.summary()
+        return tag("section", tag("p", *asked, *answer), legend, grid, aria_label=label)
 
-    def _card(self, i: int, card: Card) -> str:
+    def _card(self, i: int, card: Card) -> Html:
         head = (
             f"{i}. reward {card.reward:+g}, mean advantage {card.mean:+.2f}, ended by {card.finish}"
         )
-        tokens = "".join(
-            f'<span style="{self._style(a)}" title="{a:+.3f}">{no_math(p)}</span>'
+        tokens = [
+            tag("span", no_math(p), style=self._style(a), title=f"{a:+.3f}")
             for p, a in zip(card.pieces, card.advantages, strict=True)
-        )
-        return (
-            '<div role="listitem" style="border:1px solid #ababab;border-radius:4px;padding:.4em;text-align:left">'
-            f'<div style="font-weight:bold">{html.escape(head)}</div>'
-            '<div style="white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace">'
-            f"{tokens or '<i>(empty)</i>'}</div></div>"
-        )
+        ]
+        title = tag("div", head, style="font-weight:bold")
+        text = tag("div", *(tokens or [tag("i", "(empty)")]), style=_TEXT)
+        return tag("div", title, text, role="listitem", style=_CARD)
 
     def _style(self, advantage: float) -> str:
         if not advantage:
@@ -121,11 +125,13 @@ def browse(
         ids = rollouts.completions[i]
         a = advantages[i]
         values = [float(a)] * len(ids) if a.ndim == 0 else a[: len(ids)].tolist()
-        cards.append(Card(pieces(tokenizer, ids), values, float(rewards[i]), rollouts.finish[i]))
+        cards.append(
+            Card(token_texts(tokenizer, ids), values, float(rewards[i]), rollouts.finish[i])
+        )
     return Browser(question, answer, cards)
 
 
-def pieces(tokenizer, ids: Sequence[int]) -> list[str]:
+def token_texts(tokenizer, ids: Sequence[int]) -> list[str]:
     """The text each token adds. Bytes of one character count for its last token; eos is shown by its name."""
     out, done = [], ""
     for end in range(1, len(ids) + 1):

@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from dsmath_lib.report.ledger import Estimate, Measure, Results, as_text, difference, first_of
+from dsmath_lib.report.ledger import Estimate, Measure, StageResults, as_text, first_of, minus
 from dsmath_lib.report.ledger import metric as measure_of
 from dsmath_lib.report.plots import COLOURS, STYLE, axes
 from dsmath_lib.rows.benchmarks import BENCHMARKS
@@ -21,19 +21,19 @@ def paper_score(benchmark: str, model: str, prompt: str) -> float | None:
     return row.paper.get((model, prompt)) if row else None
 
 
-def score(model: str, benchmark: str, prompt: str, how: str) -> Measure:
-    """A score of the evaluation stage, e.g. ``score("sft", "toy-gsm", "cot", "greedy")``."""
+def eval_metric(model: str, benchmark: str, prompt: str, how: str) -> Measure:
+    """A score of the evaluation stage, e.g. ``eval_metric("sft", "toy-gsm", "cot", "greedy")``."""
     return measure_of(EVAL, f"{model}.{benchmark}.{prompt}.{how}")
 
 
 def gain(benchmark: str, prompt: str, how: str) -> Measure:
     """RL policy minus SFT model on the same questions: the paired difference when there is one."""
     paired = measure_of(EVAL, f"diff.policy-sft.{benchmark}.{prompt}.{how}")
-    before, after = (score(m, benchmark, prompt, how) for m in ("sft", "policy"))
-    return first_of(paired, difference(after, before))
+    before, after = (eval_metric(m, benchmark, prompt, how) for m in ("sft", "policy"))
+    return first_of(paired, minus(after, before))
 
 
-def measured_pairs(results: Results) -> list[tuple[str, str]]:
+def measured_pairs(results: StageResults) -> list[tuple[str, str]]:
     """The (benchmark, prompt) pairs for which both the SFT and the RL model have a greedy score."""
     names = results.get(EVAL, {}).get("metrics", {})
     parts = [n.split(".") for n in names if n.startswith("policy.") and n.endswith(".greedy")]
@@ -47,13 +47,13 @@ def paper_gain(benchmark: str, prompt: str) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def table_5(results: Results) -> list[dict[str, Any]]:
+def table_5(results: StageResults) -> list[dict[str, Any]]:
     """One row per measured pair: SFT, RL and gain, greedy, the paper's beside ours."""
     rows = []
     for benchmark, prompt in measured_pairs(results):
         before, after = (paper_score(benchmark, m, prompt) for m in ("sft", "policy"))
         points = paper_gain(benchmark, prompt)
-        ours = [score(m, benchmark, prompt, "greedy")(results) for m in ("sft", "policy")]
+        ours = [eval_metric(m, benchmark, prompt, "greedy")(results) for m in ("sft", "policy")]
         rows.append(
             {
                 "benchmark": benchmark,
@@ -69,7 +69,7 @@ def table_5(results: Results) -> list[dict[str, Any]]:
     return rows
 
 
-def gains_figure(results: Results) -> Figure:
+def gains_figure(results: StageResults) -> Figure:
     """Gains of RL over SFT in points: ours with 95 % intervals, the paper's as open marks."""
     pairs = measured_pairs(results)
     fig, (ax,) = axes(width=7.2, height=1.2 + 0.45 * max(2, len(pairs)))
@@ -91,7 +91,7 @@ def gains_figure(results: Results) -> Figure:
     return fig
 
 
-def by_k(results: Results, model: str, benchmark: str, how: str) -> dict[int, Estimate]:
+def by_k(results: StageResults, model: str, benchmark: str, how: str) -> dict[int, Estimate]:
     """``how`` is ``maj`` or ``pass``: the estimates over K of one model, chain of thought."""
     prefix = f"{model}.{benchmark}.cot.{how}@"
     names = [n for n in results.get(EVAL, {}).get("metrics", {}) if n.startswith(prefix)]

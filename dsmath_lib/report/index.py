@@ -3,7 +3,6 @@
 ``reports/<scale>/results.json`` beside it holds the results of all finished stages.
 """
 
-import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.folders import scale_folder
+from dsmath_lib.base.tags import Html, joined, page, table, tag
+from dsmath_lib.evaluation.metrics import read_estimate
 from dsmath_lib.report.html import write_html
 from dsmath_lib.report.notebook import format_value
 from dsmath_lib.report.pages import relink_pages
@@ -23,7 +24,8 @@ STATES = {
     "started": "… running or interrupted",
     "not run": "– not run",
 }
-STYLE = """
+_NUMBER = "white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums"
+_STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem }
 section { border: 1px solid #8888; border-radius: 8px; margin: 1rem 0; padding: .5rem 1rem 1rem }
@@ -33,8 +35,7 @@ h2 { font-size: 1.2rem; margin: .5rem 0 } h2 small { font-weight: normal; margin
 .done { color: #006ba4 } .failed { color: #c85200 } .error { font-family: monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } caption { text-align: left; font-weight: 600 }
 th, td { border-bottom: 1px solid #8884; padding: .25rem .6rem .25rem 0; text-align: left; vertical-align: top }
-td, th[scope=row] { overflow-wrap: anywhere }
-td.n, th.n { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums }
+td { overflow-wrap: anywhere }
 img { max-width: 100%; height: auto; background: #fff } footer { color: #777; font-size: .85rem }
 """
 
@@ -48,10 +49,10 @@ def write_index(scale: str) -> Path:
         folder / "results.json",
         json.dumps({"scale": scale, "stages": results}, indent=1, ensure_ascii=False) + "\n",
     )
-    page = folder / "index.html"
-    write_atomic(page, render(scale, stages))
+    index = folder / "index.html"
+    write_atomic(index, index_page(scale, stages))
     relink_pages(folder)
-    return page
+    return index
 
 
 def rebuild(scale: str) -> Path:
@@ -102,91 +103,67 @@ def _json(path: Path) -> dict[str, Any]:
 # -- the page ----------------------------------------------------------------------------------
 
 
-def render(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
+def index_page(scale: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
     """The page as text; every value from a file is escaped."""
-    e = html.escape
     done = [s for s, p in stages.items() if p["state"] == "done"]
     total = sum(p["seconds"] or 0 for p in stages.values())
     summary = f"{len(done)} of {len(stages)} stages done, {_duration(total)} in all."
-    sections = "\n".join(_section(s, p) for s, p in stages.items())
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>dsmath: {e(scale)}</title><style>{STYLE}</style></head>
-<body><main><h1>dsmath, scale {e(scale)}</h1>
-<p>{summary}</p>
-{sections}
-</main><footer><p>{_machine([stages[s]["results"] for s in done])}</p></footer></body></html>
-"""
+    sections = joined((_section(s, p) for s, p in stages.items()), "\n")
+    main = tag("main", tag("h1", f"dsmath, scale {scale}"), tag("p", summary), "\n", sections)
+    machine = tag("p", _machine([stages[s]["results"] for s in done]))
+    return page(f"dsmath: {scale}", _STYLE, main, tag("footer", machine))
 
 
-def _section(stage: str, part: Mapping[str, Any]) -> str:
-    e = html.escape
+def _section(stage: str, part: Mapping[str, Any]) -> Html:
     state, results = part["state"], part["results"]
-    begin = f'<section id="{e(stage)}">'
-    head = f'<h2>{e(stage)} <small class="{e(state.split()[0])}">{STATES[state]}</small></h2>'
+    head = tag("h2", f"{stage} ", tag("small", STATES[state], class_=state.split()[0]))
     if state == "not run":
-        return f"{begin}{head}</section>"
-    left = f'<p class="error">{e(str(part["error"]))}</p>' if part["error"] else ""
-    left += _numbers(results)
-    facts = []
-    if part["seconds"]:
-        facts.append(f"time {_duration(part['seconds'])}")
+        return tag("section", head, id=stage)
+    left = [tag("p", part["error"], class_="error")] if part["error"] else []
+    left.append(_numbers(results))
+    facts = [f"time {_duration(part['seconds'])}"] if part["seconds"] else []
     memory = results.get("peak_memory_mb") or {}
-    facts += [f"peak {e(str(k))} memory {v / 1000:.2f} GB" for k, v in memory.items()]
-    left += f"<p>{', '.join(facts)}</p>" if facts else ""
-    left += f"<p>{_links(stage, part['files'])}</p>"
+    facts += [f"peak {k} memory {v / 1000:.2f} GB" for k, v in memory.items()]
+    left += [tag("p", ", ".join(facts))] if facts else []
+    left.append(tag("p", _links(stage, part["files"])))
     figure = Path(str(results.get("figure") or "")).name
     right = ""
     if figure and figure in part["files"]:
-        alt = e(part["alt"] or f"main figure of {stage}", quote=True)
-        right = f'<p><img src="{e(stage)}/{e(figure, quote=True)}" alt="{alt}" loading="lazy"></p>'
-    return f"{begin}{head}<div><div>{left}</div>{right}</div></section>"
+        alt = part["alt"] or f"main figure of {stage}"
+        right = tag("p", tag("img", src=f"{stage}/{figure}", alt=alt, loading="lazy"))
+    return tag("section", head, tag("div", tag("div", *left), right), id=stage)
 
 
-def _numbers(results: Mapping[str, Any]) -> str:
+def _numbers(results: Mapping[str, Any]) -> Html:
     """The headline metrics with their 95 % intervals and the paper's value, where the results give one."""
     metrics = results.get("metrics") or {}
     names = [n for n in results.get("headline") or [] if n in metrics] or list(metrics)[:5]
     rows = []
     for name in names:
-        m = metrics[name]
-        low_high, n = "", ""
-        if isinstance(m, Mapping):
-            if m.get("low") is not None and m.get("high") is not None:
-                low_high = f"{format_value(m['low'])} to {format_value(m['high'])}"
-            n = format_value(m["n"]) if m.get("n") is not None else ""
-            m = m.get("value")
-        cells = (format_value(m), low_high, n)
-        rows.append((str(name), *cells))
+        e = read_estimate(metrics[name])
+        low_high = (
+            f"{format_value(e.low)} to {format_value(e.high)}" if e and e.low < e.high else ""
+        )
+        n = format_value(e.n) if e and e.n is not None else ""
+        rows.append((str(name), format_value(e and e.value), low_high, n))
     if not rows:
-        return ""
+        return Html()
     heads = ("measure", "value", "95 % interval", "n")
     used = [i for i in range(4) if i < 2 or any(r[i] for r in rows)]
-    align = ("", *[' class="n"'] * 3)
-    head = "".join(f'<th scope="col"{align[i]}>{heads[i]}</th>' for i in used)
-    body = "".join(
-        f'<tr><th scope="row">{html.escape(r[0])}</th>'
-        + "".join(f'<td class="n">{html.escape(r[i])}</td>' for i in used[1:])
-        + "</tr>"
-        for r in rows
-    )
-    return f"<table><caption>Key numbers</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    styles = [_NUMBER if i else "" for i in used]
+    cells = [[r[i] for i in used] for r in rows]
+    return table([heads[i] for i in used], cells, styles, "Key numbers")
 
 
-def _links(stage: str, files: list[str]) -> str:
+def _links(stage: str, files: list[str]) -> Html:
     names = {
         f"{stage}.html": "page",
         f"{stage}.ipynb": "notebook",
         "results.json": "results.json",
         "log.jsonl": "log",
     }
-    links = [
-        f'<a href="{html.escape(stage)}/{html.escape(file)}">{text}</a>'
-        for file, text in names.items()
-        if file in files
-    ]
-    return " · ".join(links)
+    there = [(file, text) for file, text in names.items() if file in files]
+    return joined((tag("a", text, href=f"{stage}/{file}") for file, text in there), " · ")
 
 
 def _duration(seconds: float) -> str:
@@ -214,4 +191,4 @@ def _machine(results: list[Mapping[str, Any]]) -> str:
         versions,
         f"commit {str(env.get('git_commit'))[:12]}",
     ]
-    return html.escape("; ".join(p for p in parts if p))
+    return "; ".join(p for p in parts if p)

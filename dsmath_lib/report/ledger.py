@@ -4,7 +4,6 @@ A claim (``claims.py``) holds parts; a part measures one estimate from the ``res
 the stages and has a rule that turns it into a verdict. No person gives a verdict.
 """
 
-import html
 import json
 import math
 import re
@@ -14,36 +13,28 @@ from typing import Any
 
 from dsmath_lib.base.folders import scale_folder
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.evaluation.metrics import independent_difference, students_t
+from dsmath_lib.base.tags import joined, tag
+from dsmath_lib.base.tags import table as html_table
+from dsmath_lib.evaluation.metrics import (
+    Estimate,
+    independent_difference,
+    read_estimate,
+    students_t,
+)
 
 AGREES, DISAGREES = "agrees", "disagrees"
 NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
 SYMBOL = {AGREES: "✓", DISAGREES: "✗", NOISY: "≈", NOT_TESTED: "–"}
 
-Results = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
+StageResults = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
+
+
+Measure = Callable[[StageResults], Estimate | None]
+VerdictRule = Callable[[Estimate], str]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A measured number with its 95 % interval. ``low == high`` marks an exact count.
-
-    ``n`` is the number of questions or pages behind it (None: does not apply), ``seeds`` the number
-    of runs.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int | None = None
-    seeds: int = 1
-
-
-Measure = Callable[[Results], Estimate | None]
-Rule = Callable[[Estimate], str]
-
-
-@dataclass(frozen=True)
-class Part:
+class ClaimPart:
     """One measurable part of a claim: what is measured, how, and the rule. ``unit`` as in ``as_text``.
 
     ``cell``: id of the notebook cell that shows the number; empty: the section "Paper and ours".
@@ -51,7 +42,7 @@ class Part:
 
     what: str
     measure: Measure
-    rule: Rule
+    rule: VerdictRule
     unit: str = "%"
     cell: str = ""
 
@@ -65,11 +56,11 @@ class Claim:
     paper: str
     stage: str
     caution: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ClaimPart, ...] = ()
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedClaim:
     """A claim with what was measured for each part, in the order of its parts, and the verdict."""
 
     claim: Claim
@@ -86,7 +77,7 @@ def positive(e: Estimate) -> str:
     return DISAGREES if e.high < 0 or e.low == e.high == 0 else NOISY
 
 
-def at_least(threshold: float) -> Rule:
+def at_least(threshold: float) -> VerdictRule:
     """A claimed level: agrees if the interval is at or above the threshold, disagrees if below it."""
 
     def rule(e: Estimate) -> str:
@@ -97,7 +88,7 @@ def at_least(threshold: float) -> Rule:
     return rule
 
 
-def at_most(threshold: float) -> Rule:
+def at_most(threshold: float) -> VerdictRule:
     """The mirror of ``at_least``."""
 
     def rule(e: Estimate) -> str:
@@ -108,7 +99,7 @@ def at_most(threshold: float) -> Rule:
     return rule
 
 
-def not_raised(margin: float) -> Rule:
+def not_raised(margin: float) -> VerdictRule:
     """A claimed absence of a gain: agrees if the interval ends below ``margin``, disagrees if it
     starts above 0."""
 
@@ -120,7 +111,7 @@ def not_raised(margin: float) -> Rule:
     return rule
 
 
-def with_interval(rule: Rule) -> Rule:
+def with_interval(rule: VerdictRule) -> VerdictRule:
     """For a number that is no exact count: without an interval (one run) nothing can be said."""
     return lambda e: NOISY if e.low == e.high else rule(e)
 
@@ -132,38 +123,23 @@ def metric(stage: str, name: str, among: str = "metrics") -> Measure:
     ``among``: "timings" for what depends on the machine (seconds, memory).
     """
 
-    def measure(results: Results) -> Estimate | None:
-        found = results.get(stage, {}).get(among, {}).get(name)
-        found = found if isinstance(found, Mapping) else {"value": found}
-        value = found.get("value")
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        low, high = (value if found.get(k) is None else found[k] for k in ("low", "high"))
-        return Estimate(value, low, high, found.get("n"), found.get("seeds", 1))
-
-    return measure
+    return lambda results: read_estimate(results.get(stage, {}).get(among, {}).get(name))
 
 
-def difference(a: Measure, b: Measure) -> Measure:
+def minus(a: Measure, b: Measure) -> Measure:
     """``a - b`` of two estimates taken as independent: half-widths add in squares (Newcombe)."""
 
-    def measure(results: Results) -> Estimate | None:
+    def measure(results: StageResults) -> Estimate | None:
         x, y = a(results), b(results)
-        if x is None or y is None:
-            return None
-        d = independent_difference(
-            *({"value": e.value, "low": e.low, "high": e.high} for e in (x, y))
-        )
-        n = None if x.n is None or y.n is None else min(x.n, y.n)
-        return Estimate(d["value"], d["low"], d["high"], n, min(x.seeds, y.seeds))
+        return None if x is None or y is None else independent_difference(x, y)
 
     return measure
 
 
-def quotient(a: Measure, b: Measure) -> Measure:
+def over(a: Measure, b: Measure) -> Measure:
     """``a / b`` of two exact numbers; None where one is missing or ``b`` is 0."""
 
-    def measure(results: Results) -> Estimate | None:
+    def measure(results: StageResults) -> Estimate | None:
         x, y = a(results), b(results)
         if x is None or y is None or not y.value:
             return None
@@ -210,7 +186,7 @@ def load_results(scale: str) -> dict[str, dict[str, Any]]:
     return out
 
 
-def judge(claim: Claim, runs: Sequence[Results]) -> Row:
+def judge(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
     """Measure one claim over runs that differ in the seed, and give its verdict.
 
     One part that disagrees makes the claim disagree. A claim agrees when every part agrees. A part
@@ -223,10 +199,10 @@ def judge(claim: Claim, runs: Sequence[Results]) -> Row:
         verdicts.append(part.rule(estimates[-1]) if found else NOT_TESTED)
     order = (DISAGREES, NOT_TESTED, NOISY, AGREES)
     verdict = next((v for v in order if v in verdicts), NOT_TESTED)
-    return Row(claim, tuple(estimates), tuple(verdicts), verdict)
+    return JudgedClaim(claim, tuple(estimates), tuple(verdicts), verdict)
 
 
-def ledger(claims: Sequence[Claim], runs: Sequence[Results]) -> "Ledger":
+def ledger(claims: Sequence[Claim], runs: Sequence[StageResults]) -> "Ledger":
     """Judge all claims."""
     return Ledger([judge(c, runs) for c in claims])
 
@@ -265,7 +241,7 @@ def page_link(stage: str, cell: str = "") -> str:
 class Ledger:
     """Judged rows with an HTML table for a notebook and a plain one for a log."""
 
-    def __init__(self, rows: Sequence[Row]):
+    def __init__(self, rows: Sequence[JudgedClaim]):
         self.rows = list(rows)
 
     def where(self, *verdicts: str) -> "Ledger":
@@ -286,7 +262,7 @@ class Ledger:
                 "stage": r.claim.stage,
                 "verdict": r.verdict,
                 "parts": [
-                    {"what": p.what, "verdict": v, "estimate": e and vars(e)}
+                    {"what": p.what, "verdict": v, "estimate": e and e.as_json()}
                     for p, e, v in zip(r.claim.parts, r.estimates, r.verdicts, strict=True)
                 ],
             }
@@ -295,9 +271,8 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         names = ("Id", "Claim", "Paper", "Ours", "Verdict", "Caution")
-        head = "".join(f'<th scope="col" style="text-align:left">{n}</th>' for n in names)
-        body = "".join(f"<tr>{_html_cells(r)}</tr>" for r in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        style = "text-align:left;vertical-align:top"
+        return html_table(names, map(_html_cells, self.rows), [style] * len(names))
 
     def __repr__(self) -> str:
         lines = []
@@ -307,17 +282,16 @@ class Ledger:
         return "\n".join(lines)
 
 
-def _ours(row: Row) -> list[str]:
+def _ours(row: JudgedClaim) -> list[str]:
     parts = zip(row.claim.parts, row.estimates, row.verdicts, strict=True)
     return [f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}" for p, e, v in parts]
 
 
-def _html_cells(row: Row) -> str:
-    claim, ours = row.claim, "<br>".join(html.escape(line) for line in _ours(row)) or "–"
+def _html_cells(row: JudgedClaim) -> tuple[object, ...]:
+    claim = row.claim
     measured = zip(claim.parts, row.verdicts, strict=True)
-    for cell in dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED):
-        ours += f'<br><a href="{html.escape(page_link(claim.stage, cell))}">{claim.stage}</a>'
-    verdict = f"<b>{SYMBOL[row.verdict]}</b> {row.verdict}"
-    texts = [claim.id, *(html.escape(t) for t in (claim.claim, claim.paper))]
-    cells = [*texts, ours, verdict, html.escape(claim.caution)]
-    return "".join(f'<td style="text-align:left;vertical-align:top">{c}</td>' for c in cells)
+    cells = dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED)
+    links = [tag("a", claim.stage, href=page_link(claim.stage, cell)) for cell in cells]
+    ours = joined([*(_ours(row) or "–"), *links], "<br>")
+    verdict = joined((tag("b", SYMBOL[row.verdict]), f" {row.verdict}"))
+    return claim.id, claim.claim, claim.paper, ours, verdict, claim.caution

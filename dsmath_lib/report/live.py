@@ -9,7 +9,6 @@ In a headless run (papermill, tests) nothing can be renewed: the picture is draw
 """
 
 import base64
-import html
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,8 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 from dsmath_lib.base.progress import interactive
+from dsmath_lib.base.tags import Html, joined, tag
+from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.report.notebook import no_math, show
 from dsmath_lib.report.plots import axes, curves
 from dsmath_lib.stage.folder import Stage
@@ -46,7 +47,7 @@ def panel_plot(rows: Sequence[Row], evals: Sequence[Row] = ()) -> Figure:
     return fig
 
 
-def words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
+def in_words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
     """The newest numbers as a sentence: alternative text, and all a reader without the picture needs."""
     if not rows:
         return "No step is done yet."
@@ -59,20 +60,14 @@ def words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
     return text + "."
 
 
-def samples_html(row: Row | None) -> str:
+def samples_html(row: Row | None) -> Html:
     """The texts of a ``.samples`` row with their rewards, escaped, as a table; empty without a row."""
     if row is None:
-        return ""
-    cells = "".join(
-        f'<tr><td style="text-align:right;vertical-align:top">{reward:+.2f}</td>'
-        f'<td style="text-align:left;white-space:pre-wrap">{no_math(text.strip())}</td></tr>'
-        for text, reward in zip(row["texts"], row["rewards"], strict=True)
-    )
-    return (
-        f"<table><caption>Samples of step {row['step']}</caption><thead><tr>"
-        '<th scope="col">reward</th><th scope="col" style="text-align:left">completion</th>'
-        f"</tr></thead><tbody>{cells}</tbody></table>"
-    )
+        return Html()
+    pairs = zip(row["rewards"], row["texts"], strict=True)
+    cells = [(f"{reward:+.2f}", no_math(text.strip())) for reward, text in pairs]
+    styles = ("text-align:right;vertical-align:top", "text-align:left;white-space:pre-wrap")
+    return html_table(("reward", "completion"), cells, styles, f"Samples of step {row['step']}")
 
 
 class Panel:
@@ -113,14 +108,14 @@ class Panel:
 
     def html(self) -> str:
         """Picture, sentence and samples."""
-        text = html.escape(f"{self.run}: {words(self.rows, self.evals)}", quote=True)
+        text = f"{self.run}: {in_words(self.rows, self.evals)}"
         if not self.rows:
-            return f"<p>{text}</p>"
+            return tag("p", text)
         buffer = io.BytesIO()
         panel_plot(self.rows, self.evals).savefig(buffer, format="png", dpi=80)
         data = base64.b64encode(buffer.getvalue()).decode()
-        image = f'<img src="data:image/png;base64,{data}" alt="{text}" style="max-width:100%">'
-        return f"{image}<p>{text}</p>{samples_html(self.samples)}"
+        image = tag("img", src=f"data:image/png;base64,{data}", alt=text, style="max-width:100%")
+        return joined((image, tag("p", text), samples_html(self.samples)))
 
 
 @contextmanager
@@ -140,6 +135,6 @@ def panel(stage: Stage, *runs: str, static: bool = True) -> Iterator[Panel]:
         if live.handle is not None:
             live.draw()
         elif static and live.rows:
-            show(panel_plot(live.rows, live.evals), alt=words(live.rows, live.evals))
+            show(panel_plot(live.rows, live.evals), alt=in_words(live.rows, live.evals))
             if live.samples is not None:
                 display(HTML(samples_html(live.samples)))

@@ -14,6 +14,10 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
+from dsmath_lib.base.tags import Html
+from dsmath_lib.base.tags import table as html_table
+from dsmath_lib.evaluation.metrics import Estimate
+
 
 def show(fig: Any, alt: str, save: Path | str | None = None) -> None:
     """Display a matplotlib figure as PNG with alternative text, save it if asked, and close it.
@@ -43,11 +47,11 @@ def format_value(x: Any) -> str:
     """A number or estimate for people: ``0.523``, ``0.52 [0.48, 0.56]``, ``–`` for None."""
     if x is None:
         return "–"
-    if isinstance(x, Mapping) and "value" in x:
-        text = format_value(x["value"])
-        if x.get("low") is not None and x.get("high") is not None:
-            text += f" [{format_value(x['low'])}, {format_value(x['high'])}]"
-        return text
+    if isinstance(x, Estimate):
+        text = format_value(x.value)
+        return (
+            text if x.low == x.high else text + f" [{format_value(x.low)}, {format_value(x.high)}]"
+        )
     if isinstance(x, bool):
         return "✓ yes" if x else "✗ no"
     if isinstance(x, int):
@@ -74,20 +78,11 @@ class Table:
         self.caption = caption
 
     def _repr_html_(self) -> str:
-        align = ["right" if n else "left" for n in self.numeric]
-        style = 'style="text-align:{};vertical-align:top;white-space:pre-wrap"'.format
-        head = "".join(
-            f'<th scope="col" {style(a)}>{html.escape(str(c))}</th>'
-            for c, a in zip(self.columns, align, strict=True)
+        style = "text-align:{};vertical-align:top;white-space:pre-wrap".format
+        styles = [style("right" if n else "left") for n in self.numeric]
+        return html_table(
+            self.columns, [map(no_math, row) for row in self.rows], styles, self.caption
         )
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td {style(a)}>{no_math(v)}</td>" for v, a in zip(row, align, strict=True))
-            + "</tr>"
-            for row in self.rows
-        )
-        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def __repr__(self) -> str:
         grid = [list(map(str, self.columns)), *self.rows]
@@ -105,12 +100,13 @@ class Table:
 
 
 def _number(x: Any) -> bool:
-    return x is None or isinstance(x, int | float) or (isinstance(x, Mapping) and "value" in x)
+    return x is None or isinstance(x, int | float | Estimate)
 
 
-def no_math(text: str) -> str:
+def no_math(text: str) -> Html:
     """Escaped text in which ``$`` starts no formula: samples are shown as they are."""
-    return html.escape(text).replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
+    text = html.escape(text).replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
+    return Html(text)
 
 
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:

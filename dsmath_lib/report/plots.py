@@ -2,8 +2,8 @@
 
 Colours are colour-blind safe and come with line styles, so colour is never the only sign. Every
 function returns a ``Figure`` made without pyplot, so nothing is drawn twice or left open. A notebook
-shows it with ``show(fig, alt="…")``. An *estimate* is a number, None (missing), or
-``{"value", "low", "high", …}``.
+shows it with ``show(fig, alt="…")``. Where an estimate is drawn, a number without an interval and
+None (missing) do too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
+
+from dsmath_lib.evaluation.metrics import Estimate
 
 COLOURS = mpl.style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()["color"]
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
@@ -37,7 +39,7 @@ STYLE = {
     "legend.fontsize": 10,
     "axes.prop_cycle": mpl.cycler(color=COLOURS[:6]) + mpl.cycler(linestyle=list(_LINES)),
 }
-Estimate = float | int | None | Mapping[str, Any]
+Drawn = Estimate | float | None
 
 
 def style() -> None:
@@ -54,13 +56,11 @@ def axes(
         return fig, list(fig.subplots(rows, cols, squeeze=False).flat)
 
 
-def interval(estimate: Estimate) -> tuple[float, float, float]:
+def interval(drawn: Drawn) -> tuple[float, float, float]:
     """``(value, low, high)`` of an estimate; NaN for what is missing: matplotlib leaves a gap."""
-    if not isinstance(estimate, Mapping):
-        estimate = {"value": estimate}
-    value = _number(estimate.get("value"))
-    low, high = _number(estimate.get("low")), _number(estimate.get("high"))
-    return value, low if low == low else value, high if high == high else value
+    if isinstance(drawn, Estimate):
+        return drawn.value, drawn.low, drawn.high
+    return (_number(drawn),) * 3
 
 
 def curves(
@@ -99,31 +99,9 @@ def curves(
     return ax.figure
 
 
-def panels(
-    rows: Sequence[Mapping[str, Any]],
-    x: str,
-    ys: Mapping[str, str],
-    *,
-    title: str = "",
-    xlabel: str = "",
-    cols: int = 3,
-    smooth: int = 1,
-) -> Figure:
-    """One small panel per column: ``ys`` maps column -> panel title (with its unit)."""
-    n_rows = -(-len(ys) // cols)
-    fig, axs = axes(n_rows, cols, width=3.4 * cols, height=2.4 * n_rows)
-    for ax, (y, name) in zip(axs, ys.items(), strict=False):
-        curves(rows, x, [y], title=name, xlabel=xlabel or x, smooth=smooth, ax=ax)
-    for ax in axs[len(ys) :]:
-        ax.remove()
-    if title:
-        fig.suptitle(title)
-    return fig
-
-
 def bars(
     labels: Sequence[str],
-    estimates: Sequence[Estimate] | Mapping[str, Sequence[Estimate]],
+    estimates: Sequence[Drawn] | Mapping[str, Sequence[Drawn]],
     *,
     title: str = "",
     xlabel: str = "",
@@ -183,7 +161,7 @@ def bars(
 
 def lines_with_band(
     x: Sequence[float],
-    series: Mapping[str, Sequence[Estimate]],
+    series: Mapping[str, Sequence[Drawn]],
     *,
     title: str = "",
     xlabel: str = "",
@@ -217,7 +195,7 @@ def lines_with_band(
 
 
 def maj_pass(
-    ks: Sequence[int], series: Mapping[str, Sequence[Estimate]], *, title: str = ""
+    ks: Sequence[int], series: Mapping[str, Sequence[Drawn]], *, title: str = ""
 ) -> Figure:
     """Maj@K and Pass@K over K (the form of the paper's Figure 7); shares in, percent drawn."""
     return lines_with_band(

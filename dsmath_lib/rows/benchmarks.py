@@ -8,7 +8,7 @@ and ``note`` says so: the user names a commit. Demonstrations are our own, as ma
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-Scores = dict[tuple[str, str], float]
+_Scores = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Benchmark:
     needs: str = ""
     licence: str = ""
     note: str = ""
-    paper: Scores = field(default_factory=dict)
+    paper: _Scores = field(default_factory=dict)
 
 
-def _table(base: float | None, *rest: float, pot: float | None = None, tools=()) -> Scores:
+def _table(base: float | None, *rest: float, pot: float | None = None, tools=()) -> _Scores:
     """Tables 2, 3 and 5: base; Instruct and RL with CoT; Instruct and RL with tools; then the program outputs alone."""
     keys = (("sft", "cot"), ("policy", "cot"), ("sft", "tir"), ("policy", "tir"))
     out = {("base", "cot"): base, ("base", "pot"): pot, **dict(zip(keys, rest, strict=False))}
@@ -70,7 +70,7 @@ def _table(base: float | None, *rest: float, pot: float | None = None, tools=())
     return {k: v for k, v in out.items() if v is not None}
 
 
-def _simplerl(base: float, zero: float, full: float) -> Scores:
+def _simplerl(base: float, zero: float, full: float) -> _Scores:
     """SimpleRL's own table (facts §8.1): the base model, SimpleRL-Zero and SimpleRL, one greedy sample."""
     return {
         ("Qwen2.5-Math-7B", "cot"): base,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 class RewardRule(NamedTuple):
     """The reward is the sum of its named parts; ``no_box``, if not None, replaces the others when no box is there.
 
-    extraction: a rule of ``extract.RULES``, or "program": run the program and compare what it prints.
+    extraction: a rule of ``engines.grader.RULES``, or "program": run the program and compare what it prints.
     form, form_value: a name in ``FORMS``, and the reward ``format`` of a completion that has it.
     """
 

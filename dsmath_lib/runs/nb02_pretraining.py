@@ -137,7 +137,7 @@ def by_language(scores: Mapping[str, np.ndarray], langs: Sequence[str]) -> dict[
 def mean_interval(x: np.ndarray) -> Estimate:
     """Mean of any numbers (losses, differences) with a normal 95 % interval over ``n`` examples."""
     mean, half = float(np.mean(x)), Z * standard_error(x.tolist())
-    return {"value": mean, "low": mean - half, "high": mean + half, "n": len(x)}
+    return Estimate(mean, mean - half, mean + half, len(x))
 
 
 def new_model(
@@ -212,7 +212,7 @@ def pretrain(
 
     def evaluate(model: PreTrainedModel) -> dict[str, float]:
         scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
-        return {k: v["value"] for k, v in by_language(scores, heldout.langs).items()}
+        return {k: v.value for k, v in by_language(scores, heldout.langs).items()}
 
     kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)
     if found := kept.found(device):

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.engines.grader import answers_equal
 from dsmath_lib.evaluation import metrics
-from dsmath_lib.evaluation import reward_models as judge
+from dsmath_lib.evaluation import reward_models as quality
 from dsmath_lib.evaluation.reward_models import CEILING, STEPS, VOTE
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.labels import Solution, by_question, hard, normal
@@ -20,25 +20,13 @@ from dsmath_lib.rewards.models import (
     solution_score,
 )
 
-KS = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    8,
-    12,
-    16,
-    24,
-    32,
-    48,
-    64,
-)  # solutions to choose from; votes over all K would take minutes
+# solutions to choose from; votes over all K would take minutes
+KS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Scores of the same solutions by several models.
+class ModelScores:
+    """ModelScores of the same solutions by several models.
 
     solutions: name -> one score per solution; a process model appears as ``name.min`` and ``name.mean``.
     steps: process model -> per solution, one score per step.
@@ -57,7 +45,7 @@ def score_all(
     *,
     batch_size: int,
     dtype: str,
-) -> Scores:
+) -> ModelScores:
     """Score every solution with every model; an outcome model gives one score, a process model one per step."""
     rows = [s.prompt for s in solutions], [s.completion for s in solutions]
     how = {"batch_size": batch_size, "dtype": dtype}
@@ -73,11 +61,11 @@ def score_all(
             for rule in SOLUTION_SCORES:
                 scores[f"{name}.{rule}"] = [solution_score(s, rule) for s in steps[name]]
                 probable.append(f"{name}.{rule}")
-    return Scores(scores, steps, tuple(probable))
+    return ModelScores(scores, steps, tuple(probable))
 
 
 def ranking(
-    scores: Scores, solutions: Sequence[Solution], bins: int, seed: int
+    scores: ModelScores, solutions: Sequence[Solution], bins: int, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Per solution score: AUC, AUC inside questions, accuracy at 1/2 and calibration error against the answer's label.
 
@@ -95,7 +83,7 @@ def ranking(
 
 
 def step_ranking(
-    scores: Scores, solutions: Sequence[Solution], bins: int, seed: int
+    scores: ModelScores, solutions: Sequence[Solution], bins: int, seed: int
 ) -> dict[str, dict[str, Any]]:
     """The same for steps, against the hard label of each judged step."""
     out = {}
@@ -120,12 +108,12 @@ def step_pairs(
 
 
 def _judged(s, right, groups, bins: int, seed: int, probable: bool) -> dict[str, Any]:
-    table = judge.reliability(s, right, bins) if probable else None
+    table = quality.reliability(s, right, bins) if probable else None
     return {
-        "auc": judge.auc_estimate(s, right, groups, seed),
-        "pair_accuracy": judge.pair_accuracy(s, right, groups),
-        "accuracy": judge.threshold_accuracy(s, right, groups) if probable else None,
-        "ece": judge.calibration_error(table) if probable else None,
+        "auc": quality.auc_estimate(s, right, groups, seed),
+        "pair_accuracy": quality.pair_accuracy(s, right, groups),
+        "accuracy": quality.threshold_accuracy(s, right, groups) if probable else None,
+        "ece": quality.calibration_error(table) if probable else None,
         "reliability": table,
     }
 
@@ -141,7 +129,7 @@ class BestOf:
     curves: dict[str, list[metrics.Estimate]]
 
 
-def best_of(scores: Scores, solutions: Sequence[Solution], largest: int) -> BestOf:
+def best_of(scores: ModelScores, solutions: Sequence[Solution], largest: int) -> BestOf:
     """Best-of-K by each score for K = 1, 2, … (``KS``), beside three rivals that need no model: a majority vote, the
     solution with the most steps, and the ceiling (one of K is right).
 
@@ -158,19 +146,19 @@ def best_of(scores: Scores, solutions: Sequence[Solution], largest: int) -> Best
     correct = [[bool(solutions[i].correct) for i in r] for r in rows]
     classes = [metrics.answer_classes([solutions[i].answer for i in r], _same) for r in rows]
     curves = {
-        name: judge.best_of_curve(correct, [[values[i] for i in r] for r in rows], ks)
+        name: quality.best_of_curve(correct, [[values[i] for i in r] for r in rows], ks)
         for name, values in scores.solutions.items()
     }
     steps = [[float(len(solutions[i].ends)) for i in r] for r in rows]
-    curves[STEPS] = judge.best_of_curve(correct, steps, ks)
-    curves[VOTE] = judge.majority_curve(correct, classes, ks)
+    curves[STEPS] = quality.best_of_curve(correct, steps, ks)
+    curves[VOTE] = quality.majority_curve(correct, classes, ks)
     curves[CEILING] = [
         metrics.clustered([metrics.pass_at_k(len(c), sum(c), k) for c in correct]) for k in ks
     ]
     return BestOf(ks, rows, correct, classes, curves)
 
 
-def gains(found: BestOf, scores: Scores) -> dict[str, dict[str, metrics.Estimate]]:
+def gains(found: BestOf, scores: ModelScores) -> dict[str, dict[str, metrics.Estimate]]:
     """At the largest K: best-of-K minus one sample, and minus the majority vote, paired by question."""
     if not found.ks:
         return {}
@@ -232,14 +220,14 @@ def watcher(
             values, right, _ = step_pairs(scores.steps[name], seen)
         else:
             values, right = scores.solutions[name], [bool(s.correct) for s in seen]
-        value = judge.auc(values, right)
+        value = quality.auc(values, right)
         return {} if value is None else {"auc": value}
 
     return evaluate
 
 
 def disagreements(
-    scores: Scores, solutions: Sequence[Solution], tokenizer: PreTrainedTokenizerBase, n: int
+    scores: ModelScores, solutions: Sequence[Solution], tokenizer: PreTrainedTokenizerBase, n: int
 ) -> list[dict[str, Any]]:
     """The ``n`` different wrong solutions that the first score rates highest: what a policy would learn to write."""
     unique = {(normal(s.question), *s.completion): i for i, s in enumerate(solutions)}

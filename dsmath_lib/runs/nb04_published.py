@@ -114,9 +114,11 @@ def _aps(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
             yield StepLabelled(question, (text,), (value,), None, str(row["final_answer"]))
 
 
-def _reason_eval(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
-    steps = tuple(" ".join(s) for s in row["model_output_step_format"])
-    gold = str(row["ground_truth_answer"])
+def _first_wrong(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
+    """Steps as texts or as lists of lines, with a rating each or the number of the first wrong one (from 1)."""
+    texts = row.get("model_output_steps")
+    written = map(" ".join, row["model_output_step_format"]) if texts is None else texts
+    steps, gold = tuple(written), str(row["ground_truth_answer"])
     if "rating" in row:
         labels = tuple(map(_rating, row["rating"]))
         yield StepLabelled(row["question"], steps, labels, 0.0 not in labels, gold)
@@ -124,15 +126,6 @@ def _reason_eval(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
     at = row["model_output_solution_first_error_step"]
     wrong = None if str(at).upper() == "N/A" else int(at) - 1
     right = row["model_output_answer_correctness"] == "correct"
-    yield StepLabelled(row["question"], steps, first_error(len(steps), wrong), right, gold)
-
-
-def _mr_gsm8k(row: Mapping[str, Any]) -> Iterator[StepLabelled]:
-    steps = tuple(row["model_output_steps"])
-    at = row["model_output_solution_first_error_step"]
-    wrong = None if str(at).upper() == "N/A" else int(at) - 1
-    right = row["model_output_answer_correctness"] == "correct"
-    gold = str(row["ground_truth_answer"])
     yield StepLabelled(row["question"], steps, first_error(len(steps), wrong), right, gold)
 
 
@@ -177,8 +170,8 @@ READERS = {
     "mistake_index": _big_bench,
     "modified_process": _prmbench,
     "hypothesis_steps": _planted,
-    "model_output_steps": _mr_gsm8k,
-    "model_output_step_format": _reason_eval,
+    "model_output_steps": _first_wrong,
+    "model_output_step_format": _first_wrong,
     "reasoning_steps": _aps,
     "labeler": _prm800k,
     "task": _shepherd,

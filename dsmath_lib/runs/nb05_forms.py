@@ -76,10 +76,10 @@ def round_gains(e: Experiment) -> dict[str, Estimate]:
             right[name] = ask(e.sampler(model), e.validation, greedy(e.cfg), seed=0).shares
     middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]
     half = paired_difference(right["first"], middle)  # (f − s) − (r − f) = 2 (f − (s + r) / 2)
-    bounds = {k: 2 * half[k] for k in ("value", "low", "high")}
+    first = replace(half, value=2 * half.value, low=2 * half.low, high=2 * half.high)
     return {
         "rounds_minus_one": paired_difference(right["rounds"], right["outcome"]),
-        "first_minus_second_round": half | bounds,
+        "first_minus_second_round": first,
     }
 
 

@@ -99,7 +99,7 @@ def at_equal_steps(a: Log, b: Log, n: int) -> Estimate | None:
         return None
     right = [round(r["accuracy"] * n) for r in rows]
     shares = [accuracy([True] * k + [False] * (n - k)) for k in right]
-    return independent_difference(*shares) | {"n": n}
+    return independent_difference(*shares)
 
 
 def _equal_steps(a: Log, b: Log) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:

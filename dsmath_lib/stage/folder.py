@@ -213,7 +213,7 @@ class Stage:
         """Write ``results.json``; the last cell of every notebook calls this and nothing else marks a stage done.
 
         Args:
-            metrics: name -> number, or name -> ``{"value", "low", "high", "n", ...}`` for an estimate with interval.
+            metrics: name -> number, or name -> estimate with interval (``evaluation.metrics.Estimate``).
             extra: further JSON parts, e.g. ``tables``, ``headline`` (names of metrics for the index), ``figure``.
         """
         results = {
@@ -284,6 +284,9 @@ def _plain(x: Any) -> Any:
         return [_plain(v) for v in x]
     if hasattr(x, "tolist"):
         return _plain(x.tolist())
+    # an estimate
+    if hasattr(x, "as_json"):
+        return _plain(x.as_json())
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return str(x) if isinstance(x, Path) else x

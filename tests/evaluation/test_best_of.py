@@ -12,10 +12,10 @@ from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
 from dsmath_lib.rewards.models import new_reward_model, score_completions
 from dsmath_lib.runs.nb08_evaluation import run
-from dsmath_lib.runs.nb08_evaluation.best_of import Judge, ranked
+from dsmath_lib.runs.nb08_evaluation.best_of import Ranker, ranked
 from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file
-from dsmath_lib.runs.nb08_evaluation.scores import Results, rewards_of
-from dsmath_lib.runs.nb08_evaluation.store import read_file, write_completions
+from dsmath_lib.runs.nb08_evaluation.scores import Results, sample_rewards
+from dsmath_lib.runs.nb08_evaluation.store import read_file, write_file
 from dsmath_lib.stage.folder import Stage
 
 TEXTS = ["Tom has 12 apples.\n12+3=15\nThe answer is \\boxed{4}.", "So it is \\boxed{5}."] * 10
@@ -59,29 +59,31 @@ def rows(tokenizer):
     ]  # fmt: skip
 
 
-JOB = run.Job("sft", "toy-gsm", "cot")
+JOB = run.EvalJob("sft", "toy-gsm", "cot")
 
 
 @pytest.mark.numeric
 def test_rewards_are_those_of_the_model_and_are_kept(tmp_path, tokenizer, folder, monkeypatch):
     path = run.completions_path(tmp_path, JOB)
-    write_completions(path, {"digest": "d", "rule": "paper"}, rows(tokenizer))
-    judge = Judge(str(folder), stage(), "cpu")
-    found = ranked(rows(tokenizer), path, judge, tokenizer)
-    for r, rewards in zip(found, rewards_of(found), strict=True):
+    write_file(path, {"digest": "d", "rule": "paper"}, rows(tokenizer))
+    ranker = Ranker(str(folder), stage(), "cpu")
+    found = ranked(rows(tokenizer), path, ranker, tokenizer)
+    for r, rewards in zip(found, sample_rewards(found), strict=True):
         prompts = [r["prompt_ids"]] * 4
-        alone = score_completions(judge.model, tokenizer, prompts, [s["ids"] for s in r["samples"]])
+        alone = score_completions(
+            ranker.model, tokenizer, prompts, [s["ids"] for s in r["samples"]]
+        )
         assert rewards == pytest.approx(alone, rel=1e-9, abs=1e-12)
         assert rewards[0] == pytest.approx(rewards[2], rel=1e-9)
         assert rewards[0] != pytest.approx(rewards[1], rel=1e-6)
     header, kept = read_file(path)
-    assert header["reward_model"] == judge.digest and header["digest"] == "d" and kept == found
+    assert header["reward_model"] == ranker.digest and header["digest"] == "d" and kept == found
     monkeypatch.setattr(
         "dsmath_lib.runs.nb08_evaluation.best_of.score_completions", lambda *a, **k: 1 / 0
     )
-    assert ranked(kept, path, judge, tokenizer) == kept  # not scored again
+    assert ranked(kept, path, ranker, tokenizer) == kept  # not scored again
     bare = ranked(kept, path, None, tokenizer)
-    assert rewards_of(bare) == [] and "reward_model" not in read_file(path)[0]
+    assert sample_rewards(bare) == [] and "reward_model" not in read_file(path)[0]
 
 
 def test_equal_samples_are_scored_once(tokenizer, folder, monkeypatch):
@@ -90,7 +92,7 @@ def test_equal_samples_are_scored_once(tokenizer, folder, monkeypatch):
         "dsmath_lib.runs.nb08_evaluation.best_of.score_completions",
         lambda model, tok, p, c, dtype: asked.extend(zip(p, c, strict=True)) or [0.0] * len(p),
     )
-    Judge(str(folder), stage(), "cpu").scores(tokenizer, [[1]] * 3, [[2], [3], [2]])
+    Ranker(str(folder), stage(), "cpu").scores(tokenizer, [[1]] * 3, [[2], [3], [2]])
     assert asked == [([1], [2]), ([1], [3])]
 
 
@@ -100,46 +102,46 @@ def test_best_of_k_is_a_score_and_stands_beside_the_vote(tmp_path, tokenizer):
         for s, reward in zip(r["samples"], (0.1, 0.9, 0.2, 0.3), strict=True):  # prefers the 5
             s["reward"] = reward
     path = run.completions_path(tmp_path, JOB)
-    write_completions(path, {"rule": "paper"}, made)
+    write_file(path, {"rule": "paper"}, made)
     results = Results(tmp_path, [1, 4])
     results.add(JOB, made)
     scores = results.metrics()
-    assert scores["sft.toy-gsm.cot.rm@1"]["value"] == 0.5
-    assert scores["sft.toy-gsm.cot.rm@4"]["value"] == 0.0
-    assert scores["sft.toy-gsm.cot.maj@4"]["value"] == 1.0
-    assert results.reward_gains()["diff.rm-maj.sft.toy-gsm.cot.@4"]["value"] == -1.0
-    assert regrade_file(path, "strict")["new"]["scores"]["rm@4"]["value"] == 0.0  # no model needed
+    assert scores["sft.toy-gsm.cot.rm@1"].value == 0.5
+    assert scores["sft.toy-gsm.cot.rm@4"].value == 0.0
+    assert scores["sft.toy-gsm.cot.maj@4"].value == 1.0
+    assert results.reward_gains()["diff.rm-maj.sft.toy-gsm.cot.@4"].value == -1.0
+    assert regrade_file(path, "strict")["new"]["scores"]["rm@4"].value == 0.0  # no model needed
 
 
 @pytest.mark.numeric
 def test_a_process_model_pays_the_worst_step(tmp_path, tokenizer):
-    judge = Judge(str(save_reward_model(tmp_path, tokenizer, "process")), stage(), "cpu")
+    ranker = Ranker(str(save_reward_model(tmp_path, tokenizer, "process")), stage(), "cpu")
     ids = tokenizer("12+3=15\nSo it is 5.", add_special_tokens=False)["input_ids"]
     from dsmath_lib.rewards.models import score_steps
 
-    steps = score_steps(judge.model, tokenizer, [[5]], [ids])[0]
+    steps = score_steps(ranker.model, tokenizer, [[5]], [ids])[0]
     assert len(steps) == 2
-    assert judge.scores(tokenizer, [[5]], [ids]) == pytest.approx([min(steps)], rel=1e-9)
+    assert ranker.scores(tokenizer, [[5]], [ids]) == pytest.approx([min(steps)], rel=1e-9)
 
 
 def test_only_chat_chains_of_thought_are_ranked():
-    assert run.Job("sft", "toy-gsm", "cot").ranked
-    assert not run.Job("base", "toy-gsm", "cot", few_shot=True).ranked
-    assert not run.Job("sft", "toy-gsm", "tir").ranked
+    assert run.EvalJob("sft", "toy-gsm", "cot").ranked
+    assert not run.EvalJob("base", "toy-gsm", "cot", few_shot=True).ranked
+    assert not run.EvalJob("sft", "toy-gsm", "tir").ranked
 
 
 def test_names_that_are_not_there_and_models_of_another_kind(reports, tmp_path, tokenizer, folder):
     with pytest.raises(StageError, match="dsmath run smoke 01 02 03 04"):
-        Judge("pointwise", stage(), "cpu")
+        Ranker("pointwise", stage(), "cpu")
     with pytest.raises(StageError, match="no reward model"):
-        Judge(str(folder.parent / "lm"), stage(), "cpu")
+        Ranker(str(folder.parent / "lm"), stage(), "cpu")
     other = train_tokenizer(["quite other words here"] * 5, 280)
     with pytest.raises(StageError, match="another vocabulary"):
-        Judge(str(folder), stage(), "cpu").scores(other, [[1]], [[2]])
+        Ranker(str(folder), stage(), "cpu").scores(other, [[1]], [[2]])
     write_atomic(reports / "smoke/04_reward_model/results.json", "{}")
     target = reports / "smoke/04_reward_model/artifacts/pointwise"
     for f in folder.iterdir():
         target.mkdir(parents=True, exist_ok=True)
         (target / f.name).write_bytes(f.read_bytes())
     here = stage()
-    assert Judge("pointwise", here, "cpu").digest and "04_reward_model/pointwise" in here.inputs
+    assert Ranker("pointwise", here, "cpu").digest and "04_reward_model/pointwise" in here.inputs

@@ -59,7 +59,7 @@ def test_sources(tmp_path):
     with pytest.raises(StageError, match=r"FILE::FIELD"):
         read("a.jsonl::y")
     toy = Training(training_texts(TOY))
-    assert not toy.overlap("toy-gsm", benchmarks.load("toy-gsm", n=200)).leaked
+    assert not toy.overlap("toy-gsm", benchmarks.problems_of("toy-gsm", n=200)).leaked
     assert same_text(" a\n b") == "ab"
 
 

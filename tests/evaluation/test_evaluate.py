@@ -11,16 +11,22 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.sandbox.python_tool import ToolResult
 from dsmath_lib.evaluation import tir
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import encode, train_tokenizer
-from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate, prompt_ids, regrade
+from dsmath_lib.runs.nb08_evaluation.evaluate import (
+    EvalSettings,
+    complete_all,
+    grade_rows,
+    prompt_of,
+)
 from dsmath_lib.runs.nb08_evaluation.formats import Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.published import SYSTEMS, agreement, rules_differ
-from dsmath_lib.runs.nb08_evaluation.run import Job, sampled_tokens
-from dsmath_lib.runs.nb08_evaluation.scores import Results, score, summary
-from dsmath_lib.runs.nb08_evaluation.store import read_completions, read_scores
+from dsmath_lib.runs.nb08_evaluation.run import EvalJob, sampled_tokens
+from dsmath_lib.runs.nb08_evaluation.scores import Results, score_line, scores_of
+from dsmath_lib.runs.nb08_evaluation.store import read_scores, rows_made_with
 
-SETTINGS = Settings("toy-cot", 0, False, 3, 0.7, 1.0, 12, 0)
+SETTINGS = EvalSettings("toy-cot", 0, False, 3, 0.7, 1.0, 12, 0)
 PROBLEMS = [Problem(f"p{i}", f"What is {i} + 1?", str(i + 1)) for i in range(4)]
 
 
@@ -56,7 +62,8 @@ PROGRAM = " ```python\nprint(6 * 7)\n```\n"
 def generate(tokenizer, *turns, **options):
     sampler = Scripted(tokenizer, *turns)
     defaults = {"n": 1, "temperature": 0.0, "max_new_tokens": 64, "seed": 0}
-    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], **(defaults | options))
+    drawn = tir.Sampling(**defaults)
+    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], drawn, **options)
 
 
 def test_the_output_is_inserted_and_not_marked_as_sampled(tokenizer):
@@ -104,7 +111,7 @@ def test_eos_ends_even_after_a_program_and_a_stray_fence_runs_nothing(tokenizer)
 
 def test_prompts_and_shots(tokenizer):
     p = PROBLEMS[1]
-    text, ids = prompt_ids(tokenizer, p, SETTINGS)
+    text, ids = prompt_of(tokenizer, p, SETTINGS)
     assert text == "User: What is 1 + 1?\n\nAssistant:" and ids == [
         tokenizer.bos_token_id,
         *encode(tokenizer, text),
@@ -114,10 +121,10 @@ def test_prompts_and_shots(tokenizer):
         few_shot_prompt("toy-qa", "C?", shots)
         == "Question: A?\nAnswer: 1\n\nQuestion: B?\nAnswer: 2\n\nQuestion: C?\nAnswer:"
     )
-    few = replace(SETTINGS, template="toy-qa", shots=2)
-    long, all_ids = prompt_ids(tokenizer, p, few, shots)
+    few = replace(SETTINGS, template="toy-qa", shots=2, examples=tuple(shots))
+    long, all_ids = prompt_of(tokenizer, p, few)
     assert long.count("Question:") == 3
-    short, _ = prompt_ids(tokenizer, p, few, shots, room=len(all_ids) - 1)
+    short, _ = prompt_of(tokenizer, p, few, room=len(all_ids) - 1)
     assert short.count("Question:") == 2 and "B?" in short  # dropped from the front
 
 
@@ -130,8 +137,8 @@ def sampler(tokenizer):
 
 def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
     path = tmp_path / "sft" / "b-cot.jsonl.gz"
-    options = {"path": path, "model_digest": "d"}
-    rows = evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
+    options = {"path": path, "about": {"model": "d"}}
+    rows = complete_all(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
     assert [r["id"] for r in rows] == ["p0", "p1", "p2", "p3"] and all(
         len(r["samples"]) == 3 for r in rows
     )
@@ -142,49 +149,48 @@ def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
     }
     first = path.read_bytes()
     never = Scripted(tokenizer)  # has nothing to say, so it would fail if asked
-    assert evaluate(never, tokenizer, PROBLEMS, SETTINGS, **options) == rows
+    assert complete_all(never, tokenizer, PROBLEMS, SETTINGS, **options) == rows
     header = json.loads(gzip.decompress(first).decode().split("\n")[0])
     assert header["settings"]["temperature"] == 0.7 and header["model"] == "d"
-    evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, **options, resume=False)
+    path.unlink()
+    complete_all(sampler, tokenizer, PROBLEMS, SETTINGS, **options)
     assert path.read_bytes() == first  # the same run gives the same bytes
     for change in (
-        {"model_digest": "e"},
+        {"about": {"model": "e"}},
         {"settings": replace(SETTINGS, temperature=0.8)},
         {"problems": PROBLEMS[:3]},
     ):
         args = {"problems": PROBLEMS, "settings": SETTINGS, **options} | change
         with pytest.raises(IndexError):
-            evaluate(never, tokenizer, args.pop("problems"), args.pop("settings"), **args)
+            complete_all(never, tokenizer, args.pop("problems"), args.pop("settings"), **args)
 
 
 def test_damaged_files_are_made_again(tmp_path, sampler, tokenizer):
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(b"half a fi")
-    assert read_completions(path) is None
-    assert len(evaluate(sampler, tokenizer, PROBLEMS, SETTINGS, path=path, model_digest="d")) == 4
+    assert rows_made_with(path) is None
+    assert len(complete_all(sampler, tokenizer, PROBLEMS, SETTINGS, path, {"model": "d"})) == 4
     path.write_bytes(path.read_bytes()[:-20])
-    assert read_completions(path) is None
+    assert rows_made_with(path) is None
 
 
 def test_with_tools_and_few_shot(tmp_path, tokenizer):
     sampler = Scripted(tokenizer, [PROGRAM], ["so \\boxed{42}"], [PROGRAM], ["so \\boxed{42}"])
     tools = replace(SETTINGS, tools=True, template="toy-tir", n=2)
-    rows = evaluate(
-        sampler, tokenizer, PROBLEMS[:1], tools, path=tmp_path / "t.gz", model_digest="d"
-    )
+    rows = complete_all(sampler, tokenizer, PROBLEMS[:1], tools, tmp_path / "t.gz", {"model": "d"})
     assert sampled_tokens(rows) == 3 * len(
         encode(tokenizer, PROGRAM) + encode(tokenizer, "so \\boxed{42}")
     )
-    few = replace(SETTINGS, template="toy-qa", shots=1, n=0)
+    shown = (Demonstration("A?", "1", "1"),)
+    few = replace(SETTINGS, template="toy-qa", shots=1, n=0, examples=shown)
     sampler = Scripted(tokenizer, [" 2.\n\nQuestion: next"])
-    rows = evaluate(
+    rows = complete_all(
         sampler,
         tokenizer,
         PROBLEMS[:1],
         few,
-        path=tmp_path / "f.gz",
-        model_digest="d",
-        shots=[Demonstration("A?", "1", "1")],
+        tmp_path / "f.gz",
+        {"model": "d"},
     )
     assert rows[0]["greedy"]["text"] == " 2." and rows[0]["prompt"].startswith("Question: A?")
 
@@ -197,17 +203,17 @@ def test_few_shot_programs_are_run_once_and_their_output_is_kept(tmp_path, token
         " ```python\n1 / 0\n```",
         " ```python\nwhile True:\n    pass\n```",
     ]
-    options = {"path": tmp_path / "p.gz", "model_digest": "d"}
-    rows = evaluate(Scripted(tokenizer, texts), tokenizer, PROBLEMS, pot, **options)
+    options = {"path": tmp_path / "p.gz", "about": {"model": "d"}}
+    rows = complete_all(Scripted(tokenizer, texts), tokenizer, PROBLEMS, pot, **options)
     assert [r["greedy"]["output"] for r in rows] == ["42\n", None, None, None]
     errors = [r["greedy"]["tool_error"] for r in rows]
     assert errors[0] == "" and "no program" in errors[1] and "ZeroDivision" in errors[2]
     assert errors[3].startswith("TimeoutError")
     rows[0]["answer"] = "42"
     results = Results()
-    results.add(Job("base", "toy-gsm", "pot", True), rows)
+    results.add(EvalJob("base", "toy-gsm", "pot", True), rows)
     scores = results.metrics()
-    assert scores["base.toy-gsm.pot.greedy"]["value"] == 0.25
+    assert scores["base.toy-gsm.pot.greedy"].value == 0.25
     assert (
         scores["base.toy-gsm.pot.no_answer"] == 0.75 and scores["base.toy-gsm.pot.timeout"] == 0.25
     )
@@ -228,15 +234,15 @@ def row(i, greedy, samples):
 def test_scores_of_a_run(tmp_path):
     right, wrong, bare = "\\boxed{4}", "\\boxed{5}", "The answer is 4."
     results = Results(tmp_path, [1, 2])
-    sft = Job("sft", "toy-gsm", "cot")
+    sft = EvalJob("sft", "toy-gsm", "cot")
     results.add(sft, [row(0, bare, [right, wrong]), row(1, wrong, [wrong, wrong])])
     results.add(
-        Job("policy", "toy-gsm", "cot"),
+        EvalJob("policy", "toy-gsm", "cot"),
         [row(0, right, [right, right]), row(1, right, [right, wrong])],
     )
-    results.add(Job("policy", "toy-gsm", "tir"), [row(0, right, []), row(1, wrong, [])])
-    results.add(Job("base", "minif2f-test", "proof", True), [])
-    scores = {k: v["value"] if isinstance(v, dict) else v for k, v in results.metrics().items()}
+    results.add(EvalJob("policy", "toy-gsm", "tir"), [row(0, right, []), row(1, wrong, [])])
+    results.add(EvalJob("base", "minif2f-test", "proof", True), [])
+    scores = {k: v.value if isinstance(v, Estimate) else v for k, v in results.metrics().items()}
     assert (
         scores["sft.toy-gsm.cot.greedy"] == 0.5 and scores["sft.toy-gsm.cot.greedy-strict"] == 0.0
     )
@@ -248,11 +254,11 @@ def test_scores_of_a_run(tmp_path):
     assert set(d) == {
         f"diff.policy-sft.toy-gsm.cot.{h}" for h in ("greedy", "sampled", "maj@2", "pass@2")
     }
-    assert d["diff.policy-sft.toy-gsm.cot.sampled"]["value"] == pytest.approx(0.5)
-    assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"]["value"] == -0.5
+    assert d["diff.policy-sft.toy-gsm.cot.sampled"].value == pytest.approx(0.5)
+    assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"].value == -0.5
     assert list(results.not_run.values()) == ["not run: needs Isabelle with a PISA server"]
     assert not any("minif2f" in name for name in results.metrics())  # never a score
-    line = summary(sft, results.rows[sft], results.metrics())
+    line = score_line(sft, results.rows[sft], results.metrics())
     assert {"n", "samples", "truncated", "no answer", "timeout", "strict", "lenient"} <= set(line)
     assert (line["rule"], line["n"], line["samples"]) == ("paper", 2, 2)
     kept = read_scores(tmp_path / "sft" / "toy-gsm-cot.jsonl.gz")
@@ -263,10 +269,10 @@ def test_the_last_tool_output_is_a_score_of_its_own():
     r = row(0, "```python\nprint(5)\n```\n```output\n5\n```\nSo \\boxed{4}.", [])
     r["greedy"]["sampled"] = [1, 0, 1]
     results = Results()
-    results.add(Job("sft", "toy-gsm", "tir"), [r])
+    results.add(EvalJob("sft", "toy-gsm", "tir"), [r])
     scores = results.metrics()
-    assert scores["sft.toy-gsm.tir.greedy"]["value"] == 1.0
-    assert scores["sft.toy-gsm.tir.greedy-program"]["value"] == 0.0
+    assert scores["sft.toy-gsm.tir.greedy"].value == 1.0
+    assert scores["sft.toy-gsm.tir.greedy-program"].value == 0.0
 
 
 def test_rules_that_disagree_are_shown():
@@ -282,31 +288,32 @@ def test_the_programs_output_is_scored_apart():
     rows.append(row(3, "\\boxed{4}", []))  # no program: wrong as a program
     rows[2]["greedy"] |= {"tool_errors": 1, "tool_timeouts": 1}
     rows[0]["greedy"]["sampled"] = [1, 0]  # tool tokens: this is a run with tools
-    scores = score(rows, regrade(rows, "paper"), [])
-    assert scores["greedy"]["value"] == 0.75 and scores["greedy-program"]["value"] == 0.5
+    scores = scores_of(rows, grade_rows(rows, "paper"), [])
+    assert scores["greedy"].value == 0.75 and scores["greedy-program"].value == 0.5
     assert scores["tool_errors"] == scores["timeout"] == 0.25
 
 
 def test_regrading_needs_no_model():
     rows = [row(0, "The answer is 4.", ["\\boxed{4}"])]
     assert (
-        regrade(rows, "paper")[0].greedy.correct and not regrade(rows, "strict")[0].greedy.correct
+        grade_rows(rows, "paper")[0].greedy.correct
+        and not grade_rows(rows, "strict")[0].greedy.correct
     )
 
 
 def test_labelled_gsm8k_solutions(data_dir):
     """1,319 x 4 published verdicts: over 99.5 % must agree."""
-    summary, differ = agreement("gsm8k-systems", data_dir=str(data_dir))
-    assert [r["system"] for r in summary] == [f"gsm8k-systems/{s}" for s in SYSTEMS] and all(
-        r["solutions"] == 1319 for r in summary
+    score_line, differ = agreement("gsm8k-systems", data_dir=str(data_dir))
+    assert [r["system"] for r in score_line] == [f"gsm8k-systems/{s}" for s in SYSTEMS] and all(
+        r["solutions"] == 1319 for r in score_line
     )
-    assert sum(r["agree"] for r in summary) > 0.995 * 4 * 1319
-    assert len(differ) == sum(r["right refused"] + r["wrong accepted"] for r in summary)
+    assert sum(r["agree"] for r in score_line) > 0.995 * 4 * 1319
+    assert len(differ) == sum(r["right refused"] + r["wrong accepted"] for r in score_line)
 
 
 @pytest.mark.parametrize("source", ["qwen-math-8x", "tora-gsm8k", "mathcoder-gsm8k", "tinyllama-gsm8k"])  # fmt: skip
 def test_labelled_outputs_of_models(data_dir, source):
     """Labels come from the publishers' graders; over 99 % must agree."""
-    summary, differ = agreement(source, data_dir=str(data_dir))
-    n = sum(r["solutions"] for r in summary)
+    score_line, differ = agreement(source, data_dir=str(data_dir))
+    n = sum(r["solutions"] for r in score_line)
     assert n >= 552 and len(differ) < 0.01 * n

@@ -1,6 +1,7 @@
 """Metrics against counting, against published values, and against hand-computed intervals."""
 
 import itertools
+import json
 import math
 import statistics
 
@@ -89,9 +90,9 @@ def test_wilson_and_normal():
         0.1135, abs=1e-4
     )
     e = m.accuracy([i < 250 for i in range(500)])
-    assert e["high"] - e["value"] == pytest.approx(1.959964 * math.sqrt(0.25 / 500))
+    assert e.high - e.value == pytest.approx(1.959964 * math.sqrt(0.25 / 500))
     small = m.accuracy([i < 12 for i in range(30)])
-    assert (small["low"], small["high"]) == pytest.approx(m.wilson(12, 30))
+    assert (small.low, small.high) == pytest.approx(m.wilson(12, 30))
     with pytest.raises(ValueError, match="no items"):
         m.accuracy([])
 
@@ -117,11 +118,11 @@ def test_clustered_error_counts_questions_not_samples():
         [False] * 8
     ] * 50  # all samples of a question agree: 100 independent draws
     e = m.sample_mean(same)
-    assert e["high"] - e["value"] == pytest.approx(1.959964 * math.sqrt(0.25 / 99))
-    assert e["n"] == 100 and e["samples"] == 8
+    assert e.high - e.value == pytest.approx(1.959964 * math.sqrt(0.25 / 99))
+    assert e.n == 100 and e.samples == 8
     mixed = m.sample_mean([[True, False]] * 100)
-    assert mixed["low"] == mixed["high"] == 0.5
-    assert m.sample_mean([[False] * 8] * 20)["high"] > 0.1  # nothing right is not certainty
+    assert mixed.low == mixed.high == 0.5
+    assert m.sample_mean([[False] * 8] * 20).high > 0.1  # nothing right is not certainty
 
 
 def test_unequal_numbers_of_samples_are_refused():
@@ -132,11 +133,11 @@ def test_unequal_numbers_of_samples_are_refused():
 def test_paired_difference():
     a, b = [i < 50 for i in range(100)], [i < 55 for i in range(100)]
     d = m.paired_difference(b, a)
-    assert d["value"] == pytest.approx(0.05) and 0 < d["low"] < 0.05 < d["high"] < 0.1
+    assert d.value == pytest.approx(0.05) and 0 < d.low < 0.05 < d.high < 0.1
     half = 1.959964 * math.sqrt((6 / 102 - (5 / 102) ** 2) / 102)  # Agresti and Min, by hand
-    assert (d["low"], d["high"]) == pytest.approx((5 / 102 - half, 5 / 102 + half))
+    assert (d.low, d.high) == pytest.approx((5 / 102 - half, 5 / 102 + half))
     none = m.paired_difference([0.0] * 8, [0.0] * 8)
-    assert none["value"] == 0 and none["low"] < -0.1 and none["high"] > 0.1
+    assert none.value == 0 and none.low < -0.1 and none.high > 0.1
     with pytest.raises(ValueError, match="same: 2 and 1"):
         m.paired_difference([1, 0], [1])
 
@@ -150,13 +151,13 @@ def test_qwens_eight_samples(data_dir):
     best = statistics.mean(
         m.best_of_k(c, [s[0] for s in r["pred_score"]], 8) for c, r in zip(right, rows, strict=True)
     )
-    assert m.sample_mean(right)["value"] == pytest.approx(0.9348, abs=5e-5)
+    assert m.sample_mean(right).value == pytest.approx(0.9348, abs=5e-5)
     assert best == pytest.approx(0.9565, abs=5e-5)
     for k, want in ((1, 0.9348), (2, 0.9493), (4, 0.9561), (8, 0.9565)):
-        assert m.mean_pass_at_k(right, k)["value"] == pytest.approx(want, abs=5e-5)
-    assert m.mean_maj_at_k(classes, right, 8, "first")["value"] == pytest.approx(0.9565, abs=5e-5)
+        assert m.mean_pass_at_k(right, k).value == pytest.approx(want, abs=5e-5)
+    assert m.mean_maj_at_k(classes, right, 8, "first").value == pytest.approx(0.9565, abs=5e-5)
     # two questions are tied 4 to 4; Qwen's script gives both to the answer that comes first
-    assert m.mean_maj_at_k(classes, right, 8)["value"] == pytest.approx(65 / 69)
+    assert m.mean_maj_at_k(classes, right, 8).value == pytest.approx(65 / 69)
 
 
 def test_our_verdicts_on_qwens_samples(data_dir):
@@ -174,16 +175,16 @@ def test_our_verdicts_on_qwens_samples(data_dir):
 def test_independent_difference_adds_half_widths_in_squares():
     a, b = m.accuracy([i < 10 for i in range(30)]), m.accuracy([i < 5 for i in range(30)])
     d = m.independent_difference(a, b)  # SimpleRL's 33.3 against 16.7 on AIME: not told apart
-    assert d["value"] == pytest.approx(5 / 30) and d["low"] < 0 < d["high"]
-    none = m.independent_difference(a, {**b, "low": b["value"], "high": b["value"]})
-    assert none["low"] == pytest.approx(a["low"] - b["value"])
+    assert d.value == pytest.approx(5 / 30) and d.low < 0 < d.high
+    none = m.independent_difference(a, m.Estimate(b.value, b.value, b.value))
+    assert none.low == pytest.approx(a.low - b.value)
 
 
 def test_mean_best_of_k_on_qwens_rewards(data_dir):
     rows = read_rows("math/model_outputs/qwen_math_cot_8x_rm.jsonl", data_dir=str(data_dir))
     rewards = [[s[0] for s in r["pred_score"]] for r in rows]
     got = m.mean_best_of_k([r["score"] for r in rows], rewards, 8)
-    assert got["value"] == pytest.approx(0.9565, abs=5e-5) and got["n"] == 69
+    assert got.value == pytest.approx(0.9565, abs=5e-5) and got.n == 69
 
 
 @pytest.mark.parametrize(
@@ -203,3 +204,20 @@ def test_students_t_falls_to_the_normal_quantile():
     assert m.students_t(2) == pytest.approx(0.95 / math.sqrt(2 * 0.975 * 0.025), rel=1e-12)
     with pytest.raises(ValueError, match="degree of freedom"):
         m.students_t(0)
+
+
+@pytest.mark.parametrize("e", [m.Estimate(0.5, 0.4, 0.6, 9, 3, 8), m.Estimate(1.0, 0.0, 2.0)])
+def test_an_estimate_comes_back_from_json(e):
+    assert m.read_estimate(json.loads(json.dumps(e.as_json()))) == e
+    assert m.read_estimate(7) == m.Estimate(7, 7, 7)
+
+
+def test_json_leaves_out_what_does_not_apply():
+    assert m.Estimate(0.5, 0.4, 0.6).as_json() == {"value": 0.5, "low": 0.4, "high": 0.6}
+    assert m.sample_mean([[True], [False]]).as_json().keys() == {
+        "value",
+        "low",
+        "high",
+        "n",
+        "samples",
+    }

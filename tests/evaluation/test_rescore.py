@@ -9,7 +9,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.evaluation import behaviour as reflection
 from dsmath_lib.runs.nb08_evaluation import store
 from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file, regrade_folder
-from dsmath_lib.runs.nb08_evaluation.run import Job, completions_path
+from dsmath_lib.runs.nb08_evaluation.run import EvalJob, completions_path
 from dsmath_lib.runs.nb08_evaluation.scores import Results
 
 
@@ -25,8 +25,8 @@ def folder(tmp_path):
          "samples": [completion("\\boxed{4}"), completion("no")]}
         for i, t in enumerate(texts)
     ]  # fmt: skip
-    job = Job("sft", "toy-gsm", "cot")
-    store.write_completions(completions_path(tmp_path, job), {"rule": "paper"}, rows)
+    job = EvalJob("sft", "toy-gsm", "cot")
+    store.write_file(completions_path(tmp_path, job), {"rule": "paper"}, rows)
     results = Results(tmp_path, [1, 2])
     results.add(job, rows)
     return tmp_path
@@ -35,9 +35,9 @@ def folder(tmp_path):
 def test_old_and_new_scores(folder):
     (row,) = regrade_folder(folder, "strict")
     assert (row["file"], row["rule"], row["n"]) == ("sft/toy-gsm-cot", "paper → strict", 3)
-    assert row["greedy, old"]["value"] == pytest.approx(2 / 3)
-    assert row["greedy, new"]["value"] == pytest.approx(1 / 3)
-    assert row["verdicts changed"] == 1 and row["sampled, new"]["value"] == 0.5
+    assert row["greedy, old"].value == pytest.approx(2 / 3)
+    assert row["greedy, new"].value == pytest.approx(1 / 3)
+    assert row["verdicts changed"] == 1 and row["sampled, new"].value == 0.5
     path = folder / "sft/toy-gsm-cot.jsonl.gz"
     assert regrade_file(path, "strict")["changed"] == ["1"]
     assert store.read_scores(path)["rule"] == "paper"  # nothing is written unless asked for
@@ -52,9 +52,9 @@ def test_files_never_graded_damaged_or_not_run(folder, tmp_path):
     store.scores_path(folder / "sft/toy-gsm-cot.jsonl.gz").unlink()
     (folder / "sft/broken.jsonl.gz").write_bytes(b"half")
     only_prompts = folder / "base/minif2f-test-proof.jsonl.gz"
-    store.write_completions(only_prompts, {"not_run": True}, [{"id": "a", "prompt": "p"}])
+    store.write_file(only_prompts, {"not_run": True}, [{"id": "a", "prompt": "p"}])
     (row,) = regrade_folder(folder)
-    assert row["greedy, old"] == "–" and row["greedy, new"]["value"] == pytest.approx(2 / 3)
+    assert row["greedy, old"] == "–" and row["greedy, new"].value == pytest.approx(2 / 3)
     with pytest.raises(StageError, match="no completions"):
         regrade_folder(tmp_path / "sft" / "none")
 
@@ -73,7 +73,7 @@ def test_the_command(folder, capsys, monkeypatch):
 
 
 def test_words_of_reflection_are_substrings():
-    assert reflection.counts("Wait, await: let me Recheck.") == {
+    assert reflection.word_counts("Wait, await: let me Recheck.") == {
         "recheck": 1, "rethink": 0, "try again": 0, "wait": 2, "alternatively": 0, "retry": 0,
         "however": 0}  # fmt: skip
     got = reflection.shares(["However, 3.", "plain"])

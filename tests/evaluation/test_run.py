@@ -42,9 +42,9 @@ def test_jobs_of_the_chain():
 def test_settings_follow_the_kind_of_model():
     cfg = params(shots=-1)
     names = ("base.toy-gsm.cot", "base.toy-gsm.pot", "sft.toy-gsm.cot", "sft.toy-gsm.tir")
-    base, pot, cot, tir = (run.settings_of(cfg, j) for j in run.jobs(cfg) if j.name in names)
+    base, pot, cot, tir = (run.job_settings(cfg, j) for j in run.jobs(cfg) if j.name in names)
     assert (base.shots, pot.shots, cot.shots, tir.shots) == (2, 2, 0, 0)
-    assert run.settings_of(params(shots=1), run.jobs(cfg)[0]).shots == 1
+    assert run.job_settings(params(shots=1), run.jobs(cfg)[0]).shots == 1
     assert (base.template, pot.template) == ("toy-qa", "toy-qa-program")
     assert (pot.program, base.program, cot.stop) == ("print", "", ())
     assert (cot.n, pot.n, tir.n) == (cfg.samples, cfg.tool_samples, cfg.tool_samples)
@@ -52,7 +52,7 @@ def test_settings_follow_the_kind_of_model():
 
 
 def test_rules_follow_the_kind_of_prompt():
-    rule = lambda few, kind, b="gsm8k": run.Job("m", b, kind, few).rule  # noqa: E731
+    rule = lambda few, kind, b="gsm8k": run.EvalJob("m", b, kind, few).rule  # noqa: E731
     assert (rule(True, "cot"), rule(True, "pot")) == ("gsm8k-few-shot", "program")
     assert (rule(False, "cot"), rule(False, "tir")) == ("paper", "paper")
     assert rule(False, "cot", "math") == "all-boxes" and rule(False, "cot", "aime24") == "simplerl"
@@ -102,7 +102,7 @@ def test_minif2f_prompts_are_written_and_nothing_is_scored(tmp_path, data_dir):
 
 def test_the_tool_counts_only_where_it_is_used():
     a, b = params(), params(executor="cpython", tool_protocol="qwen", tool_seconds=9.0)
-    pairs = [(run.settings_of(a, j), run.settings_of(b, j), j.kind) for j in run.jobs(a)]
+    pairs = [(run.job_settings(a, j), run.job_settings(b, j), j.kind) for j in run.jobs(a)]
     assert all((x == y) == (kind == "cot") for x, y, kind in pairs)
 
 

@@ -81,8 +81,8 @@ def test_heldout_scores_per_language(tokenizer):
     held = heldout_problems(tokenizer, sample_problems(6, split="val", seed=1))
     scores = heldout_scores(model, held, 4)
     table = by_language(scores, held.langs)
-    assert table["loss"]["n"] == 6 == table["loss.en"]["n"] + table["loss.zh"]["n"]
-    assert table["loss"]["value"] == pytest.approx(scores["loss"].mean())
+    assert table["loss"].n == 6 == table["loss.en"].n + table["loss.zh"].n
+    assert table["loss"].value == pytest.approx(scores["loss"].mean())
     assert set(scores["answer"]) <= {0.0, 1.0}
     pages = heldout_pages(tokenizer, [{"text": "12 apples " * 50, "lang": "en"}], 32)
     assert len(pages.examples[0].ids) == 32
@@ -91,8 +91,8 @@ def test_heldout_scores_per_language(tokenizer):
 
 def test_interval_by_hand():
     e = mean_interval(np.array([1.0, 2.0, 3.0]))
-    assert e["value"] == 2.0 and e["n"] == 3
-    assert e["high"] - 2.0 == pytest.approx(1.96 / 3**0.5, rel=1e-3)
+    assert e.value == 2.0 and e.n == 3
+    assert e.high - 2.0 == pytest.approx(1.96 / 3**0.5, rel=1e-3)
 
 
 def test_a_run_reads_its_budget_and_is_skipped_when_done(stage, tokenizer):
@@ -126,10 +126,10 @@ def test_paired_differences_are_positive_when_the_reference_is_better():
     mined = {"loss": np.array([1.0, 2.0, 1.0]), "answer": np.array([1.0, 1.0, 0.0])}
     web = {"loss": np.array([2.0, 3.0, 3.0]), "answer": np.array([1.0, 0.0, 0.0])}
     d = compare({"mined": mined, "web": web}, ["en", "en", "zh"], "mined")
-    assert d["diff.web-mined.loss"]["value"] == pytest.approx(4 / 3)
-    assert d["diff.web-mined.loss.zh"]["value"] == 2.0
-    assert d["diff.mined-web.answer"]["value"] == pytest.approx(1 / 3)
-    assert d["diff.web-mined.loss"]["low"] > 0
+    assert d["diff.web-mined.loss"].value == pytest.approx(4 / 3)
+    assert d["diff.web-mined.loss.zh"].value == 2.0
+    assert d["diff.mined-web.answer"].value == pytest.approx(1 / 3)
+    assert d["diff.web-mined.loss"].low > 0
     assert compare({"web": web}, ["en"] * 3, "mined") == {}
 
 

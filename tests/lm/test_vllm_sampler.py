@@ -21,7 +21,7 @@ from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
 from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.rl.logprobs import completion_logprobs
-from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate
+from dsmath_lib.runs.nb08_evaluation.evaluate import EvalSettings, complete_all
 
 # scope: all tests of one kind follow each other and share an engine
 TIES = pytest.mark.parametrize("tie", [False, True], ids=["untied", "tied"], scope="module")
@@ -284,11 +284,9 @@ def test_evaluation_gets_the_same_greedy_answers(tokenizer, tmp_path):
             ("hf", HFSampler(model, tokenizer)),
             ("vllm", sampler_of(model, tokenizer)),
         ):
-            settings = Settings("toy-cot", 0, tools, 2, 0.7, 1.0, 12, 0, sampler=kind)
+            settings = EvalSettings("toy-cot", 0, tools, 2, 0.7, 1.0, 12, 0, sampler=kind)
             path = tmp_path / f"{kind}-{tools}.jsonl.gz"
-            rows.append(
-                evaluate(sampler, tokenizer, problems, settings, path=path, model_digest="d")
-            )
+            rows.append(complete_all(sampler, tokenizer, problems, settings, path, {"model": "d"}))
         a, b = rows
         assert [r["greedy"] for r in a] == [r["greedy"] for r in b]
         assert all(len(r["samples"]) == 2 for r in b)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dsmath_lib.report import ledger as L
-from dsmath_lib.report.claims import ROWS, all_claims
+from dsmath_lib.report.claims import all_claims, measure_of, rule_of
 
 CLAIMS = all_claims(margin=0.03, k=8)
 TRANSFER = ("toy-cmath.cot", "toy-math.tir", "toy-heldout.cot")
@@ -53,7 +53,7 @@ def test_no_gain_needs_an_interval_that_ends_below_the_margin():
 def test_difference_adds_half_widths_in_squares():
     # 0.5 ± 0.03 minus 0.4 ± 0.04: half-width 0.05
     run = {"s": {"metrics": {"a": estimate(0.5, 0.47, 0.53), "b": estimate(0.4, 0.36, 0.44, 200)}}}
-    e = L.difference(L.metric("s", "a"), L.metric("s", "b"))(run)
+    e = L.minus(L.metric("s", "a"), L.metric("s", "b"))(run)
     assert (e.value, e.low, e.high, e.n) == pytest.approx((0.1, 0.05, 0.15, 200))
 
 
@@ -77,7 +77,7 @@ def test_a_metric_that_is_no_number_counts_as_missing(bad):
 
 def test_a_part_decides_the_claim():
     def claim(*rules):
-        return L.Claim("X", "", "", "s", parts=tuple(L.Part("", m, r) for m, r in rules))
+        return L.Claim("X", "", "", "s", parts=tuple(L.ClaimPart("", m, r) for m, r in rules))
 
     yes, no = L.metric("s", "yes"), L.metric("s", "no")
     run = {"s": {"metrics": {"yes": estimate(1, 0.5, 1.5), "no": estimate(-1, -1.5, -0.5)}}}
@@ -93,7 +93,7 @@ def test_a_part_decides_the_claim():
 def test_all_claims_of_the_fact_sheet_are_there_once():
     ids = [f"C{i:02}" for i in range(1, 38)] + [f"S{i:02}" for i in range(1, 9)]
     ids += [f"Z{i:02}" for i in range(1, 8)] + ["D01"]
-    assert [c.id for c in CLAIMS] == ids == [r[0] for r in ROWS]
+    assert [c.id for c in CLAIMS] == ids
     assert all(c.claim and c.paper for c in CLAIMS)
     assert all(c.stage for c in CLAIMS if c.parts)
 
@@ -121,7 +121,7 @@ def test_one_run_without_interval_says_nothing_about_a_trend():
 
 def test_ledger_views_carry_symbol_and_word_and_escape():
     claim = L.Claim(
-        "X", "a <b> claim", "1 < 2", "s", parts=(L.Part("p", L.metric("s", "x"), L.positive),)
+        "X", "a <b> claim", "1 < 2", "s", parts=(L.ClaimPart("p", L.metric("s", "x"), L.positive),)
     )
     view = L.ledger([claim], [{"s": {"metrics": {"x": estimate(0.12, 0.08, 0.16)}}}])
     page = view._repr_html_()
@@ -165,3 +165,14 @@ def test_english_and_chinese_are_judged_apart(claim, than):
     assert [p.what.split()[0] for p in BY_ID[claim].parts] == ["English", "Chinese"]
     only_chinese = L.judge(BY_ID["C09"], [run])
     assert only_chinese.verdicts == ((L.AGREES,) if than == "seed" else (L.NOT_TESTED,))
+
+
+def test_a_measure_and_a_rule_as_a_row_writes_them():
+    run = {"s": {"metrics": {"a": 3, "b-c": 1}, "timings": {"t": 2}}}
+    for text, value in (("a - b-c", 2), ("a / timings.t", 1.5), ("gone or a - b-c", 2), ("a", 3)):
+        assert measure_of(text, "s")(run).value == value
+    assert rule_of("at_least 2", 0.1)(exact(2)) == L.AGREES
+    assert rule_of("at_least 2 with_interval", 0.1)(exact(2)) == L.NOISY
+    assert rule_of("not_raised", 0.1)(exact(0)) == L.AGREES
+    with pytest.raises(KeyError):
+        rule_of("about 2", 0.1)

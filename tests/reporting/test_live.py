@@ -104,4 +104,4 @@ def test_it_follows_the_run_that_runs_now(stage):
     assert p.run == "ppo.0" and not p.rows and p.samples is None
     stage.log("ppo.0", 1, reward=0.5)
     assert [r["reward"] for r in p.rows] == [0.5] and p.evals[0]["accuracy"] == 0.25
-    assert "validation accuracy 0.25 at step 0" in live.words(p.rows, p.evals)
+    assert "validation accuracy 0.25 at step 0" in live.in_words(p.rows, p.evals)

@@ -6,6 +6,7 @@ import matplotlib.figure
 import pytest
 
 from dsmath_lib.base.progress import interactive, progress
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.report.notebook import format_value, show, table
 
 
@@ -17,8 +18,8 @@ from dsmath_lib.report.notebook import format_value, show, table
         (0.52344, "0.5234"),
         (12345.6, "12,346"),
         (True, "✓ yes"),
-        ({"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}, "0.5 [0.4, 0.6]"),
-        ({"value": 0.5}, "0.5"),
+        (Estimate(0.5, 0.4, 0.6, 9), "0.5 [0.4, 0.6]"),
+        (Estimate(0.5, 0.5, 0.5), "0.5"),
         ([1, 0.5], "1, 0.5"),
         (math.inf, "inf"),
     ],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dsmath_lib.lm.tokenizer import train_tokenizer
-from dsmath_lib.report.browser import Browser, Card, browse, pieces
+from dsmath_lib.report.browser import Browser, Card, browse, token_texts
 from dsmath_lib.rl.rollouts import Rollouts
 
 
@@ -26,9 +26,9 @@ def rollouts(tokenizer, texts):
 def test_pieces_join_to_the_text(tokenizer):
     for text in ("12+3=15", "答案是15，🙂", "a\n\nb", ""):
         ids = tokenizer.encode(text, add_special_tokens=False)
-        got = pieces(tokenizer, ids)
+        got = token_texts(tokenizer, ids)
         assert len(got) == len(ids) and "".join(got) == text
-    assert pieces(tokenizer, [tokenizer.eos_token_id]) == [tokenizer.eos_token]
+    assert token_texts(tokenizer, [tokenizer.eos_token_id]) == [tokenizer.eos_token]
 
 
 def test_colour_and_sign(tokenizer):

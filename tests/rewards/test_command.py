@@ -7,7 +7,7 @@ import pytest
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.grader.command import grade_file
-from dsmath_lib.engines.grader.disagreements import kind, render
+from dsmath_lib.engines.grader.disagreements import disagreements_page, kind
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.verdict import VERSION, grade
 
@@ -93,7 +93,7 @@ def test_the_page_counts_every_kind():
         (True, None),
         (None, None),
     ]
-    text = render([(i, row(*v)) for i, v in enumerate(verdicts)], "x", "math-verify")
+    text = disagreements_page([(i, row(*v)) for i, v in enumerate(verdicts)], "x", "math-verify")
     assert text.count("<article") == 3 and "5 rows" in text and "agree on 2" in text
 
 

@@ -13,7 +13,8 @@ from dsmath_lib.engines.grader.choice import (
     gold_letters,
     stated_letters,
 )
-from dsmath_lib.engines.grader.find import MAX_CHARS, RULES, extract, only_number, sentence_numbers
+from dsmath_lib.engines.grader.find import MAX_CHARS, only_number, sentence_numbers
+from dsmath_lib.engines.grader.rules import RULES, extract
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [
@@ -69,7 +70,7 @@ def test_hand_made(text, paper, strict, lenient, simplerl):
 
 
 def test_unknown_rule_is_named():
-    with pytest.raises(ValueError, match=r"unknown extraction rule 'strickt'.*strict"):
+    with pytest.raises(ValueError, match=r"unknown rule 'strickt'.*strict"):
         extract("1", "strickt")
 
 

@@ -11,7 +11,7 @@ import pytest
 from dsmath_lib.engines.grader.choice import choice_letters, gold_letters
 from dsmath_lib.engines.grader.equality import MAX_ANSWER, answers_equal
 from dsmath_lib.engines.grader.find import MAX_CHARS
-from dsmath_lib.engines.grader.readings import judge, known
+from dsmath_lib.engines.grader.rules import RULES
 from dsmath_lib.engines.grader.verdict import grade, grade_answer
 
 UNITS = (
@@ -106,7 +106,7 @@ def test_every_rule_reads_hostile_completions(processor_seconds, shape):
         room = MAX_CHARS * quarters // 4 - len(head) - len(tail)
         return head + (unit * (room // len(unit) + 1))[:room] + tail
 
-    runs = [lambda t, r=r, g=g: judge(r, g, t) for r in known() for g in ("7", "B")]
+    runs = [lambda t, r=r, g=g: grade(g, t, r) for r in RULES for g in ("7", "B")]
     runs += [lambda t, g=g: grade_answer(g, t) for g in ("7", "B", "1, 2")]
     runs += [lambda t: grade(t, "7"), lambda t: choice_letters(t[-1000:]), gold_letters]
     for run in runs:
@@ -124,7 +124,7 @@ def test_what_follows_the_last_formula_is_read_once(processor_seconds, sign):
 @pytest.mark.parametrize("unit", ["final answer is ", " ", "答案是"])
 def test_a_megabyte_is_read_from_its_end(unit):
     """Only the last characters are looked at, by every rule: 20 times the text is no more than a few times the work."""
-    runs = [lambda t, r=r: judge(r, "B", t) for r in known()]
+    runs = [lambda t, r=r: grade("B", t, r) for r in RULES]
     runs += [lambda t: grade_answer("B", t), lambda t: grade_answer("7", t)]
     text = unit * (1_000_000 // len(unit))
     start = time.thread_time()

@@ -14,7 +14,7 @@ from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.records import Completions
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.report import grpo_pictures as pictures
-from dsmath_lib.report.live import panel_plot, words
+from dsmath_lib.report.live import in_words, panel_plot
 from dsmath_lib.report.notebook import table
 from dsmath_lib.rl.diagnostics import MEASURED, mean, measured, newest
 from dsmath_lib.rl.reward_functions import Rewards
@@ -164,7 +164,7 @@ def test_rows_have_the_same_keys_whether_or_not_there_was_a_signal(
         found = [r["entropy"] for r in log[:-1]]
         assert newest(log, "entropy") == (None if flat == "all" else found[-1])
         assert (flat == "all") == (not measured(log, "entropy")) == (mean(log, "entropy") is None)
-    assert words(log, evals).startswith("Step 3: mean reward 0")
+    assert in_words(log, evals).startswith("Step 3: mean reward 0")
     assert course(stage, [name], [0])[-1]["right"] == 0.5
     table(log)._repr_html_()
     for figure in (

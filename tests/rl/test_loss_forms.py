@@ -151,8 +151,8 @@ def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
     )
     e = experiment(cfg, stage, tokenizer, questions, start=folders / "policy")
     got = forms.round_gains(e)
-    assert got["rounds_minus_one"]["value"] == 1.0
-    assert got["first_minus_second_round"]["value"] == 1.0
+    assert got["rounds_minus_one"].value == 1.0
+    assert got["first_minus_second_round"].value == 1.0
     off = grpo_params(compare_steps=0)
     assert forms.round_gains(replace(e, cfg=off)) == {}
 

@@ -35,9 +35,9 @@ LOG = [row(0, 0.1, 40.0), row(5, 0.2, 20.0), row(10, 0.5, 30.0)]
 
 def test_main_run_by_hand():
     got = claim_metrics("zero-grpo", {"zero-grpo": (BEFORE, AFTER)}, {"zero-grpo": LOG})
-    assert got["main_gain"]["value"] == pytest.approx((0.75 + 0.5 + 0) / 3)
-    assert got["main_pass_gain"]["value"] == pytest.approx(1 / 3)  # one of four: 1, 0, 0 → 1, 1, 0
-    assert got["main_reflecting_gain"]["value"] == pytest.approx((0.5 + 0.5 + 0) / 3)
+    assert got["main_gain"].value == pytest.approx((0.75 + 0.5 + 0) / 3)
+    assert got["main_pass_gain"].value == pytest.approx(1 / 3)  # one of four: 1, 0, 0 → 1, 1, 0
+    assert got["main_reflecting_gain"].value == pytest.approx((0.5 + 0.5 + 0) / 3)
     assert got["main_length_fall"] == 0.5 and got["main_length_rise"] == 0.25
     assert (got["main_length_right"], got["main_length_wrong"]) == (10.0, 14.0)
     assert not [k for k in got if "_minus_zero" in k or "format" in k]  # no such runs
@@ -46,9 +46,9 @@ def test_main_run_by_hand():
 def test_reflection_words_and_right_answers():
     """Question 1: 1 − 1; question 2: ½ − ½; question 3 has no sample with a word."""
     got = reflecting_minus_plain(AFTER)
-    assert (got["value"], got["n"]) == (0.0, 2)
+    assert (got.value, got.n) == (0.0, 2)
     assert reflecting_minus_plain(BEFORE) is None
-    assert pass_gain(AFTER, AFTER)["value"] == 0
+    assert pass_gain(AFTER, AFTER).value == 0
 
 
 def test_runs_are_compared_at_the_last_common_step():
@@ -57,15 +57,15 @@ def test_runs_are_compared_at_the_last_common_step():
     want = independent_difference(
         accuracy([True] * 20 + [False] * 30), accuracy([True] * 10 + [False] * 40)
     )
-    assert got == want | {"n": 50}
-    assert got["value"] == pytest.approx(0.2)
+    assert got == want and got.n == 50
+    assert got.value == pytest.approx(0.2)
     assert at_equal_steps(LOG[:1], LOG, 50) is None  # only the start in common: nothing was trained
     third, two = [row(5, 1 / 3, 20.0)], [row(5, 2 / 3, 33.0)]  # of three questions
     third += [row(10, 1.0, 50.0), row(15, 1.0, 20.0)]
     runs = {"zero-grpo": third, "warm-grpo": two, "format": two, "r1-worked": two}
     got = claim_metrics("zero-grpo", {"zero-grpo": (BEFORE, AFTER)}, runs)
-    assert got["warm-grpo_minus_zero-grpo"]["value"] == pytest.approx(1 / 3)
-    assert got["zero-grpo_minus_format"]["value"] == pytest.approx(-1 / 3)
+    assert got["warm-grpo_minus_zero-grpo"].value == pytest.approx(1 / 3)
+    assert got["zero-grpo_minus_format"].value == pytest.approx(-1 / 3)
     assert got["r1-worked_length_minus_zero-grpo"] == 13.0
 
 

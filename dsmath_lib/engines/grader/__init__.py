@@ -4,15 +4,12 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 """
 
 from dsmath_lib.engines.grader.boxed import boxes
-from dsmath_lib.engines.grader.choice import gold_letters
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.expression import parse, variables
-from dsmath_lib.engines.grader.find import RULES, extract
-from dsmath_lib.engines.grader.readings import READINGS, before, judge, known
+from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES, before, extract
 from dsmath_lib.engines.grader.values import Undecided, evaluate
 from dsmath_lib.engines.grader.verdict import (
-    RULE,
     VERSION,
     Verdict,
     gold_answers,
@@ -21,8 +18,7 @@ from dsmath_lib.engines.grader.verdict import (
 )
 
 __all__ = [
-    "READINGS",
-    "RULE",
+    "DEFAULT_RULE",
     "RULES",
     "VERSION",
     "Undecided",
@@ -33,12 +29,9 @@ __all__ = [
     "evaluate",
     "extract",
     "gold_answers",
-    "gold_letters",
     "grade",
     "grade_answer",
     "grade_file",
-    "judge",
-    "known",
     "parse",
     "variables",
 ]

@@ -1,4 +1,4 @@
-r"""Read an answer: one spelling for it, and its exact value if it is a number.
+r"""Read an answer: one spelling for it, its exact value if it is a number, and when two numbers are the same answer.
 
 ``as_number(normalise(r"1\frac12"))`` is 3/2. Regular expressions only, microseconds, nothing is evaluated.
 """
@@ -76,9 +76,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _OUTWARD = re.compile(r"([(\[\]])([^()\[\]]{1,80}[,;][^()\[\]]{1,80})([)\[\]])")
-_ASIDE = re.compile(
-    r"(?<=[\d})]) ?\(([A-Za-z. ]{2,20}|[^\W\d_a-zA-Z]{1,6})\)$"
-)  # 42 (dollars), 42（元）
+# 42 (dollars), 42（元）
+_ASIDE = re.compile(r"(?<=[\d})]) ?\(([A-Za-z. ]{2,20}|[^\W\d_a-zA-Z]{1,6})\)$")
 _QUALIFIED = re.compile(  # k\pi, k \in \mathbb{Z}
     r"(?<=\S),? ?(?:\(|where |for (?:any |all )?|(?<=, )|(?<=,))[a-zA-Z] ?(?:\\in ?(?:\\mathbb ?\{? ?[ZN] ?\}?|[ZN])"
     r"(?: ?\^ ?\{?[+*]\}?|_\+)?|is an? (?:integer|natural number))\)?$"
@@ -102,9 +101,8 @@ def normalise(text: str) -> str:
     if "\\" in text:
         if r"\begin" not in text:  # escaped twice
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
-        text = text.replace("\x00", "").replace(
-            "\\\\", "\x00"
-        )  # a row break is not an escaped space
+        # a row break is not an escaped space
+        text = text.replace("\x00", "").replace("\\\\", "\x00")
         text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
         text = _TEXT.sub(r" \1 ", _TEXT.sub(r" \1 ", text)) if "{" in text else text
         text = text.replace(r"\%", "%").replace("{:}", ":").replace(r"\colon", ":")
@@ -299,3 +297,42 @@ def strip_braces(text: str) -> str:
     if len(text) > 1 and text[0] == "{" and text[-1] == "}" and "}" not in text[1:-1]:
         return text[1:-1].strip()
     return text
+
+
+# -- when two numbers are the same answer ---------------------------------------------------------------------------
+# when one of two broken numbers is written as a decimal: 1/3 and 0.3333
+REL_TOL = Fraction(1, 10_000)
+# floating-point noise next to a whole number: 17.9999999999 is 18
+NOISE = Fraction(1, 10**8)
+
+
+def numbers_equal(gold: Number, pred: Number) -> bool:
+    """Values within tolerance, in units that can be converted; 50% is 50 and 0.5, but 100 is never 1."""
+    u, v = (unit_of(n.unit) if n.unit else None for n in (gold, pred))
+    if u and v:
+        if u[0] != v[0]:
+            return False
+        gold, pred = (n._replace(value=n.value * w[1]) for n, w in ((gold, u), (pred, v)))
+    if (gold.percent and v) or (pred.percent and u):
+        return False  # 5% of something, and 5 dollars
+    if gold.unit.startswith("dozen") != pred.unit.startswith("dozen"):
+        first, second = (gold, pred) if gold.unit.startswith("dozen") else (pred, gold)
+        return close_numbers(first, second) or close_numbers(
+            first._replace(value=12 * first.value), second
+        )
+    if gold.percent and not pred.percent:
+        hundredth = gold._replace(value=gold.value / 100, decimal=True)
+        return close_numbers(gold, pred) or close_numbers(hundredth, pred)
+    if pred.percent and not gold.percent:
+        return numbers_equal(pred, gold)
+    return close_numbers(gold, pred)
+
+
+def close_numbers(a: Number, b: Number) -> bool:
+    """Exact for rationals; a tolerance only where a decimal point says that something may be rounded."""
+    x, y = a.value, b.value
+    if x == y or not (a.decimal or b.decimal):
+        return x == y
+    if x.denominator == 1 or y.denominator == 1:
+        return abs(x - y) <= NOISE * min(1, max(abs(x), abs(y)))
+    return abs(x - y) <= REL_TOL * max(abs(x), abs(y))

@@ -7,7 +7,7 @@ from dsmath_lib.engines.grader.answers import normalise
 from dsmath_lib.engines.grader.equality import answers_equal
 
 LETTERS = "ABCDEFGHIJ"
-MAX_CHARS = 1_000  # a longer text is a solution, not a choice
+_MAX_CHARS = 1_000  # a longer text is a solution, not a choice
 _MARKUP = re.compile(
     r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J])\}?(?![A-Za-z])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
 )
@@ -42,7 +42,7 @@ def _bare(answer: str) -> str:
 
 def choice_letter(answer: str) -> str | None:
     r"""The option letter of an extracted answer: ``B``, ``(B)``, ``\text{(B) } 12``, ``B. 12``; else None."""
-    if len(answer) > MAX_CHARS:
+    if len(answer) > _MAX_CHARS:
         return None
     plain = _bare(answer)
     offered = set(_PAREN.findall(plain))
@@ -56,7 +56,7 @@ def choice_letter(answer: str) -> str | None:
 
 def choice_letters(answer: str) -> str | None:
     """All letters of an answer that names several, sorted: ``A, C and D`` is ``ACD``; one letter is itself."""
-    if len(answer) > MAX_CHARS:
+    if len(answer) > _MAX_CHARS:
         return None
     plain = _bare(answer).strip(" .。()（）[]$\\*")
     if _SEVERAL.fullmatch(plain):
@@ -67,7 +67,7 @@ def choice_letters(answer: str) -> str | None:
 
 def gold_letters(gold: str) -> str | None:
     """The letters of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
-    if len(gold) > MAX_CHARS:
+    if len(gold) > _MAX_CHARS:
         return None
     plain = re.sub(
         r"^(?:option|choice|answer) ", "", _bare(gold).strip(" .。$*"), flags=re.IGNORECASE

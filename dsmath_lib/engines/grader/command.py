@@ -12,11 +12,14 @@ from tqdm import tqdm
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import write_atomic
-from dsmath_lib.engines.grader.find import RULES
-from dsmath_lib.engines.grader.verdict import RULE, VERSION, Verdict, grade, grade_answer
+from dsmath_lib.engines.grader import symbolic
+from dsmath_lib.engines.grader.choice import gold_letters
+from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES
+from dsmath_lib.engines.grader.verdict import VERSION, Verdict, gold_answers, grade, grade_answer
 
 PEERS = ("math-verify",)
 EMPTY = {"correct": None, "extracted": None}
+PEER_SECONDS = 10.0  # math-verify's own limits are 5 s for each of its stages
 
 
 class RowError(ValueError):
@@ -38,7 +41,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def check_row(line: str) -> dict[str, Any]:
+def checked_row(line: str) -> dict[str, Any]:
     """The row of a line.
 
     Raises:
@@ -66,7 +69,7 @@ def check_row(line: str) -> dict[str, Any]:
         raise RowError("field 'question' is not text")
     if not isinstance(row.get("choices") or [], list | dict):
         raise RowError("field 'choices' is not a list of texts")
-    if (row.get("rule") or RULE) not in RULES:
+    if (row.get("rule") or DEFAULT_RULE) not in RULES:
         raise RowError(f"unknown rule '{row['rule']}' (known: {', '.join(RULES)})")
     return row
 
@@ -83,13 +86,28 @@ def grade_row(row: dict[str, Any], rule: str) -> Verdict:
     )
 
 
-def _second_opinion(row: dict[str, Any]) -> dict[str, Any]:
-    from dsmath_lib.engines.grader.peer import math_verify
+def second_opinion(row: dict[str, Any]) -> dict[str, Any]:
+    """math-verify's verdict on a checked row, in the killable process of ``symbolic.py``; None where it gave none.
 
-    text = row.get("completion")
-    pred = "\\boxed{" + str(row["pred"]) + "}" if text is None else str(text)
-    peer = math_verify(row["gold"], pred, row.get("question") or "")
-    return {"math_verify": peer.correct, "math_verify_extracted": peer.extracted or peer.reason}
+    The gold answer stands in an environment, as its users are told to call it.
+    """
+    question, text = row.get("question") or "", row.get("completion")
+    answer = gold_answers(row["gold"], question)[0]
+    request = {
+        "task": "peer",
+        "gold": answer,
+        "pred": "\\boxed{" + str(row["pred"]) + "}" if text is None else str(text),
+        "letter": bool(gold_letters(answer)),
+        "timeout": PEER_SECONDS,
+    }
+    try:
+        reply = symbolic.ask(request, PEER_SECONDS)
+    except OSError as err:
+        reply = {"reason": f"math-verify is not available: {err}"}
+    if "extracted" in reply:
+        return {"math_verify": reply["equal"], "math_verify_extracted": reply["extracted"]}
+    why = str(reply["reason"]).replace("symbolic comparison", "math-verify")
+    return {"math_verify": None, "math_verify_extracted": why}
 
 
 def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | None) -> int:
@@ -111,7 +129,7 @@ def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | No
     seconds: Counter[str] = Counter()
     for number, line in tqdm(lines, "grading", disable=len(lines) < 500 or not sys.stderr.isatty()):
         try:
-            row = check_row(line)
+            row = checked_row(line)
         except RowError as err:
             bad += 1
             print(f"{source}, line {number}: {err}", file=sys.stderr)
@@ -124,15 +142,15 @@ def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | No
         row |= {"reason": verdict.reason, "version": verdict.version}
         if compare:
             start = time.perf_counter()
-            row |= _second_opinion(row)
+            row |= second_opinion(row)
             seconds[compare] += time.perf_counter() - start
         rows.append((number, row))
     write_atomic(out, "".join(json.dumps(r, ensure_ascii=False) + "\n" for _, r in rows))
     _summary([r for _, r in rows], bad, rule, seconds)
     if compare and page:
-        from dsmath_lib.engines.grader.disagreements import render
+        from dsmath_lib.engines.grader.disagreements import disagreements_page
 
-        write_atomic(page, render(rows, source.name, compare))
+        write_atomic(page, disagreements_page(rows, source.name, compare))
         print(f"disagreements: {page}")
     return 1 if bad else 0
 

@@ -9,12 +9,19 @@ import re
 import time
 from fractions import Fraction
 
-from dsmath_lib.engines.grader.answers import Number, as_number, normalise, strip_braces
+from dsmath_lib.engines.grader.answers import (
+    REL_TOL,
+    Number,
+    as_number,
+    close_numbers,
+    normalise,
+    numbers_equal,
+    strip_braces,
+)
 from dsmath_lib.engines.grader.equations import same_relation
-from dsmath_lib.engines.grader.expression import Tree, parse, variables
-from dsmath_lib.engines.grader.forms import Group, Matrix, as_column, as_group, as_matrix
+from dsmath_lib.engines.grader.expression import Expr, parse, variables
+from dsmath_lib.engines.grader.forms import Bracketed, Matrix, as_column, as_group, as_matrix
 from dsmath_lib.engines.grader.names import assignment, has_variables, value_of
-from dsmath_lib.engines.grader.numbers import REL_TOL, close_numbers, numbers_equal
 from dsmath_lib.engines.grader.relations import as_region, same_region
 from dsmath_lib.engines.grader.special import special_values
 from dsmath_lib.engines.grader.symbolic import TIMEOUT, symbolic_equal
@@ -23,14 +30,13 @@ from dsmath_lib.engines.grader.values import Undecided, evaluate, same_function
 
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
-MAX_DEPTH = 4  # of tuples in tuples
-BUDGET = (
-    0.45  # seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
-)
-Verdict = tuple[bool, str]
+_MAX_DEPTH = 4  # of tuples in tuples
+# seconds; the cap is 0.5, and killing a worker and forking the next take a part of it
+BUDGET = 0.45
+Same = tuple[bool, str]  # whether two answers mean the same, and by which reason
 
 
-def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Verdict:
+def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Same:
     """Whether two answers mean the same, and by which reason. Never raises on any text.
 
     Args:
@@ -47,7 +53,7 @@ def answers_equal(gold: str, pred: str, timeout: float = BUDGET) -> Verdict:
 _SPACE = re.compile(r"\s+(?!\d)|(?<!\d)\s+")  # 1 1/2 is not 11/2
 
 
-def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
+def _equal(g: str, p: str, deadline: float, depth: int) -> Same:
     if not g or not p:
         return g == p, "empty"
     if depth and time.monotonic() > deadline:
@@ -61,7 +67,7 @@ def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
     if verdict is not None:
         return verdict
     g, p = _alike(value_of(g, p), value_of(p, g))
-    if depth < MAX_DEPTH and (verdict := _groups(g, p, deadline, depth + 1)) is not None:
+    if depth < _MAX_DEPTH and (verdict := _groups(g, p, deadline, depth + 1)) is not None:
         return verdict
     a, b = as_number(g), as_number(p)
     if a and b:
@@ -79,7 +85,7 @@ def _equal(g: str, p: str, deadline: float, depth: int) -> Verdict:
 
 
 # -- matrices ----------------------------------------------------------------------------------------------------------
-def _matrices(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
+def _matrices(g: str, p: str, deadline: float, depth: int) -> Same | None:
     a, b = as_matrix(value_of(g, p)), as_matrix(value_of(p, g))
     if not (a or b):
         return None
@@ -129,7 +135,7 @@ _SETLIKE = re.compile(
 )
 
 
-def _relations(g: str, p: str) -> Verdict | None:
+def _relations(g: str, p: str) -> Same | None:
     if not (_SETLIKE.search(g) or _SETLIKE.search(p) or ("=" in g and "=" in p)):
         return None
     if (
@@ -150,7 +156,7 @@ def _relations(g: str, p: str) -> Verdict | None:
     return None
 
 
-def _equations(g: str, p: str) -> Verdict | None:
+def _equations(g: str, p: str) -> Same | None:
     a, b = assignment(g), assignment(p)
     if a and b and a[0] != b[0] and len(a[0]) == len(b[0]) == 1 and not has_variables(a[1] + b[1]):
         return False, "values of different names"
@@ -169,7 +175,7 @@ def _equations(g: str, p: str) -> Verdict | None:
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------
-def _groups(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
+def _groups(g: str, p: str, deadline: float, depth: int) -> Same | None:
     a, b = as_group(g), as_group(p)
     if a is None and b is None:
         return None
@@ -182,12 +188,12 @@ def _groups(g: str, p: str, deadline: float, depth: int) -> Verdict | None:
     return _groups_equal(a, b, deadline, depth), "groups"
 
 
-def _single(text: str) -> Group | None:
+def _single(text: str) -> Bracketed | None:
     """One item beside a group: a set of one, or ``1, 1`` beside ``1``."""
-    return Group("", (text,)) if parse(text) or as_number(text) else None
+    return Bracketed("", (text,)) if parse(text) or as_number(text) else None
 
 
-def _groups_equal(gold: Group, pred: Group, deadline: float, depth: int) -> bool:
+def _groups_equal(gold: Bracketed, pred: Bracketed, deadline: float, depth: int) -> bool:
     gold, pred = (_named(x) for x in (gold, pred))
     kinds = {gold.brackets, pred.brackets}
     if "{}" in kinds and kinds <= {"", "{}"}:
@@ -208,24 +214,24 @@ def _groups_equal(gold: Group, pred: Group, deadline: float, depth: int) -> bool
     return _all(gold.items, pred.items, deadline, depth)
 
 
-def _named(group: Group) -> Group:
+def _named(group: Bracketed) -> Bracketed:
     """``x = 1, y = 2`` ordered by name is the pair ``(1, 2)``; ``x = 1, x = 2`` and ``x = 1, 2`` are lists."""
     if group.brackets not in ("", "()"):
         return group
     found = [assignment(t) for t in group.items]
     if found[0] and not any(found[1:]) and len(found[0][0]) <= 2:
-        return Group("", (found[0][1], *group.items[1:]))
+        return Bracketed("", (found[0][1], *group.items[1:]))
     if None in found:
         return group
     names = [n for n, _ in found]
     if len(set(names)) == 1:
-        return Group("", tuple(v for _, v in found))
+        return Bracketed("", tuple(v for _, v in found))
     if len(set(names)) < len(names):
         return group
-    return Group("()", tuple(v for _, v in sorted(found)))
+    return Bracketed("()", tuple(v for _, v in sorted(found)))
 
 
-def _distinct(group: Group, deadline: float, depth: int) -> Group:
+def _distinct(group: Bracketed, deadline: float, depth: int) -> Bracketed:
     kept: list[str] = []
     for item in group.items:
         if not any(_equal(item, k, deadline, depth)[0] for k in kept):
@@ -266,7 +272,7 @@ def _alike(g: str, p: str) -> tuple[str, str]:
     return g, p
 
 
-def _tree(text: str, other: str, number: Number | None) -> Tree | None:
+def _tree(text: str, other: str, number: Number | None) -> Expr | None:
     """The expression of a text; a number is its value (``1e-3`` is no product), 45° beside a multiple of π radians."""
     if number and not number.percent:
         if number.unit.startswith("degree"):
@@ -276,7 +282,7 @@ def _tree(text: str, other: str, number: Number | None) -> Tree | None:
     return parse(_plain(text))
 
 
-def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Verdict:
+def _expressions(x: Expr, y: Expr, a: Number | None, b: Number | None) -> Same:
     same = same_function(x, y)
     if same is None:
         return False, "too large to compute"
@@ -295,7 +301,7 @@ def _expressions(x: Tree, y: Tree, a: Number | None, b: Number | None) -> Verdic
     return False, "expressions"
 
 
-def _has_decimal(tree: Tree) -> bool:
+def _has_decimal(tree: Expr) -> bool:
     if tree[0] == "num":
         return tree[1].denominator > 1
     return any(_has_decimal(t) for t in tree[1:] if isinstance(t, tuple))

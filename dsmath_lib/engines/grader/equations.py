@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from dsmath_lib.engines.grader.expression import Tree, parse, variables
+from dsmath_lib.engines.grader.expression import Expr, parse, variables
 from dsmath_lib.engines.grader.relations import FLIP, order, relation
-from dsmath_lib.engines.grader.values import Undecided, close, evaluate, points
+from dsmath_lib.engines.grader.values import Undecided, evaluate, nearly, points
 
 
 def same_relation(g: str, p: str) -> bool | None:
@@ -35,13 +35,13 @@ def same_relation(g: str, p: str) -> bool | None:
         )
     if len(ratios) < 2:
         return None
-    if not all(close(r, ratios[0]) for r in ratios):
+    if not all(nearly(r, ratios[0]) for r in ratios):
         return op_a == "=" and _same_roots(a, b, names)
     sign = order(ratios[0]) > 0
     return op_a in ("=", "!=") or (op_a == op_b if sign else op_a == FLIP[op_b])
 
 
-def _same_roots(a: Tree, b: Tree, names: frozenset[str]) -> bool:
+def _same_roots(a: Expr, b: Expr, names: frozenset[str]) -> bool:
     """Whether two equations f = 0 have the same solution for every variable in which one of them is linear.
 
     So ``y = 2/x`` is ``xy = 2``, and ``xy = 2y`` is not ``x = 2``.
@@ -55,7 +55,7 @@ def _same_roots(a: Tree, b: Tree, names: frozenset[str]) -> bool:
                     y = [evaluate(f, at | {name: Fraction(k)}) for k in (-2, -1, 1, 3)]
                     slope = y[1] - y[0]
                     if slope == 0 or not (
-                        close(y[2], y[1] + 2 * slope) and close(y[3], y[1] + 4 * slope)
+                        nearly(y[2], y[1] + 2 * slope) and nearly(y[3], y[1] + 4 * slope)
                     ):
                         break
                     root = at | {name: -1 - y[1] / slope}
@@ -69,7 +69,7 @@ def _same_roots(a: Tree, b: Tree, names: frozenset[str]) -> bool:
     return solved == 2
 
 
-def _difference(text: str) -> tuple[Tree, str] | None:
+def _difference(text: str) -> tuple[Expr, str] | None:
     found = relation(text)
     if found is None or len(found[0]) != 2:
         return None

@@ -10,10 +10,10 @@ from typing import Any
 
 from dsmath_lib.engines.grader.tokens import FUNCTIONS, Unread, tokens
 
-Tree = tuple[Any, ...]  # ("num", Fraction), ("var", name), (operator or function, child, …)
+Expr = tuple[Any, ...]  # ("num", Fraction), ("var", name), (operator or function, child, …)
 
-MAX_CHARS = 400
-MAX_DEPTH = 40
+_MAX_CHARS = 400
+_MAX_DEPTH = 40
 _CONSTANTS = {"pi": ("pi",), "e": ("e",), "i": ("i",)}
 _GREEK = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
@@ -46,9 +46,9 @@ class _Parser:
         self.at += 1
         return token
 
-    def sum(self) -> Tree:
+    def sum(self) -> Expr:
         self.depth += 1
-        if self.depth > MAX_DEPTH:
+        if self.depth > _MAX_DEPTH:
             raise Unread("too deep")
         tree = self.product()
         while self.peek() in ("+", "-"):
@@ -57,7 +57,7 @@ class _Parser:
         self.depth -= 1
         return tree
 
-    def product(self) -> Tree:
+    def product(self) -> Expr:
         tree = self.unary()
         while True:
             token = self.peek()
@@ -74,7 +74,7 @@ class _Parser:
                 return tree
 
     @staticmethod
-    def mixed(before: str, tree: Tree, token: str, right: Tree) -> bool:
+    def mixed(before: str, tree: Expr, token: str, right: Expr) -> bool:
         r"""``1\frac12`` is 3/2, not 1/2."""
         return (
             token == r"\frac"
@@ -86,7 +86,7 @@ class _Parser:
             and tree[1].denominator == right[1][1].denominator == 1
         )
 
-    def unary(self) -> Tree:
+    def unary(self) -> Expr:
         sign = 1
         while self.peek() in ("+", "-"):
             sign = -sign if self.take() == "-" else sign
@@ -103,14 +103,14 @@ class _Parser:
             or (token[0] == "\\" and token not in _NOT_ATOM)
         )
 
-    def power(self) -> Tree:
+    def power(self) -> Expr:
         tree = self.postfix(self.atom())
         if self.peek() == "^":
             self.take()
             tree = self.postfix(("^", tree, self.exponent()))
         return tree
 
-    def postfix(self, tree: Tree) -> Tree:
+    def postfix(self, tree: Expr) -> Expr:
         while self.peek() in ("!", "%", "'", "degrees"):
             mark = self.take()
             if mark == "'":
@@ -121,7 +121,7 @@ class _Parser:
                 tree = (mark, tree)
         return tree
 
-    def exponent(self) -> Tree:
+    def exponent(self) -> Expr:
         if self.peek() == "-":
             self.take()
             return ("neg", self.exponent())
@@ -133,7 +133,7 @@ class _Parser:
             tree = ("^", tree, self.exponent())
         return tree
 
-    def group(self) -> Tree:
+    def group(self) -> Expr:
         """What one LaTeX argument holds: ``{…}``, or a single token; of a number only its first digit."""
         token = self.peek()
         if token == "{":
@@ -155,7 +155,7 @@ class _Parser:
         self.take("}")
         return out
 
-    def atom(self) -> Tree:
+    def atom(self) -> Expr:
         token = self.take()
         if token[0].isdigit() or token[0] == ".":
             return ("num", Fraction(token))
@@ -191,7 +191,7 @@ class _Parser:
             return ("var", name)
         raise Unread(token)
 
-    def chosen(self, token: str, sub: str) -> Tree | None:
+    def chosen(self, token: str, sub: str) -> Expr | None:
         """``C_{10}^3``, and ``A_5^2`` for permutations, as Chinese textbooks write them; None for a plain power."""
         rest = [t for t in self.tokens[self.at : self.at + 4] if t not in "{}"]
         if len(rest) < 2 or rest[0] != "^" or not rest[1].isdigit() or int(rest[1]) > int(sub[1:]):
@@ -200,7 +200,7 @@ class _Parser:
         n, k = ("num", Fraction(sub[1:])), self.exponent()
         return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
 
-    def counted(self, token: str) -> Tree | None:
+    def counted(self, token: str) -> Expr | None:
         """``C(10, 2)`` and ``P(5, 2)``; None if no two whole numbers follow."""
         rest = self.tokens[self.at : self.at + 5]
         if len(rest) < 5 or not (
@@ -211,7 +211,7 @@ class _Parser:
         n, k = (("num", Fraction(t)) for t in rest[1:4:2])
         return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
 
-    def inside(self, close: str) -> Tree:
+    def inside(self, close: str) -> Expr:
         bars, self.bars = self.bars, 0
         tree = self.sum()
         if self.peek() == r"\choose":
@@ -221,7 +221,7 @@ class _Parser:
         self.bars = bars
         return tree
 
-    def command(self, name: str) -> Tree:
+    def command(self, name: str) -> Expr:
         if name == "pi":
             return ("pi",)
         if name in ("frac", "cfrac"):
@@ -229,7 +229,7 @@ class _Parser:
         if name in ("binom", "dbinom", "tbinom"):
             return ("binom", self.group(), self.group())
         if name == "sqrt":
-            index: Tree = ("num", Fraction(2))
+            index: Expr = ("num", Fraction(2))
             if self.peek() == "[":
                 self.take()
                 index = self.inside("]")
@@ -251,9 +251,9 @@ class _Parser:
             return ("var", name + self.subscript())
         raise Unread(name)
 
-    def function(self, name: str) -> Tree:
-        base: Tree | None = None
-        power: Tree | None = None
+    def function(self, name: str) -> Expr:
+        base: Expr | None = None
+        power: Expr | None = None
         while self.peek() in ("_", "^"):
             mark = self.take()
             if mark == "_":
@@ -278,12 +278,12 @@ class _Parser:
         ):
             name, power = "arc" + name, None
         name = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(name, name)
-        tree: Tree = (name, *arguments) if base is None else ("logbase", base, *arguments)
+        tree: Expr = (name, *arguments) if base is None else ("logbase", base, *arguments)
         if base is not None and name not in ("log", "lg"):
             raise Unread("subscript of a function")
         return tree if power is None else ("^", tree, power)
 
-    def arguments(self) -> list[Tree]:
+    def arguments(self) -> list[Expr]:
         close = _OPEN[self.take()]
         out = [self.sum()]
         while self.peek() == ",":
@@ -292,7 +292,7 @@ class _Parser:
         self.take(close)
         return out
 
-    def bare_argument(self) -> Tree:
+    def bare_argument(self) -> Expr:
         r"""``\sin 2x`` takes the product ``2x``, ``\sin x \cos x`` only ``x``."""
         tree = self.unary()
         while True:
@@ -315,9 +315,9 @@ _NOT_ATOM = frozenset(
 
 
 @lru_cache(maxsize=1024)
-def parse(text: str) -> Tree | None:
+def parse(text: str) -> Expr | None:
     """The tree of a normalised text, or None if any part of it is outside the grammar."""
-    if not text or len(text) > MAX_CHARS:
+    if not text or len(text) > _MAX_CHARS:
         return None
     try:
         parser = _Parser(tokens(text))
@@ -328,7 +328,7 @@ def parse(text: str) -> Tree | None:
 
 
 @lru_cache(maxsize=1024)
-def variables(tree: Tree) -> frozenset[str]:
+def variables(tree: Expr) -> frozenset[str]:
     """Names of the variables in a tree."""
     if tree[0] == "var":
         return frozenset((tree[1],))

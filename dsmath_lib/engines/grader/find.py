@@ -1,74 +1,19 @@
-r"""Find the answer in a completion. A rule is a row: the order in which the finders are tried.
+r"""The finders of the grader's own rules: where a completion states its answer. ``FINDERS`` names them.
 
-``extract("… so it is \boxed{7}. No: \boxed{8}", "paper").text`` is ``"8"``: the last statement of a kind wins, so a
-correction beats what it corrects. Everything here is pure and linear in the length of the text.
+A finder gives the place and the text of the last statement of its kind, or None. Everything here is pure and linear in
+the length of the text.
 """
 
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
 
 from dsmath_lib.engines.grader.boxed import boxes, unbox
 
 # an answer stands at the end; a longer completion is read from its last characters
 MAX_CHARS = 50_000
-
-RULES: dict[str, tuple[str, ...]] = {
-    # facts §9.4: Minerva phrases, boxes, "the answer is", program output, last number
-    "paper": ("minerva", "box", "phrase", "output", "number"),
-    # Qwen2.5-Math's extractor, which SimpleRL uses: last box, answer phrases, last number
-    "simplerl": ("minerva", "box", "phrase", "number"),
-    # a box or nothing: what a reward needs that must not be guessed into
-    "strict": ("box",),
-    # the same with DeepSeek-R1's tag <answer>
-    "tag": ("tag",),
-    # whatever was stated last, in any of the known forms
-    "lenient": ("last", "bold", "output", "tail", "said number"),
-}
-
-
-class Extraction(NamedTuple):
-    """``text`` is the answer (None: none found), ``how`` the finder, ``start`` its place in the text read."""
-
-    text: str | None
-    how: str
-    start: int = -1
-
-
-def extract(completion: str, rule: str = "paper") -> Extraction:
-    """The answer stated by ``completion`` under ``rule``.
-
-    Raises:
-        ValueError: unknown rule; names the known ones.
-    """
-    if rule not in RULES:
-        raise ValueError(f"unknown extraction rule '{rule}' (known: {', '.join(RULES)})")
-    text = completion[-MAX_CHARS:]
-    if "<" in text:
-        text = _END.sub("", text)
-    texts = [text]
-    if "</think>" in text and (said := text.rpartition("</think>")[2]).strip():
-        # what was only thought is no answer, least of all under a rule that asks for one form
-        text, texts = said, [said, text] if len(RULES[rule]) > 1 else [said]
-    m = _NEXT.search(text)
-    if m and text[: m.start()].strip():  # a base model goes on with a question of its own
-        texts.insert(0, text[: m.start()])
-    for part in texts:
-        for name in RULES[rule]:
-            found = _FINDERS[name](part)
-            if found is not None:
-                return Extraction(found[1], name, found[0])
-    return Extraction(None, "none")
-
-
-_END = re.compile(r"<(?:eo[aes]|/s|\|\w{1,20}\|)>")  # end marks of prompts and tokenizers
-_NEXT = re.compile(
-    r"\n[ \t]*(?:(?:Question|Q)\s*\d*[:：]|Problem\s*\d*[:：]|User[:：]|Human[:：]|###? ?(?:Instruction"
-    r"|Question|Problem)"
-    r"|问题?[:：]|题目[:：])"
-)
-
+Finder = Callable[[str], tuple[int, str] | None]
 
 # -- phrases ---------------------------------------------------------------------------------------------------------
 _MINERVA = re.compile(
@@ -204,8 +149,8 @@ def sentence_numbers(text: str) -> list[str]:
     return _NUMBER.findall(parts[-1].rstrip(".")) if parts else []
 
 
-def _find_minerva(text: str) -> tuple[int, str] | None:
-    m = _last(_MINERVA, text) if "I hope" in text else None
+def _find_minerva(text: str, which=_last) -> tuple[int, str] | None:
+    m = which(_MINERVA, text) if "I hope" in text else None
     answer = m[1].strip().strip("$").strip() if m else ""
     return (m.start(), answer) if m and answer else None
 
@@ -235,7 +180,7 @@ def _find_phrase(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _find_group(pattern: re.Pattern[str], mark: str) -> Callable[[str], tuple[int, str] | None]:
+def _find_group(pattern: re.Pattern[str], mark: str) -> Finder:
     def find(text: str) -> tuple[int, str] | None:
         m = _last(pattern, text) if mark in text else None
         answer = unbox(next(g for g in m.groups() if g is not None)).strip() if m else ""
@@ -317,7 +262,7 @@ def _find_said_number(text: str) -> tuple[int, str] | None:
 def _find_last(text: str) -> tuple[int, str] | None:
     """The statement that stands last, whatever its form. Words alone do not overrule an earlier formal answer."""
     formal = ("box", "tag", "hash", "json", "minerva")
-    found = [f for name in formal if (f := _FINDERS[name](text))]
+    found = [f for name in formal if (f := FINDERS[name](text))]
     phrase = _find_phrase(text)
     if phrase and (not found or re.search(r"\d", phrase[1])):
         found.append(phrase)
@@ -333,8 +278,9 @@ def stated(text: str) -> str | None:
     return found[1] if found else None
 
 
-_FINDERS: dict[str, Callable[[str], tuple[int, str] | None]] = {
+FINDERS: dict[str, Finder] = {
     "minerva": _find_minerva,
+    "first minerva": partial(_find_minerva, which=re.Pattern.search),
     "box": _find_box,
     "phrase": _find_phrase,
     "tag": _find_group(_TAG, "</"),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 
-class Group(NamedTuple):
+class Bracketed(NamedTuple):
     """Items between brackets; ``brackets`` is ``()``, ``[)``, ``{}`` … or ``""`` for a bare list."""
 
     brackets: str
@@ -59,26 +59,26 @@ _PAIR = {"(": ")", "[": "]"}
 
 
 @lru_cache(maxsize=1024)
-def as_group(text: str) -> Group | None:
+def as_group(text: str) -> Bracketed | None:
     r"""``(1,2)``, ``[0,\infty)``, ``\{1,2\}``, ``1, 2 and 3``, ``3 \pm \sqrt2``; None if it is not several things."""
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\}" not in text[2:-2]:
         inner = text[2:-2].strip()
-        return Group("{}", tuple(split_top(inner)) if inner else ())
+        return Bracketed("{}", tuple(split_top(inner)) if inner else ())
     if text[:1] == "{" and text[-1:] == "}" and "," in text and "}" not in text[1:-1]:
-        return Group("{}", tuple(split_top(text[1:-1])))
+        return Bracketed("{}", tuple(split_top(text[1:-1])))
     if text.startswith(r"\langle") and text.endswith(r"\rangle"):
-        return Group("()", tuple(split_top(text[7:-7])))
+        return Bracketed("()", tuple(split_top(text[7:-7])))
     if text[:1] in _PAIR and text[-1:] in (")", "]") and closes_at_end(text):
         inner = text[1:-1]
         plain = not re.search(r"[(\[{]", inner)
         items = tuple(p.strip() for p in (re.split("[,;]", inner) if plain else split_top(inner)))
-        return Group(text[0] + text[-1], items) if len(items) > 1 else None
+        return Bracketed(text[0] + text[-1], items) if len(items) > 1 else None
     parts = split_top(_AND.sub(", ", text))
     if len(parts) == 1 and text.count(r"\pm") + text.count(r"\mp") in (1, 2):
         plus = text.replace(r"\pm", "+").replace(r"\mp", "-")
         minus = text.replace(r"\pm", "-").replace(r"\mp", "+")
-        return Group("", tuple(re.sub(r"^\+ ?|(?<=[=(]) ?\+", "", t) for t in (plus, minus)))
-    return Group("", tuple(parts)) if len(parts) > 1 and all(parts) else None
+        return Bracketed("", tuple(re.sub(r"^\+ ?|(?<=[=(]) ?\+", "", t) for t in (plus, minus)))
+    return Bracketed("", tuple(parts)) if len(parts) > 1 and all(parts) else None
 
 
 def closes_at_end(text: str) -> bool:

@@ -12,9 +12,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from dsmath_lib.engines.grader.expression import Tree, parse, variables
+from dsmath_lib.engines.grader.expression import Expr, parse, variables
 from dsmath_lib.engines.grader.forms import as_group, closes_at_end, split_top
-from dsmath_lib.engines.grader.values import Undecided, Value, close, evaluate
+from dsmath_lib.engines.grader.values import Undecided, Value, evaluate, nearly
 
 MAX_PIECES = 12
 MAX_MARKS = 40
@@ -59,7 +59,7 @@ def infinity(text: str) -> int:
     return 0 if m is None else 1 if m[1] in ("", "+", "正") else -1
 
 
-def constant(text: str) -> Value | None:
+def constant_of(text: str) -> Value | None:
     """The value of an expression without variables, or a float infinity; None if it is not one."""
     if sign := infinity(text):
         return complex(sign * INFINITY)
@@ -79,7 +79,7 @@ def order(x: Value) -> float:
 
 def _compare(x: Value, op: str, y: Value) -> bool:
     infinite = INFINITY in (abs(order(x)), abs(order(y)))
-    same = x == y or (not infinite and close(x, y))
+    same = x == y or (not infinite and nearly(x, y))
     if op in ("=", "!="):
         return same == (op == "=")
     if same:
@@ -91,7 +91,7 @@ def _interval(text: str) -> Region | None:
     group = as_group(text)
     if group is None or len(group.items) != 2 or group.brackets[:1] not in ("(", "["):
         return None
-    low, high = (constant(t) for t in group.items)
+    low, high = (constant_of(t) for t in group.items)
     if low is None or high is None:
         return None
     ops = (">" if group.brackets[0] == "(" else ">=", "<" if group.brackets[1] == ")" else "<=")
@@ -106,7 +106,7 @@ def _finite(text: str) -> Region | None:
     group = as_group(text)
     if group is None or group.brackets != "{}":
         return None
-    values = [constant(t) for t in group.items]
+    values = [constant_of(t) for t in group.items]
     if None in values:
         return None
     return Region("", lambda x: any(_compare(x, "=", v) for v in values), tuple(values))
@@ -136,7 +136,7 @@ def _roots(f: Callable[[Value], Value]) -> tuple[Value, ...] | None:
     return ((-b - root) / (2 * a), (-b + root) / (2 * a))
 
 
-def _piece(left: Tree, op: str, right: Tree, name: str) -> Region:
+def _piece(left: Expr, op: str, right: Expr, name: str) -> Region:
     def holds(x: Value) -> bool:
         try:
             sides = [evaluate(t, {name: x}, real=True) for t in (left, right)]
@@ -152,7 +152,7 @@ def _piece(left: Tree, op: str, right: Tree, name: str) -> Region:
     return Region(name, holds, numbers if roots is None else roots, roots is not None)
 
 
-def _leaves(tree: Tree) -> list[Tree]:
+def _leaves(tree: Expr) -> list[Expr]:
     if tree[0] == "num":
         return [tree]
     return [leaf for t in tree[1:] if isinstance(t, tuple) for leaf in _leaves(t)]
@@ -272,7 +272,7 @@ def _places(marks: tuple[Value, ...]) -> list[Value]:
     ordered = sorted(marks, key=order)
     out: list[Value] = [Fraction(-1013, 10), Fraction(1013, 10), *ordered]
     out += [
-        (complex(a) + complex(b)) / 2 for a, b in itertools.pairwise(ordered) if not close(a, b)
+        (complex(a) + complex(b)) / 2 for a, b in itertools.pairwise(ordered) if not nearly(a, b)
     ]
     if ordered:
         out += [

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from dsmath_lib.engines.grader.expression import Tree, variables
+from dsmath_lib.engines.grader.expression import Expr, variables
 
 MAX_BITS = 40_000  # of numerator and denominator
 FLOAT_TOL = 1e-9
@@ -122,7 +122,7 @@ class _Evaluation:
     def __init__(self, at: Mapping[str, Value], log10: bool, real: bool):
         self.at, self.log10, self.real, self.steps = at, log10, real, 0
 
-    def value(self, tree: Tree) -> Value:
+    def value(self, tree: Expr) -> Value:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Undecided("too long")
@@ -215,7 +215,7 @@ _SIMPLE = {
 
 
 def evaluate(
-    tree: Tree, at: Mapping[str, Value] | None = None, *, log10: bool = False, real: bool = False
+    tree: Expr, at: Mapping[str, Value] | None = None, *, log10: bool = False, real: bool = False
 ) -> Value:
     """The value at a point.
 
@@ -233,7 +233,7 @@ def evaluate(
         raise err if isinstance(err, Undecided) else Undecided(str(err)) from err
 
 
-def close(x: Value, y: Value) -> bool:
+def nearly(x: Value, y: Value) -> bool:
     """Equal: exactly for rationals, else up to the rounding of floating point."""
     if isinstance(x, Fraction) and isinstance(y, Fraction):
         return x == y
@@ -262,15 +262,11 @@ def points(names: frozenset[str]) -> list[dict[str, Fraction]]:
     return out
 
 
-_WHOLE = (
-    (7, 3, 2),
-    (5, 4, 1),
-    (9, 2, 4),
-    (6, 5, 3),
-)  # factorials are defined at whole numbers only
+# factorials are defined at whole numbers only
+_WHOLE = ((7, 3, 2), (5, 4, 1), (9, 2, 4), (6, 5, 3))
 
 
-def _places(names: frozenset[str], *trees: Tree) -> list[dict[str, Value]]:
+def _places(names: frozenset[str], *trees: Expr) -> list[dict[str, Value]]:
     if not names:
         return [{}]
     if not _has(("!", "binom"), *trees):
@@ -279,7 +275,7 @@ def _places(names: frozenset[str], *trees: Tree) -> list[dict[str, Value]]:
     return [{n: Fraction(row[i % 3] + i // 3) for i, n in enumerate(order)} for row in _WHOLE]
 
 
-def same_function(a: Tree, b: Tree) -> bool | None:
+def same_function(a: Expr, b: Expr) -> bool | None:
     """Whether two expressions agree as functions of their variables; None if that cannot be computed."""
     names = variables(a) | variables(b)
     verdicts = [
@@ -289,7 +285,7 @@ def same_function(a: Tree, b: Tree) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
 
 
-def _agree(a: Tree, b: Tree, names: frozenset[str], log10: bool) -> bool | None:
+def _agree(a: Expr, b: Expr, names: frozenset[str], log10: bool) -> bool | None:
     for real in (True, False) if names else (False,):
         seen = 0
         for at in _places(names, a, b):
@@ -298,7 +294,7 @@ def _agree(a: Tree, b: Tree, names: frozenset[str], log10: bool) -> bool | None:
                 y = evaluate(b, at, log10=log10, real=real)
             except Undecided:
                 continue
-            if not close(x, y):
+            if not nearly(x, y):
                 return False
             seen += 1
         if seen >= min(2, 5 if names else 1):
@@ -306,7 +302,7 @@ def _agree(a: Tree, b: Tree, names: frozenset[str], log10: bool) -> bool | None:
     return True if not names and seen else None
 
 
-def _has(operators: tuple[str, ...], *trees: Tree) -> bool:
+def _has(operators: tuple[str, ...], *trees: Expr) -> bool:
     return any(
         t[0] in operators or _has(operators, *(c for c in t[1:] if isinstance(c, tuple)))
         for t in trees

@@ -15,18 +15,21 @@ from dsmath_lib.engines.grader.choice import (
     stated_letters,
 )
 from dsmath_lib.engines.grader.equality import BUDGET, answers_equal
-from dsmath_lib.engines.grader.find import (
-    MAX_CHARS,
-    RULES,
-    extract,
-    only_number,
-    sentence_numbers,
-    stated,
-)
+from dsmath_lib.engines.grader.find import MAX_CHARS, only_number, sentence_numbers, stated
 from dsmath_lib.engines.grader.forms import as_group
+from dsmath_lib.engines.grader.rules import (
+    DEFAULT_RULE,
+    RULES,
+    Extraction,
+    Rule,
+    before,
+    found_by,
+    rule_named,
+)
+from dsmath_lib.engines.grader.scripts import COMPARE
 
 VERSION = "3"  # raised whenever a verdict can change; printed next to every score
-RULE = "lenient"  # the rule where none is named: it agrees best with human labels
+NO_ANSWER = "no answer found"
 
 
 @dataclass(frozen=True)
@@ -42,31 +45,59 @@ class Verdict:
 def grade(
     gold: object,
     completion: object,
-    rule: str = RULE,
+    rule: str = DEFAULT_RULE,
     question: str = "",
     *,
     choices: Sequence[str] = (),
+    output: str | None = None,
+    tolerance: float = 0.0,
     timeout: float = BUDGET,
 ) -> Verdict:
-    """Is the answer stated by ``completion`` the gold one?
+    """Is the answer that ``rule`` finds in a completion the gold one? Pure; nothing is run.
 
     Args:
         gold: the answer; a worked solution that ends in a box or in ``#### n`` is reduced to its answer.
         completion: what the model wrote after the prompt.
-        rule: an extraction rule of ``extract.RULES``.
+        rule: a name of ``rules.RULES``.
         question: if given, it decides how several boxes in ``gold`` are read (``gold_answers``).
         choices: texts of the options A, B, …: an answer that repeats the text of one option chooses it.
+        output: what the completion's program printed (rule "program"; None: no program ran cleanly).
+        tolerance: absolute error the benchmark allows (OlympiadBench's ``error``).
         timeout: seconds for a symbolic comparison.
 
     Raises:
         ValueError: unknown rule (a programming error); nothing else, on any input.
     """
-    if rule not in RULES:
-        raise ValueError(f"unknown extraction rule '{rule}' (known: {', '.join(RULES)})")
+    row = rule_named(rule)
     try:
-        return _grade(gold_answers(gold, question), str(completion), rule, choices, timeout)
-    except (Exception, RecursionError) as err:  # a verdict, not the end of a training run
+        text = (output or "") if row.output else str(completion)
+        text = before(text, row.stop) if row.stop else text
+        verdict = _by_script(row, str(gold), text, timeout) if row.compare else None
+        if verdict is None:
+            row = RULES[row.fallback] if row.fallback else row
+            verdict = _grade(gold_answers(gold, question), text, row, choices, timeout)
+        if tolerance and not verdict.correct and _near(gold, verdict.extracted, tolerance):
+            return Verdict(True, verdict.extracted, f"within {tolerance:g}")
+        return verdict
+    # a verdict, not the end of a training run
+    except (Exception, RecursionError) as err:
         return Verdict(False, None, f"the grader failed: {type(err).__name__}")
+
+
+def _by_script(row: Rule, gold: str, text: str, timeout: float) -> Verdict | None:
+    """The verdict of a published script; None where the row's fallback has the word."""
+    found = found_by(row, text)
+    if found.text is None:
+        return None if row.fallback else Verdict(False, None, NO_ANSWER)
+    equal, reason = COMPARE[row.compare](gold, found.text, timeout)
+    return Verdict(equal, found.text, f"{found.how}: {reason}")
+
+
+def _near(gold: object, answer: str | None, tolerance: float) -> bool:
+    try:
+        return abs(float(gold) - float((answer or "").strip(" $%\\"))) <= tolerance * (1 + 1e-9)
+    except ValueError:
+        return False
 
 
 def grade_answer(
@@ -80,12 +111,13 @@ def grade_answer(
     """The same for a bare answer: nothing to extract, unless it says itself where its answer is."""
     try:
         text = str(answer)
-        golds = gold_answers(gold, question)
+        golds, own = gold_answers(gold, question), RULES[DEFAULT_RULE]
         if stated(text):
-            return _grade(golds, text, RULE, choices, timeout)
+            return _grade(golds, text, own, choices, timeout)
         verdict = _compare(golds, text, "answer", choices, timeout)
         if not verdict.correct and len(re.findall(r"[A-Za-z]{2,}", text)) > 4 and "$" in text:
-            said = _grade(golds, text, RULE, choices, timeout)  # a sentence around a formula
+            # a sentence around a formula
+            said = _grade(golds, text, own, choices, timeout)
             return said if said.correct else verdict
         if not verdict.correct and (number := only_number(text)) and as_number(normalise(golds[0])):
             return _compare(golds, number, "sentence", choices, timeout)
@@ -140,14 +172,14 @@ _NUMBERED = re.compile(r"\(\d\)\s*[.．、:：]\s*|[①②③④]\s*")  # (1). �
 
 
 def _grade(
-    golds: list[str], completion: str, rule: str, choices: Sequence[str], timeout: float
+    golds: list[str], completion: str, rule: Rule, choices: Sequence[str], timeout: float
 ) -> Verdict:
-    found = extract(completion, rule)
+    found = found_by(rule, completion)
     letters = gold_letters(golds[0]) if len(golds) == 1 else None
     if letters and (verdict := _grade_letters(letters, found, completion, rule, choices, timeout)):
         return verdict
     if found.text is None:
-        return Verdict(False, None, "no answer found")
+        return Verdict(False, None, NO_ANSWER)
     verdict = _compare(golds, found.text, found.how, choices, timeout)
     if found.how == "tail" and not verdict.correct and "=" in found.text:
         return _compare(golds, found.text.rpartition("=")[2].strip(), "tail", choices, timeout)
@@ -190,7 +222,12 @@ def _compare(
 
 
 def _grade_letters(
-    gold: str, found, completion: str, rule: str, choices: Sequence[str], timeout: float
+    gold: str,
+    found: Extraction,
+    completion: str,
+    rule: Rule,
+    choices: Sequence[str],
+    timeout: float,
 ) -> Verdict | None:
     """A choice: only a letter that is stated counts, not any stray capital."""
     said = (
@@ -199,12 +236,12 @@ def _grade_letters(
         else None
     )
     how = found.how
-    if said is None and rule == "lenient":
+    if said is None and rule is RULES["lenient"]:
         said, how = stated_letters(completion[-MAX_CHARS:]), "words"
     if said is None and choices and found.text:
         said, how = option_letter(found.text, choices, timeout), "text of an option"
     if said is None:
-        return Verdict(False, found.text, "no choice letter" if found.text else "no answer found")
+        return Verdict(False, found.text, "no choice letter" if found.text else NO_ANSWER)
     return Verdict(said == gold, said, f"{how}: choice")
 
 

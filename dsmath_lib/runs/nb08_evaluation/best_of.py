@@ -1,6 +1,6 @@
 """RM@K: a reward model of stage 04 gives each sample a score, and the best-paid of K samples is kept.
 
-The scores are stored with the completions, so that ``dsmath regrade`` needs no model for them either.
+The scores are stored with the completions, so that ``dsmath grade_rows`` needs no model for them either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ from dsmath_lib.rewards.models import (
     score_steps,
     solution_score,
 )
-from dsmath_lib.runs.nb08_evaluation.store import read_file, write_completions
+from dsmath_lib.runs.nb08_evaluation.store import read_file, write_file
 from dsmath_lib.stage.folder import Stage
 
-Rows = list[dict[str, Any]]
+_Rows = list[dict[str, Any]]
 
 
-class Judge:
+class Ranker:
     """A reward model that ranks samples. ``digest`` names it in the completions files.
 
     A process model pays a solution by its worst step (Math-Shepherd's choice).
@@ -66,27 +66,27 @@ class Judge:
         return [known[a] for a in asked]
 
 
-def ranked(rows: Rows, path: Path, judge: Judge | None, tokenizer) -> Rows:
-    """The rows with a ``reward`` in each sample, stored at ``path``; without any where ``judge`` is None.
+def ranked(rows: _Rows, path: Path, ranker: Ranker | None, tokenizer) -> _Rows:
+    """The rows with a ``reward`` in each sample, stored at ``path``; without any where ``ranker`` is None.
 
-    Rows that this reward model has scored before are taken as they are.
+    _Rows that this reward model has scored before are taken as they are.
     """
     found = read_file(path)
     header = found[0] if found else {}
-    wanted = judge.digest if judge else ""
+    wanted = ranker.digest if ranker else ""
     if header.get("reward_model", "") == wanted:
         return rows
     bare = [{**r, "samples": [_without(s) for s in r["samples"]]} for r in rows]
-    if judge is not None:
+    if ranker is not None:
         prompts = [r["prompt_ids"] for r in bare for _ in r["samples"]]
         scores = iter(
-            judge.scores(tokenizer, prompts, [s["ids"] for r in bare for s in r["samples"]])
+            ranker.scores(tokenizer, prompts, [s["ids"] for r in bare for s in r["samples"]])
         )
         bare = [
             {**r, "samples": [{**s, "reward": next(scores)} for s in r["samples"]]} for r in bare
         ]
     header = {k: v for k, v in header.items() if k != "reward_model"}
-    write_completions(path, header | ({"reward_model": wanted} if wanted else {}), bare)
+    write_file(path, header | ({"reward_model": wanted} if wanted else {}), bare)
     return bare
 
 

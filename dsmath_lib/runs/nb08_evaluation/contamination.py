@@ -15,7 +15,7 @@ from dsmath_lib.base.record_files import HUB
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.text import grams
 from dsmath_lib.corpus.decontaminate import BenchmarkText, Index, build_index, find_hits
-from dsmath_lib.runs.nb08_evaluation.load import load
+from dsmath_lib.runs.nb08_evaluation.load import problems_of
 from dsmath_lib.stage.data import read_rows
 from dsmath_lib.stage.folder import Stage
 
@@ -163,6 +163,8 @@ def published_example(data_dir: str) -> list[Overlap]:
     """SimpleRL's 8K training questions against MATH and MATH-500; [] where the files are not in ``data_dir``."""
     try:
         training = Training(training_texts(SIMPLERL, data_dir=data_dir))
-        return [training.overlap(n, load(n, data_dir=data_dir)) for n in ("math", "math-500")]
+        return [
+            training.overlap(n, problems_of(n, data_dir=data_dir)) for n in ("math", "math-500")
+        ]
     except StageError:
         return []

@@ -4,7 +4,7 @@ A completions file (``store.py``) whose settings digest is the wanted one is not
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,25 @@ from typing import Any
 from dsmath_lib.base.files import digest_of
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.grader import Verdict, before, judge
+from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
-from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, generate_with_tools
+from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
 from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
-from dsmath_lib.runs.nb08_evaluation.store import read_completions, write_completions
+from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
 
 PRINTED = 1_000  # characters of a program's output that are kept
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvalSettings:
     """Everything besides model and questions that a score depends on.
 
     template: a prompt template (tuned models) or a few-shot format of ``formats.FORMATS`` (base models).
-    With ``tools``: ``protocol`` is a row of ``tir.PROTOCOLS``. The last fields are options of ``run_program``.
+    With ``tools``: ``protocol`` is a row of ``tir.PROTOCOLS``. executor, allow_network and tool_seconds are options of
+    ``run_program``. examples: worked ones for a base model, ``shots`` of them; published: a ready text instead.
     """
 
     template: str
@@ -45,6 +46,8 @@ class Settings:
     allow_network: bool = False
     tool_seconds: float = 2.0
     sampler: str = "hf"  # another one draws other completions from the same seed
+    examples: tuple[Demonstration, ...] = ()
+    published: str = ""
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -57,13 +60,8 @@ class Settings:
         return FORMATS[self.template].program if self.template in FORMATS else ""
 
 
-def prompt_ids(
-    tokenizer,
-    problem: Problem,
-    settings: Settings,
-    shots: Sequence[Demonstration] = (),
-    room: int = 0,
-    published: str = "",
+def prompt_of(
+    tokenizer, problem: Problem, settings: EvalSettings, room: int = 0
 ) -> tuple[str, list[int]]:
     """Text and token ids (with bos, where the tokenizer has one) of a question's prompt.
 
@@ -73,59 +71,52 @@ def prompt_ids(
     if settings.template not in FORMATS:
         text = chat_prompt(settings.template, problem.question, problem.lang)
         return text, bos + encode(tokenizer, text)
-    use = list(shots[: settings.shots])
+    use = settings.examples[: settings.shots]
     while True:
-        text = few_shot_prompt(settings.template, problem.question, use, published=published)
+        text = few_shot_prompt(
+            settings.template, problem.question, use, published=settings.published
+        )
         ids = bos + encode(tokenizer, text)
         if not room or len(ids) <= room or not use:
             return text, ids
         use = use[1:]
 
 
-def evaluate(
+def complete_all(
     sampler,
     tokenizer,
     problems: Sequence[Problem],
-    settings: Settings,
-    *,
+    settings: EvalSettings,
     path: Path,
-    model_digest: str,
-    shots: Sequence[Demonstration] = (),
-    published: str = "",
-    about: Mapping[str, Any] | None = None,
-    resume: bool = True,
+    about: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Greedy completion and ``settings.n`` samples of every problem, kept at ``path``; returns the rows.
 
+    A file there is read if its settings, model and questions are the same.
+
     Args:
-        sampler: see ``samplers.Sampler``.
-        shots: worked examples for a base model; published: a ready text of them instead.
-        about: benchmark, kind and rule; written into the header, and not a reason to generate again.
-        resume: take the file at ``path`` if its settings, model and questions are the same.
+        sampler: see ``engines.decode.Sampler``.
+        about: ``model``: digest of the model; what else is there (benchmark, kind, rule) is written into the header,
+            and not a reason to generate again.
 
     Raises:
         ValueError: no problems.
     """
     if not problems:
         raise ValueError("no problems to evaluate on")
-    header = {
-        "settings": asdict(settings),
-        "model": model_digest,
-        "problems": digest_of([[p.id, p.question, p.answer] for p in problems]),
-        "shots": digest_of([published, *(asdict(d) for d in shots)]),
-    }
+    how = asdict(settings)
+    shots = digest_of([how.pop("published"), *how.pop("examples")])
+    asked = digest_of([[p.id, p.question, p.answer] for p in problems])
+    header = {"settings": how, "model": about["model"], "problems": asked, "shots": shots}
     header["digest"] = digest_of(header)
-    if resume and (kept := read_completions(path, header["digest"])):
+    if kept := rows_made_with(path, header["digest"]):
         return kept
     room = _context(sampler) - settings.max_new_tokens
-    prompts = [prompt_ids(tokenizer, p, settings, shots, max(room, 1), published) for p in problems]
+    prompts = [prompt_of(tokenizer, p, settings, max(room, 1)) for p in problems]
     ids = [i for _, i in prompts]
-    complete = partial(_complete, sampler, tokenizer, ids, settings)
-    seed = seed_for(settings.seed, path.stem, "evaluation")
-    greedy = complete(n=1, temperature=0.0, seed=seed)
-    sampled = (
-        complete(n=settings.n, temperature=settings.temperature, seed=seed) if settings.n else []
-    )
+    drawn = replace(settings, seed=seed_for(settings.seed, path.stem, "evaluation"))
+    greedy = _complete(sampler, tokenizer, ids, replace(drawn, n=1, temperature=0.0))
+    sampled = _complete(sampler, tokenizer, ids, drawn) if settings.n else []
     rows = [
         {
             **{f: getattr(p, f) for f in FIELDS},
@@ -136,7 +127,7 @@ def evaluate(
         }
         for i, p in enumerate(problems)
     ]
-    write_completions(path, {**header, **(about or {})}, rows)
+    write_file(path, header | about, rows)
     return rows
 
 
@@ -147,19 +138,10 @@ def _complete(
     sampler,
     tokenizer,
     ids: list[list[int]],
-    settings: Settings,
-    *,
-    n: int,
-    temperature: float,
-    seed: int,
+    settings: EvalSettings,
 ) -> list[dict[str, Any]]:
-    options = {
-        "n": n,
-        "temperature": temperature,
-        "top_p": settings.top_p,
-        "max_new_tokens": settings.max_new_tokens,
-        "seed": seed,
-    }
+    names = ("n", "temperature", "max_new_tokens", "seed", "top_p")
+    options = {name: getattr(settings, name) for name in names}
     run = partial(
         run_programs,
         executor=settings.executor,
@@ -167,10 +149,9 @@ def _complete(
         allow_network=settings.allow_network,
     )
     if settings.tools:
-        protocol, context = PROTOCOLS[settings.protocol], _context(sampler)
-        done = generate_with_tools(
-            sampler, tokenizer, ids, protocol=protocol, context=context, run=run, **options
-        )
+        sampling = Sampling(**options, context=_context(sampler))
+        protocol = PROTOCOLS[settings.protocol]
+        done = generate_with_tools(sampler, tokenizer, ids, sampling, protocol, run)
         return [_record(g) for g in done]
     out = sampler.sample(ids, stop=settings.stop, **options)
     records = [
@@ -218,14 +199,14 @@ class Graded:
     samples: list[Verdict]
 
 
-def regrade(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
-    """Grade kept completions under an extraction rule; nothing is generated. Grader version: ``grade.VERSION``."""
+def grade_rows(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
+    """Grade kept completions under an extraction rule; nothing is generated. Grader: ``VERSION``."""
 
     def one(row: Mapping[str, Any], completion: Mapping[str, Any]) -> Verdict:
-        return judge(
-            rule,
+        return grade(
             row["answer"],
             completion["text"],
+            rule,
             row["question"],
             output=completion.get("output"),
             tolerance=row.get("tolerance", 0.0),

@@ -142,7 +142,7 @@ class Demonstration:
 
 
 @cache
-def demonstrations(name: str) -> tuple[Demonstration, ...]:
+def own_demonstrations(name: str) -> tuple[Demonstration, ...]:
     """Our own demonstrations of a set, e.g. ``gsm8k``, in the order of the prompt.
 
     Raises:

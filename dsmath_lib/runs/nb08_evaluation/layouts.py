@@ -6,7 +6,7 @@ from typing import Any
 
 from dsmath_lib.engines.grader import boxes, gold_answers
 
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 CHOICE = "What of the following is the right choice? Explain your answer."
 CHOICE_ZH = "从以下选项中选择:"
 
@@ -18,13 +18,13 @@ def _gold(raw: Any, question: str) -> str:
     return found[0] if len(found) == 1 else text
 
 
-def plain(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def plain(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """``question`` and ``answer`` as they are; a worked solution is reduced to its answer."""
     question = str(row[fields["question"]]).strip()
     return question, _gold(row[fields["answer"]], question)
 
 
-def lettered(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def lettered(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """English choice: the options ``(A) …, (B) …`` below the question; the gold answer is a letter."""
     options = row[fields["options"]]
     if isinstance(options, str):  # SAT: "A) … B) …"
@@ -40,7 +40,7 @@ def lettered(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
     return f"{str(row[fields['question']]).strip()}\n{CHOICE}\n{listed}", letter
 
 
-def lettered_zh(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def lettered_zh(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """Gaokao choice: options hold their letters; a gold answer may name several (``A C``)."""
     question = str(row[fields["question"]]).strip().rstrip("\\").strip()
     options: Sequence[str] = row[fields["options"]]
@@ -49,12 +49,12 @@ def lettered_zh(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
     return f"{question}\n{CHOICE_ZH}    {listed}", letters
 
 
-def raw(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def raw(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """Gaokao cloze: the parts of the gold answer stay joined by ``;``."""
     return str(row[fields["question"]]).strip(), str(row[fields["answer"]]).strip()
 
 
-def listed(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def listed(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """OlympiadBench: a list of one gold string, the context before the question."""
     context = row.get("context")
     question = str(row[fields["question"]]).strip()
@@ -64,14 +64,14 @@ def listed(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def solution_box(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def solution_box(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """Minerva: the gold answer is the last box of the solution."""
     found = boxes(str(row[fields["answer"]]))
     question = str(row[fields["question"]]).strip()
     return question, found[-1][1] if found else _gold(row[fields["answer"]], question)
 
 
-def formal(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
+def formal(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """miniF2F: the informal problem and proof in a comment, then the statement to prove."""
     informal, proof = row["informal_statement"].strip(), row["informal_proof"].strip()
     statement = str(row[fields["question"]]).strip()
@@ -79,7 +79,7 @@ def formal(row: Row, fields: Mapping[str, str]) -> tuple[str, str]:
     return f"{head}\n\nFormal:\n{statement}", "proof"
 
 
-LAYOUTS: dict[str, Callable[[Row, Mapping[str, str]], tuple[str, str]]] = {
+LAYOUTS: dict[str, Callable[[_Row, Mapping[str, str]], tuple[str, str]]] = {
     "plain": plain,
     "lettered": lettered,
     "lettered-zh": lettered_zh,
@@ -90,7 +90,7 @@ LAYOUTS: dict[str, Callable[[Row, Mapping[str, str]], tuple[str, str]]] = {
 }
 
 
-def tolerance_of(row: Row) -> float:
+def tolerance_of(row: _Row) -> float:
     """The absolute error a row allows (OlympiadBench's ``error``); 0 where none is given."""
     try:
         return float(row.get("error") or 0.0)

@@ -1,7 +1,7 @@
 """Load benchmarks: the questions of a row, its few-shot prompt, its extraction rule.
 
-``load("gsm8k", data_dir="../shared/data")`` reads a local file, ``load("gsm8k@hub")`` the Hub at the row's pinned
-revision, ``load("gsm8k@<commit>")`` the Hub at another one. Nothing else touches a network.
+``problems_of("gsm8k", data_dir="../shared/data")`` reads a local file, ``"gsm8k@hub"`` the Hub at the row's pinned
+revision, ``"gsm8k@<commit>"`` the Hub at another one. Nothing else touches a network.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.rows.benchmarks import BENCHMARKS, Benchmark, Few
 from dsmath_lib.runs.nb08_evaluation.formats import (
     Demonstration,
-    demonstrations,
     few_shot_prompt,
+    own_demonstrations,
     published_prompt,
 )
 from dsmath_lib.runs.nb08_evaluation.layouts import LAYOUTS, tolerance_of
 from dsmath_lib.stage.data import read_rows
 
-HUB = "hub"
+_HUB = "hub"
 
 
 def get(name: str) -> Benchmark:
@@ -48,7 +48,7 @@ def _rows(row: Benchmark, version: str, data_dir: str) -> tuple[list[dict], dict
         raise StageError(
             f"benchmark '{row.name}' has no Hub source; name a data_dir and drop the @"
         )
-    revision = row.revision if version == HUB else version
+    revision = row.revision if version == _HUB else version
     if not revision:
         raise StageError(
             f"benchmark '{row.name}': no pinned Hub revision is known; write {row.name}@<commit>"
@@ -60,7 +60,7 @@ def _rows(row: Benchmark, version: str, data_dir: str) -> tuple[list[dict], dict
     return [r for s in sources for r in read(s)], fields
 
 
-def load(name: str, *, n: int = 0, seed: int = 0, data_dir: str = "") -> list[Problem]:
+def problems_of(name: str, *, n: int = 0, seed: int = 0, data_dir: str = "") -> list[Problem]:
     """The first ``n`` problems of a benchmark (0: all; a toy benchmark needs a number).
 
     Raises:
@@ -94,7 +94,7 @@ def shots(
     k = few.shots if k < 0 else k
     if few.demos == "toy":
         return _toy_shots(get(name), k, seed)
-    return [d for d in demonstrations(few.demos) if not d.tag or d.tag in question][:k]
+    return [d for d in own_demonstrations(few.demos) if not d.tag or d.tag in question][:k]
 
 
 def _toy_shots(row: Benchmark, k: int, seed: int) -> list[Demonstration]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.engines.grader import judge
+from dsmath_lib.engines.grader import grade
 from dsmath_lib.stage.data import read_rows
 
 
@@ -102,7 +102,7 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def load(name: str, data_dir: str) -> list[Labelled]:
+def labelled(name: str, data_dir: str) -> list[Labelled]:
     """All labelled solutions of a source.
 
     Raises:
@@ -127,8 +127,8 @@ def agreement(
     the end of the solution, the verdict and the label.
     """
     groups: dict[str, list] = defaultdict(list)
-    for item in load(name, data_dir):
-        groups[item.group].append((item, judge(rule, item.gold, item.text, item.question)))
+    for item in labelled(name, data_dir):
+        groups[item.group].append((item, grade(item.gold, item.text, rule, item.question)))
     summary, differ = [], []
     for group, pairs in groups.items():
         system = f"{name}/{group}" if group else name
@@ -166,7 +166,7 @@ def rules_differ(
     differ = []
     for r in rows:
         text = r["greedy"]["text"]
-        found = {rule: judge(rule, r["answer"], text, r["question"]) for rule in rules}
+        found = {rule: grade(r["answer"], text, rule, r["question"]) for rule in rules}
         for rule, v in found.items():
             right[rule] += v.correct
         if len({v.correct for v in found.values()}) > 1:

@@ -6,9 +6,10 @@ from typing import Any
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.grader import VERSION
+from dsmath_lib.evaluation.metrics import read_estimate
 from dsmath_lib.runs.nb08_evaluation import store
-from dsmath_lib.runs.nb08_evaluation.evaluate import regrade
-from dsmath_lib.runs.nb08_evaluation.scores import kept_scores, score
+from dsmath_lib.runs.nb08_evaluation.evaluate import grade_rows
+from dsmath_lib.runs.nb08_evaluation.scores import kept_scores, scores_of
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -44,9 +45,9 @@ def regrade_file(path: Path, rule: str = "") -> dict[str, Any] | None:
     header, rows = found
     old = store.read_scores(path)
     rule = rule or header.get("rule") or old.get("rule", "paper")
-    graded = regrade(rows, rule)
+    graded = grade_rows(rows, rule)
     ks = _ks(old, len(rows[0]["samples"]))
-    new = kept_scores(rule, rows, graded, score(rows, graded, ks))
+    new = kept_scores(rule, rows, graded, scores_of(rows, graded, ks))
     before = old.get("right", "")
     changed = [
         r["id"]
@@ -76,7 +77,7 @@ def regrade_folder(folder: Path, rule: str = "", *, write: bool = False) -> list
         row["rule"] = _change(old.get("rule"), new["rule"])
         row["grader"] = _change(old.get("grader"), VERSION)
         for how in ("greedy", "sampled"):
-            row[f"{how}, old"] = old.get("scores", {}).get(how, "–")
+            row[f"{how}, old"] = read_estimate(old.get("scores", {}).get(how)) or "–"
             row[f"{how}, new"] = new["scores"].get(how, "–")
         row["verdicts changed"] = len(found["changed"])
         rows.append(row)

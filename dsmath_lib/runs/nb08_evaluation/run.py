@@ -20,10 +20,10 @@ from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.params.evaluation import EvaluationParams, model_label
 from dsmath_lib.runs.nb08_evaluation import contamination
 from dsmath_lib.runs.nb08_evaluation import load as benchmarks
-from dsmath_lib.runs.nb08_evaluation.best_of import Judge, ranked
+from dsmath_lib.runs.nb08_evaluation.best_of import Ranker, ranked
 from dsmath_lib.runs.nb08_evaluation.contamination import Overlap, Training
-from dsmath_lib.runs.nb08_evaluation.evaluate import Settings, evaluate
-from dsmath_lib.runs.nb08_evaluation.store import SUFFIX, write_completions
+from dsmath_lib.runs.nb08_evaluation.evaluate import EvalSettings, complete_all
+from dsmath_lib.runs.nb08_evaluation.store import SUFFIX, write_file
 from dsmath_lib.stage.folder import Stage
 
 _STAGE = re.compile(r"\d\d_\w+/[\w.-]+")
@@ -40,7 +40,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Job:
+class EvalJob:
     """One model on one benchmark; ``kind`` is "cot", "pot" (program), "tir" (tools) or "proof"."""
 
     model: str
@@ -73,7 +73,7 @@ class Job:
         return f"few-shot {self.kind}" if self.few_shot else self.kind
 
 
-def completions_path(folder: Path, job: Job) -> Path:
+def completions_path(folder: Path, job: EvalJob) -> Path:
     """Where a job's completions are kept below ``folder``."""
     return below(folder, job.model, f"{job.title}-{job.kind}{SUFFIX}")
 
@@ -91,7 +91,7 @@ def subject(name: str, stage: Stage) -> Subject:
     return Subject(model_label(name), source, revision, name)
 
 
-def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
+def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[EvalJob]:
     """All (model, benchmark, kind) of a run, without refused benchmarks.
 
     Few-shot models are base models: they get the few-shot forms of a benchmark (text, programs, proofs), the others
@@ -110,7 +110,7 @@ def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
         few = m in cfg.few_shot
         for b in (b for b in cfg.benchmarks if b not in refused):
             row = benchmarks.get(b)
-            out += [Job(m, b, k, few) for k in (row.few if few else row.zero) if k not in off]
+            out += [EvalJob(m, b, k, few) for k in (row.few if few else row.zero) if k not in off]
     if not out:
         raise StageError(
             "nothing to run: no benchmark has a form for these models, or all are refused"
@@ -118,12 +118,14 @@ def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[Job]:
     return out
 
 
-def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
+def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
     """How a job is run; goes into the digest of its file."""
     row = benchmarks.get(job.benchmark)
     few = row.few[job.kind] if job.few_shot else None
     shots = 0 if few is None else few.shots if cfg.shots < 0 else cfg.shots
-    return Settings(
+    ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
+    own = few is not None and not ready
+    return EvalSettings(
         template=few.format if few else row.zero[job.kind].template,
         shots=shots,
         tools=job.kind == "tir",
@@ -133,6 +135,10 @@ def settings_of(cfg: EvaluationParams, job: Job) -> Settings:
         max_new_tokens=cfg.max_new_tokens,
         seed=cfg.seed,
         sampler=cfg.sampler,
+        examples=tuple(benchmarks.shots(job.benchmark, job.kind, shots, seed=cfg.seed))
+        if own
+        else (),
+        published=benchmarks.published(few, cfg.data_dir) if ready else "",
         **(_tool_settings(cfg) if job.kind != "cot" else {}),
     )
 
@@ -165,7 +171,7 @@ def tool(cfg: EvaluationParams) -> str:
 def questions(cfg: EvaluationParams) -> dict[str, list[Problem]]:
     """The problems of every benchmark of a run."""
     return {
-        name: benchmarks.load(name, n=n, seed=cfg.seed, data_dir=cfg.data_dir)
+        name: benchmarks.problems_of(name, n=n, seed=cfg.seed, data_dir=cfg.data_dir)
         for name, n in zip(cfg.benchmarks, cfg.n_items, strict=True)
     }
 
@@ -184,13 +190,13 @@ def overlaps(
     return [training.overlap(name, found) for name, found in problems.items()]
 
 
-def run(
+def run_jobs(
     cfg: EvaluationParams,
     stage: Stage,
     device: torch.device,
     problems: Mapping[str, Sequence[Problem]],
     refused: Collection[str] = (),
-) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
+) -> Iterator[tuple[EvalJob, list[dict[str, Any]]]]:
     """Yield each job with its rows of completions, as it finishes; one policy is in memory at a time.
 
     With a ``reward_model``, the samples of ``ranked`` jobs carry its scores.
@@ -200,7 +206,7 @@ def run(
     tool(cfg)  # say at once that it cannot run
     folder = stage.artifacts / "completions"
     todo = jobs(cfg, refused)
-    judge = Judge(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
+    ranker = Ranker(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
     for name in cfg.models:
         who = subject(name, stage)
         mine = [j for j in todo if j.model == who.label]
@@ -215,39 +221,20 @@ def run(
                 continue
             stage.carry(path, __name__, any_input=True)  # its header names the model
             start, before = time.monotonic(), _written(path)
-            rows = _run_job(cfg, job, sampler, tokenizer, problems[job.benchmark], path, who.digest)
+            about = {"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule}
+            about |= {"label": job.model, "model": who.digest}
+            asked, how = problems[job.benchmark], job_settings(cfg, job)
+            rows = complete_all(sampler, tokenizer, asked, how, path, about)
             if job.ranked:
-                rows = ranked(rows, path, judge, tokenizer)
+                rows = ranked(rows, path, ranker, tokenizer)
             if _written(path) != before:  # kept files tell nothing about speed
                 seconds = round(time.monotonic() - start, 2)
                 stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)
             yield job, rows
 
 
-def _run_job(
-    cfg: EvaluationParams, job: Job, sampler, tokenizer, problems, path: Path, digest: str
-) -> list[dict[str, Any]]:
-    settings = settings_of(cfg, job)
-    few = benchmarks.get(job.benchmark).few[job.kind] if job.few_shot else None
-    ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
-    return evaluate(
-        sampler,
-        tokenizer,
-        problems,
-        settings,
-        path=path,
-        model_digest=digest,
-        shots=benchmarks.shots(job.benchmark, job.kind, settings.shots, seed=cfg.seed)
-        if few and not ready
-        else (),
-        published=benchmarks.published(few, cfg.data_dir) if ready else "",
-        about={"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule, "label": job.model},
-        resume=cfg.resume,
-    )
-
-
 def write_prompts(
-    path: Path, job: Job, problems: Sequence[Problem], cfg: EvaluationParams
+    path: Path, job: EvalJob, problems: Sequence[Problem], cfg: EvaluationParams
 ) -> list[str]:
     """The prompts of a benchmark that is not run here, kept where its completions would be."""
     prompts = []
@@ -256,7 +243,7 @@ def write_prompts(
         prompts.append(benchmarks.prompt(job.benchmark, job.kind, p.question, shots))
     header = {"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule, "not_run": True}
     rows = [{"id": p.id, "prompt": text} for p, text in zip(problems, prompts, strict=True)]
-    write_completions(path, header, rows)
+    write_file(path, header, rows)
     return prompts
 
 

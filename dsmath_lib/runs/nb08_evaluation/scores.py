@@ -25,11 +25,11 @@ from dsmath_lib.evaluation.metrics import (
     sample_mean,
 )
 from dsmath_lib.runs.nb08_evaluation import load as benchmarks
-from dsmath_lib.runs.nb08_evaluation.evaluate import Graded, regrade
-from dsmath_lib.runs.nb08_evaluation.run import Job, completions_path
+from dsmath_lib.runs.nb08_evaluation.evaluate import Graded, grade_rows
+from dsmath_lib.runs.nb08_evaluation.run import EvalJob, completions_path
 from dsmath_lib.runs.nb08_evaluation.store import write_scores
 
-Rows = Sequence[Mapping[str, Any]]
+_Rows = Sequence[Mapping[str, Any]]
 
 
 def classes_of(graded: Sequence[Graded]) -> list[list[int | None]]:
@@ -45,7 +45,7 @@ def _right(graded: Sequence[Graded]) -> list[list[bool]]:
     return [[v.correct for v in g.samples] for g in graded]
 
 
-def score(rows: Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, Any]:
+def scores_of(rows: _Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, Any]:
     """All scores of one model on one benchmark; K beyond the number of samples is left out."""
     out: dict[str, Any] = {"greedy": accuracy([g.greedy.correct for g in graded])}
     bare = [{**r, "samples": []} for r in rows]
@@ -54,7 +54,7 @@ def score(rows: Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, 
         other["greedy-program"] = "tool-output"
     if "output" not in rows[0]["greedy"]:  # a program's answer is what it printed: one reading
         for how, rule in other.items():
-            out[how] = accuracy([g.greedy.correct for g in regrade(bare, rule)])
+            out[how] = accuracy([g.greedy.correct for g in grade_rows(bare, rule)])
     out["truncated"] = _share(r["greedy"]["finish"] == "length" for r in rows)
     out["no_answer"] = _share(g.greedy.extracted is None for g in graded)
     out["timeout"] = _share(_late(r["greedy"], g) for r, g in zip(rows, graded, strict=True))
@@ -64,7 +64,7 @@ def score(rows: Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, 
     if n:
         right, classes = _right(graded), classes_of(graded)
         out["sampled"] = sample_mean(right)
-        rewards = rewards_of(rows)
+        rewards = sample_rewards(rows)
         for k in (k for k in ks if k <= n):
             out[f"maj@{k}"] = mean_maj_at_k(classes, right, k)
             out[f"pass@{k}"] = mean_pass_at_k(right, k)
@@ -79,10 +79,15 @@ def _late(completion: Mapping[str, Any], graded: Graded) -> bool:
     return bool(program) or "timeout" in graded.greedy.reason
 
 
-def summary(job: Job, rows: Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
+def score_line(job: EvalJob, rows: _Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
     """The line that always goes with a score: rule, n, samples, strict and lenient, and what went wrong."""
-    of = lambda how: scores.get(f"{job.name}.{how}")  # noqa: E731
-    percent = lambda how: f"{100 * of(how):.1f} %"  # noqa: E731
+
+    def of(how: str) -> Any:
+        return scores.get(f"{job.name}.{how}", "–")
+
+    def percent(how: str) -> str:
+        return f"{100 * of(how):.1f} %"
+
     return {
         "model": job.model,
         "benchmark": job.benchmark,
@@ -91,9 +96,9 @@ def summary(job: Job, rows: Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
         "n": len(rows),
         "samples": len(rows[0]["samples"]),
         "greedy": of("greedy"),
-        "strict": of("greedy-strict") or "–",
-        "lenient": of("greedy-lenient") or "–",
-        "sampled": of("sampled") or "–",
+        "strict": of("greedy-strict"),
+        "lenient": of("greedy-lenient"),
+        "sampled": of("sampled"),
         "truncated": percent("truncated"),
         "no answer": percent("no_answer"),
         "timeout": percent("timeout"),
@@ -101,7 +106,7 @@ def summary(job: Job, rows: Rows, scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept_scores(
-    rule: str, rows: Rows, graded: Sequence[Graded], scores: Mapping[str, Any]
+    rule: str, rows: _Rows, graded: Sequence[Graded], scores: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is kept beside a completions file, to compare with after a rule or the grader changed."""
     return {
@@ -114,7 +119,7 @@ def kept_scores(
     }
 
 
-def rewards_of(rows: Rows) -> list[list[float]]:
+def sample_rewards(rows: _Rows) -> list[list[float]]:
     """The rewards of the samples of each question; [] where a sample has none."""
     found = [[s.get("reward") for s in r["samples"]] for r in rows]
     return [] if any(None in r or not r for r in found) else found
@@ -140,7 +145,7 @@ def per_question(
     raise ValueError(f"unknown score '{how}' (known: greedy, sampled, maj@K, pass@K, rm@K)")
 
 
-def compare(
+def paired_differences(
     after: Sequence[Graded], before: Sequence[Graded], how: Sequence[str]
 ) -> dict[str, Estimate]:
     """Paired differences ``after - before`` by score; both must hold the same questions in the same order."""
@@ -152,20 +157,20 @@ class Results:
     """Completions and verdicts of all jobs of a run, graded once by each benchmark's rule."""
 
     def __init__(self, folder: Path | None = None, ks: Sequence[int] = ()) -> None:
-        self.rows: dict[Job, Rows] = {}
-        self.graded: dict[Job, list[Graded]] = {}
-        self.scores: dict[Job, dict[str, Any]] = {}
-        self.not_run: dict[Job, str] = {}
+        self.rows: dict[EvalJob, _Rows] = {}
+        self.graded: dict[EvalJob, list[Graded]] = {}
+        self.scores: dict[EvalJob, dict[str, Any]] = {}
+        self.not_run: dict[EvalJob, str] = {}
         self.folder, self.ks = folder, ks
 
-    def add(self, job: Job, rows: Rows) -> None:
+    def add(self, job: EvalJob, rows: _Rows) -> None:
         """Grade the rows of a job and keep both; with a folder, keep the scores beside the completions too."""
         if not rows:
             self.not_run[job] = f"not run: needs {benchmarks.get(job.benchmark).needs}"
             return
         self.rows[job] = rows
-        self.graded[job] = regrade(rows, job.rule)
-        self.scores[job] = score(rows, self.graded[job], self.ks)
+        self.graded[job] = grade_rows(rows, job.rule)
+        self.scores[job] = scores_of(rows, self.graded[job], self.ks)
         if self.folder is not None:
             kept = kept_scores(job.rule, rows, self.graded[job], self.scores[job])
             write_scores(completions_path(self.folder, job), kept)
@@ -182,10 +187,10 @@ class Results:
         """Paired differences of two models wherever both ran: ``diff.<after>-<before>.<benchmark>.<kind>.<how>``."""
         out = {}
         for job, graded in self.graded.items():
-            other = self.graded.get(Job(before, job.benchmark, job.kind))
+            other = self.graded.get(EvalJob(before, job.benchmark, job.kind))
             if job.model == after and other:
                 name = job.name.partition(".")[2]
-                found = compare(graded, other, self._kinds_of_score(job))
+                found = paired_differences(graded, other, self._kinds_of_score(job))
                 out |= {f"diff.{after}-{before}.{name}.{how}": e for how, e in found.items()}
         return out
 
@@ -193,17 +198,19 @@ class Results:
         """Greedy with tools minus greedy without, paired: ``diff.tir-cot.<model>.<benchmark>.greedy``."""
         out = {}
         for job, graded in self.graded.items():
-            plain = self.graded.get(Job(job.model, job.benchmark, "cot"))
+            plain = self.graded.get(EvalJob(job.model, job.benchmark, "cot"))
             if job.kind == "tir" and plain:
                 name = job.name.rpartition(".")[0]
-                out[f"diff.tir-cot.{name}.greedy"] = compare(graded, plain, ["greedy"])["greedy"]
+                out[f"diff.tir-cot.{name}.greedy"] = paired_differences(graded, plain, ["greedy"])[
+                    "greedy"
+                ]
         return out
 
     def reward_gains(self) -> dict[str, Estimate]:
         """Best of K by reward minus majority of K, paired, at the largest K: ``diff.rm-maj.<job>.@K``."""
         out = {}
         for job, graded in self.graded.items():
-            rewards = rewards_of(self.rows[job])
+            rewards = sample_rewards(self.rows[job])
             k = max((k for k in self.ks if rewards and k <= len(rewards[0])), default=1)
             if k > 1:
                 best = per_question(graded, f"rm@{k}", rewards)
@@ -211,7 +218,7 @@ class Results:
                 out[f"diff.rm-maj.{job.name}.@{k}"] = paired_difference(best, vote)
         return out
 
-    def _kinds_of_score(self, job: Job) -> list[str]:
+    def _kinds_of_score(self, job: EvalJob) -> list[str]:
         n = len(self.rows[job][0]["samples"])
         votes = [f"{kind}@{k}" for kind in ("maj", "pass") for k in self.ks if 1 < k <= n]
         return ["greedy", *(["sampled", *votes] if n else [])]

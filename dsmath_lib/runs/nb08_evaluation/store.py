@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import write_atomic
+from dsmath_lib.evaluation.metrics import Estimate
 
 SUFFIX = ".jsonl.gz"
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
-def write_completions(path: Path, header: Mapping[str, Any], rows: Sequence[Row]) -> None:
+def write_file(path: Path, header: Mapping[str, Any], rows: Sequence[_Row]) -> None:
     """Atomic, and the same bytes for the same rows (no time in the gzip header)."""
     text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in (header, *rows))
     write_atomic(path, gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))
 
 
-def read_file(path: Path) -> tuple[Row, list[Row]] | None:
+def read_file(path: Path) -> tuple[_Row, list[_Row]] | None:
     """Header and rows of a completions file; None if it is missing or damaged."""
     try:
         lines = gzip.decompress(path.read_bytes()).decode("utf-8", "surrogatepass").split("\n")
@@ -33,7 +34,7 @@ def read_file(path: Path) -> tuple[Row, list[Row]] | None:
     return header, rows
 
 
-def read_completions(path: Path, digest: str = "") -> list[Row] | None:
+def rows_made_with(path: Path, digest: str = "") -> list[_Row] | None:
     """The rows of a completions file; None if it is missing, damaged, or made with other settings than ``digest``."""
     found = read_file(path)
     if found is None or (digest and found[0].get("digest") != digest):
@@ -48,11 +49,13 @@ def scores_path(path: Path) -> Path:
 
 def write_scores(path: Path, scores: Mapping[str, Any]) -> None:
     """Keep the scores of the completions file ``path``."""
-    text = json.dumps(scores, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(
+        scores, ensure_ascii=False, indent=1, sort_keys=True, default=Estimate.as_json
+    )
     write_atomic(scores_path(path), text + "\n")
 
 
-def read_scores(path: Path) -> Row:
+def read_scores(path: Path) -> _Row:
     """The scores kept for the completions file ``path``; {} if there are none."""
     try:
         return json.loads(scores_path(path).read_text(encoding="utf-8"))
