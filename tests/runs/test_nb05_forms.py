@@ -12,7 +12,10 @@ from dsmath_lib.rl.reward_functions import equations_hold, model_reward, model_s
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
 from dsmath_lib.runs.nb05_grpo import make_policy, rewards_from
 from dsmath_lib.stage.folder import Stage
+from tests.rl import conftest as fixtures
 from tests.rl.conftest import grpo_params, odd_reward, odd_steps, tiny_policy
+
+questions, tokenizer = fixtures.questions, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}

@@ -11,7 +11,7 @@ import pytest
 
 from dsmath_lib.engines.sandbox import client, python_tool, syscalls
 from dsmath_lib.engines.sandbox.python_tool import run_program
-from tests.rewards.escapes import BOMBS, DISK, ESCAPES, SYSTEM_BOMBS, fill
+from tests.engines.sandbox.escapes import BOMBS, DISK, ESCAPES, SYSTEM_BOMBS, fill
 
 MODES = ("monty", "cpython", "filter only")
 OUTSIDE = ("/tmp/dsmath-hit", "/dev/shm/dsmath-hit", "/hit")

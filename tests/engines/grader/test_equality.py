@@ -16,7 +16,7 @@ from dsmath_lib.engines.grader.answers import as_number, normalise
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.forms import as_group
 from dsmath_lib.engines.grader.verdict import grade_answer
-from tests.rewards.pairs import DIFFERENT, EQUAL
+from tests.engines.grader.pairs import DIFFERENT, EQUAL
 
 PATIENT = 60.0  # seconds: verdicts of these tests must not hang on the load of the machine
 
