@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+from numba import njit
 
 from dsmath_lib.base.compiled import compiled
 from dsmath_lib.base.text import fold
@@ -53,5 +54,5 @@ def test_a_loop_that_has_no_place_for_its_machine_code_runs():
     names = {}
     exec("def more(x):\n    return x + 1", names)
     with pytest.raises(RuntimeError, match="no locator"):
-        loops.njit(cache=True)(names["more"])
+        njit(cache=True)(names["more"])
     assert compiled(names["more"])(1) == 2
