@@ -171,7 +171,7 @@ def test_a_hang_in_one_thread_does_not_spoil_the_verdicts_of_others():
 
 def test_a_worker_that_died_is_replaced():
     assert symbolic.symbolic_equal("x+x", "2x", PATIENT) == (True, "symbolic")
-    worker = symbolic._workers.idle.queue[-1].proc
+    worker = symbolic._pool.get().idle[-1].proc
     worker.kill()
     worker.wait()
     worker.stdin.write(b"not yet sent")  # cannot be flushed any more

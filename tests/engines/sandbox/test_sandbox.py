@@ -122,7 +122,7 @@ def test_output_is_cut_at_the_limit(cpython):
 
 def test_a_killed_worker_is_replaced_and_the_failure_is_not_kept(cpython):
     assert run("print(1)").stdout == "1\n"
-    for worker in client._pools[True].idle:
+    for worker in client._pools[True].get().idle:
         os.kill(worker.proc.pid, signal.SIGKILL)
     results = [run("print(2)") for _ in range(10)]
     assert any(r.error.startswith(python_tool.FAILED) for r in results[:1])
