@@ -68,9 +68,7 @@ def _sample(p: Problem, form: str, rng: Random) -> Sample:
         segments: tuple[tuple[str, bool], ...] = ((text, True),)
     else:
         segments = ((program(p), True),) if form == "program" else tir(p)
-    segments = (
-        (" " + segments[0][0], segments[0][1]),
-        *segments[1:],
-    )  # a completion starts with a space
+    # a completion starts with a space
+    segments = ((" " + segments[0][0], segments[0][1]), *segments[1:])
     meta = {"form": form, "habit": habit, "family": p.family, "lang": p.lang, "id": p.id}
     return Sample(chat_prompt(f"toy-{form}", p.question, p.lang), segments, meta)

@@ -14,9 +14,8 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.base.text import grams
 from dsmath_lib.world.problems import BENCHMARKS, benchmark
 
-BENCHMARK_ITEMS = (
-    500  # the guard covers the first items of each benchmark; decontaminate against no more
-)
+# the guard covers the first items of each benchmark; decontaminate against no more
+BENCHMARK_ITEMS = 500
 LEAKED = ("toy-gsm", "toy-math", "toy-cmath")
 _WIDE = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(0x30, 0x3A)})
 

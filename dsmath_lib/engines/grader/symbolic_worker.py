@@ -131,9 +131,8 @@ def _fork() -> tuple[int, int, int]:
     if pid == 0:
         os.close(request_w)
         os.close(reply_r)
-        os.dup2(
-            os.open(os.devnull, os.O_RDWR), 1
-        )  # what a library prints must not reach the protocol
+        # what a library prints must not reach the protocol
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         try:
             _child(request_r, reply_w)
         finally:
