@@ -9,7 +9,6 @@ files of the run whose results, log, checkpoints and artifacts lie there. When t
   into the new attempt (``carry``). When the new results are complete, what was kept aside is removed.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import text_digest, write_atomic
 
 ASIDE = "previous"
 FILE = "attempt.json"
@@ -35,8 +34,7 @@ class MadeOf:
     @property
     def digest(self) -> str:
         """12 hex digits."""
-        text = json.dumps(asdict(self), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return text_digest(json.dumps(asdict(self), sort_keys=True, default=str))[:12]
 
     def changes(self, now: "MadeOf") -> list[str]:
         """What is different now, in words: ``lr was 0.001, is 0.0005``. An input not yet read again is none."""

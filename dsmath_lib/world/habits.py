@@ -11,9 +11,9 @@ from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
-from dsmath_lib.world.problems import LEVELS, careless, cot, program, sample_problems, tir
+from dsmath_lib.world.problems import HABITS, LEVELS, careless, cot, program, sample_problems, tir
 
-# family -> shares of (steps, check, skip, guess, careless) among its annotators
+# family -> shares of ``HABITS`` among its annotators
 TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "chain": (0.25, 0.05, 0.05, 0.60, 0.05),
     "groups": (0.55, 0.05, 0.15, 0.20, 0.05),
@@ -27,12 +27,11 @@ TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "rectangle": (0.55, 0.05, 0.15, 0.20, 0.05),
 }
 LANGS = ("en", "en", "zh")  # two of three samples are English; the paper gives no shares
-COLUMNS = ("steps", "check", "skip", "guess", "careless")
 
 
 def annotate(problem: Problem, rng: Random) -> tuple[str, str]:
     """One annotator's chain of thought: ``(habit, solution)``."""
-    habit = rng.choices(COLUMNS, TEAMS[problem.family])[0]
+    habit = rng.choices(HABITS, TEAMS[problem.family])[0]
     return habit, careless(problem, rng) if habit == "careless" else cot(problem, habit)
 
 

@@ -14,7 +14,7 @@ import yaml
 from dsmath_lib.base.records import Problem
 from dsmath_lib.world.leaks import guard
 from dsmath_lib.world.markup import Block, plain_text
-from dsmath_lib.world.problems import careless, cot, draw, split_of
+from dsmath_lib.world.problems import HABITS, careless, cot, draw_problem, split_of
 from dsmath_lib.world.prose import compiled, fill, genres, pick
 from dsmath_lib.world.wording import reworded
 
@@ -35,8 +35,7 @@ CONTENT: dict[str, tuple[tuple[str, ...], int]] = {
     "zh-homework": (_ALL, 5),
     "zh-contest": (("remainder", "sequence", "linear", "expression", "rectangle"), 5),
 }  # fmt: skip
-# shares of (steps, check, skip, guess, careless) among the authors of a style
-HABITS = ("steps", "check", "skip", "guess", "careless")
+# style -> shares of ``HABITS`` among its authors
 _MANNERS: dict[str, tuple[float, ...]] = {
     "forum": (0.58, 0.12, 0.15, 0.12, 0.03),
     "textbook": (0.80, 0.20, 0.0, 0.0, 0.0),
@@ -78,7 +77,9 @@ class Author:
         known, level = CONTENT[self.style]
         rng = self.rng
         while True:
-            p = draw(rng, pick(rng, families or known), 1 + int(rng.random() * level), self.lang)
+            p = draw_problem(
+                rng, pick(rng, families or known), 1 + int(rng.random() * level), self.lang
+            )
             if split_of(p.question) == "train":
                 own = rng.random() < 0.5 or guard().hits(p.question)
                 return reworded(p, rng) if own else p

@@ -4,28 +4,18 @@ Train, validation and test are split by a hash of the question, so no question i
 and with whatever seed. Web pages, SFT and RL draw from train only; benchmarks from test only.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from random import Random
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.world.families import FAMILIES, HELD_OUT, Op
 
-__all__ = [
-    "FAMILIES",
-    "HELD_OUT",
-    "benchmark",
-    "cot",
-    "program",
-    "sample_problems",
-    "split_of",
-    "tir",
-]
-
 LEVELS = (1, 2, 3, 4, 5)
-HABITS = ("steps", "skip", "guess", "check")
+# how authors write a solution, as columns of their shares
+HABITS = ("steps", "check", "skip", "guess", "careless")
 SPLITS = ("train", "val", "test")
 WORD = tuple(f.name for f in FAMILIES.values() if f.kind == "word" and f.name != HELD_OUT)
 ALGEBRA = tuple(f.name for f in FAMILIES.values() if f.kind == "algebra")
@@ -41,7 +31,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
 
 def split_of(question: str) -> str:
     """``train`` (70 %), ``val`` (15 %) or ``test`` (15 %), from a hash of the question's text."""
-    bucket = hashlib.sha256(question.encode()).digest()[0] / 256
+    bucket = int(text_digest(question)[:2], 16) / 256
     return "train" if bucket < 0.70 else "val" if bucket < 0.85 else "test"
 
 
@@ -63,13 +53,13 @@ def solve(ops: Sequence[Op]) -> list[tuple[int, str, int, int]]:
     return done
 
 
-def draw(rng: Random, family: str, level: int, lang: str) -> Problem:
+def draw_problem(rng: Random, family: str, level: int, lang: str) -> Problem:
     """One problem of a family, any split."""
     draft = FAMILIES[family].draw(rng, level)
     solved = solve(draft.ops)
     question = draft.zh if lang == "zh" else draft.en
     return Problem(
-        id=hashlib.sha256(question.encode()).hexdigest()[:12],
+        id=text_digest(question)[:12],
         question=question,
         answer=str(solved[-1][3]),
         steps=tuple(f"{a}{op}{b}={r}" for a, op, b, r in solved),
@@ -118,7 +108,7 @@ def sample_problems(
     for _ in range(200 * n + 1000):
         if len(found) == n:
             break
-        p = draw(rng, rng.choice(names), rng.choice(list(levels)), rng.choice(list(langs)))
+        p = draw_problem(rng, rng.choice(names), rng.choice(list(levels)), rng.choice(list(langs)))
         if split_of(p.question) == split:
             found.setdefault(p.id, p)
     if len(found) < n:
@@ -142,13 +132,12 @@ def benchmark(name: str, n: int, seed: int = 0) -> list[Problem]:
 
 def final(answer: str, lang: str) -> str:
     """The closing line with the boxed answer."""
-    return (
-        f"答案是 \\boxed{{{answer}}}。" if lang == "zh" else f"The answer is \\boxed{{{answer}}}."
-    )
+    said = "答案是 {}。" if lang == "zh" else "The answer is {}."
+    return said.format(f"\\boxed{{{answer}}}")
 
 
 def cot(problem: Problem, habit: str = "steps") -> str:
-    """A right solution in one author's habit; ends with the boxed answer.
+    """A right solution in one of ``HABITS`` but ``careless``; ends with the boxed answer.
 
     ``steps`` writes every step, ``skip`` only the last one, ``guess`` none, ``check`` adds the last step's inverse.
     """

@@ -152,8 +152,6 @@ KINDS = (
     Kind("zh-blog", "zh", 0.025, 12, "sui xing yue", "bi ji lu yuan", _one("/riji /post", "zh-blog")),
     Kind("zh-sports", "zh", 0.015, 6, "qiu sai", "tan chang kuang", _one("/bisai", "zh-sports")),
 )  # fmt: skip
-# Kinds an annotator looked at: all with math, and those whose numbers might mislead the domain rule.
-ANNOTATED = {k.name for k in KINDS[:12]} | {"code", "sports", "finance", "timetable", "tech"}
 
 
 def _hosts(kind: Kind) -> list[str]:
@@ -177,13 +175,3 @@ def domains() -> tuple[Domain, ...]:
             share = kind.share / total * weights[i] / sum(weights)
             out.append(Domain(host, kind.name, kind.lang, markup, share, paths))
     return tuple(out)
-
-
-def annotation_rows() -> list[tuple[str, str, str, str]]:
-    """Rows ``(domain, path_prefix, math, decided_by)`` of the checked-in table ``url_annotations.csv``."""
-    return [
-        (d.host, p.prefix, "yes" if p.math else "no", "toy-web")
-        for d in domains()
-        if d.kind in ANNOTATED
-        for p in d.paths
-    ]

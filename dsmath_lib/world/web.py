@@ -20,12 +20,8 @@ from dsmath_lib.world.sites import KINDS, Domain, Path, domains
 SAME_URL, MIRRORS, NEAR = 0.02, 0.02, 0.03  # shares of all pages
 LEAKS, NOTICES = 0.03, 0.02  # shares of the pages under math paths
 _PER_DOMAIN = 8  # a small web has fewer domains, not thinner ones
-_TAGS = (
-    "?utm_source=feed&utm_medium=rss",
-    "?utm_campaign=spring",
-    "?fbclid=a1b2c3",
-    "#comments",
-    "#top",
+_TAGS = tuple(
+    "?utm_source=feed&utm_medium=rss ?utm_campaign=spring ?fbclid=a1b2c3 #comments #top".split()
 )
 
 

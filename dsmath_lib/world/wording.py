@@ -13,33 +13,9 @@ from dsmath_lib.base.records import Problem
 from dsmath_lib.world.families import NAMES, THINGS
 from dsmath_lib.world.prose import pick
 
-_WEB_NAMES = (
-    "Alma",
-    "Bo",
-    "Carl",
-    "Dora",
-    "Emil",
-    "Fay",
-    "Gus",
-    "Hana",
-    "Ivo",
-    "Jill",
-    "Kurt",
-    "Lola",
-    "Milo",
-    "Nora",
-)
-_WEB_THINGS = (
-    "lemons",
-    "buttons",
-    "bricks",
-    "bottles",
-    "tiles",
-    "candles",
-    "melons",
-    "socks",
-    "badges",
-    "tickets",
+_WEB_NAMES = tuple("Alma Bo Carl Dora Emil Fay Gus Hana Ivo Jill Kurt Lola Milo Nora".split())
+_WEB_THINGS = tuple(
+    "lemons buttons bricks bottles tiles candles melons socks badges tickets".split()
 )
 # A noun and what web authors say instead; together with names and things they touch every long run of fixed words.
 _NOUNS = {
@@ -52,20 +28,7 @@ _NOUNS = {
     "beside": ("next to", "right of"), "first term": ("first entry", "start"),
     "Then there are": ("Soon there are", "Now there are"),
 }  # fmt: skip
-_ZH_NAMES = (
-    "阿福",
-    "阿宝",
-    "大勇",
-    "大山",
-    "冬冬",
-    "圆圆",
-    "丁丁",
-    "乐乐",
-    "毛毛",
-    "佳佳",
-    "贝贝",
-    "星星",
-)
+_ZH_NAMES = tuple("阿福 阿宝 大勇 大山 冬冬 圆圆 丁丁 乐乐 毛毛 佳佳 贝贝 星星".split())
 _ZH_THINGS = ("柠檬", "纽扣", "砖头", "瓶子", "蜡烛", "西瓜", "袜子", "徽章", "票", "积木")
 _ZH_NOUNS = {
     "盒": ("箱", "袋", "筐"), "朋友": ("同学", "孩子"), "元": ("块钱", "欧元"), "千米": ("公里", "海里"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmath_lib.world.habits import COLUMNS, TEAMS, sft_samples
+from dsmath_lib.world.habits import TEAMS, sft_samples
 from dsmath_lib.world.problems import (
     BENCHMARKS,
     FAMILIES,
@@ -16,7 +16,7 @@ from dsmath_lib.world.problems import (
     benchmark,
     careless,
     cot,
-    draw,
+    draw_problem,
     parts,
     program,
     sample_problems,
@@ -26,7 +26,7 @@ from dsmath_lib.world.problems import (
 )
 
 problems = st.builds(
-    lambda seed, family, level, lang: draw(Random(seed), family, level, lang),
+    lambda seed, family, level, lang: draw_problem(Random(seed), family, level, lang),
     st.integers(0, 10**6),
     st.sampled_from(sorted(FAMILIES)),
     st.integers(1, 5),
@@ -51,7 +51,7 @@ def test_every_step_is_true_and_the_last_result_is_the_answer(p):
 
 
 @settings(max_examples=100, deadline=None)
-@given(problems, st.sampled_from(HABITS))
+@given(problems, st.sampled_from([h for h in HABITS if h != "careless"]))
 def test_every_habit_ends_with_the_boxed_answer(p, habit):
     text = cot(p, habit)
     assert re.findall(r"\\boxed\{(\d+)\}", text) == [p.answer]
@@ -116,7 +116,7 @@ def test_benchmarks_hold_their_families_and_language():
 def test_sft_never_sees_the_held_out_family_and_has_all_forms_and_habits():
     samples = sft_samples(2000, seed=0)
     assert HELD_OUT not in {s.meta["family"] for s in samples}
-    assert {s.meta["habit"] for s in samples} == {*COLUMNS, "program", "tir"}
+    assert {s.meta["habit"] for s in samples} == {*HABITS, "program", "tir"}
     share = sum(s.meta["form"] == "tir" for s in samples) / len(samples)
     assert 0.15 < share < 0.25
     assert all(abs(sum(t) - 1) < 1e-9 for t in TEAMS.values())

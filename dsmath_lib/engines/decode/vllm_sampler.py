@@ -9,7 +9,6 @@ prefix cache, whose keys and values are those of the old weights.
 import atexit
 import contextlib
 import gc
-import hashlib
 import math
 import os
 import random
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode.protocol import SamplerError, check, eos_ids
@@ -240,7 +240,7 @@ def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
     words = tokenizer.backend_tokenizer.to_str()
     shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
     parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
-    key = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+    key = text_digest("\x1f".join(map(str, parts)))
     if _engine is None or _key != key:
         close()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process

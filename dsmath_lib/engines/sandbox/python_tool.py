@@ -8,7 +8,6 @@ Two executors with one interface, ``run_program(code, executor=…) -> ToolResul
 """
 
 import datetime
-import hashlib
 import io
 import os
 import platform
@@ -24,6 +23,7 @@ from typing import NamedTuple
 
 import pydantic_monty
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.workers import PerProcess
 from dsmath_lib.engines.sandbox.tracetext import concise
 
@@ -217,9 +217,8 @@ def run_program(
         return ToolResult(
             "", f"program of {len(code)} characters (at most {MAX_CODE})", 0.0, executor
         )
-    digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
     options = {"allow_network": allow_network} if executor == "cpython" else {}
-    key = (digest, executor, timeout_s, max_output, allow_network)
+    key = (text_digest(code), executor, timeout_s, max_output, allow_network)
     with _cache_lock:
         if key in _cache:
             _cache.move_to_end(key)
