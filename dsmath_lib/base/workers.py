@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+START_SECONDS = 300.0  # for a worker that imports SymPy, on a busy machine
+
 
 class Worker:
     """One process and the pipes to it; ``options`` go to ``Popen``."""
@@ -121,16 +123,16 @@ class Pool:
             self.changed.notify_all()
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class PerProcess(Generic[T]):
+class PerProcess(Generic[_T]):
     """``get()``: what ``make`` makes, on first use and once per process; ``end`` ends it.
 
     A forked process makes its own: it must not talk through its parent's pipes, nor wait for threads that it lacks.
     """
 
-    def __init__(self, make: Callable[[], T], end: Callable[[T], object]):
+    def __init__(self, make: Callable[[], _T], end: Callable[[_T], object]):
         self.make, self.end = make, end
         self._forget()
         atexit.register(self.close)
@@ -140,7 +142,7 @@ class PerProcess(Generic[T]):
     def _forget(self) -> None:
         self.value, self.lock = None, threading.Lock()
 
-    def get(self) -> T:
+    def get(self) -> _T:
         with self.lock:
             if self.value is None:
                 self.value = self.make()

@@ -20,7 +20,7 @@ from typing import Any
 from dsmath_lib.base.files import text_digest, write_atomic
 
 ASIDE = "previous"
-FILE = "attempt.json"
+_FILE = "attempt.json"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Folder:
     # -- the attempt that lies there ------------------------------------------------------
     def read(self) -> dict[str, Any]:
         """The whole ``attempt.json``; {} if there is none or it is damaged."""
-        return _read(self.path / FILE)
+        return _read(self.path / _FILE)
 
     def made_of(self) -> MadeOf | None:
         """What lies there was made of; None if nothing lies there."""
@@ -71,11 +71,11 @@ class Folder:
     def write(self, made: MadeOf, **more: Any) -> None:
         """Note what the attempt is made of; ``more`` are further JSON parts, others stay."""
         text = json.dumps(self.read() | asdict(made) | more, ensure_ascii=False)
-        write_atomic(self.path / FILE, text)
+        write_atomic(self.path / _FILE, text)
 
     def known_inputs(self) -> list[str]:
         """Names of all inputs that an attempt read, that in place or one kept aside."""
-        made = [self.made_of(), *(_made_of(_read(f / FILE)) for f in self._folders())]
+        made = [self.made_of(), *(_made_of(_read(f / _FILE)) for f in self._folders())]
         return sorted({k for m in made if m for k in m.inputs})
 
     @property
@@ -134,7 +134,7 @@ class Folder:
 
     def _aside(self, now: MadeOf) -> str | None:
         for folder in self._folders():
-            made = _made_of(_read(folder / FILE))
+            made = _made_of(_read(folder / _FILE))
             if made and not made.changes(now):
                 return folder.name
         return None
@@ -165,7 +165,7 @@ class Folder:
         if path.exists():
             return None
         for folder in self._folders():
-            made = _made_of(_read(folder / FILE))
+            made = _made_of(_read(folder / _FILE))
             if path.is_relative_to(self.artifacts):
                 old = self._artifacts_aside / folder.name / path.relative_to(self.artifacts)
             else:

@@ -11,7 +11,15 @@ from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
-from dsmath_lib.world.problems import HABITS, LEVELS, careless, cot, program, sample_problems, tir
+from dsmath_lib.world.problems import (
+    HABITS,
+    LEVELS,
+    careless,
+    cot,
+    fenced_program,
+    sample_problems,
+    tir,
+)
 
 # family -> shares of ``HABITS`` among its annotators
 TEAMS: dict[str, tuple[float, float, float, float, float]] = {
@@ -66,7 +74,7 @@ def _sample(p: Problem, form: str, rng: Random) -> Sample:
         habit, text = annotate(p, rng)
         segments: tuple[tuple[str, bool], ...] = ((text, True),)
     else:
-        segments = ((program(p), True),) if form == "program" else tir(p)
+        segments = ((fenced_program(p), True),) if form == "program" else tir(p)
     # a completion starts with a space
     segments = ((" " + segments[0][0], segments[0][1]), *segments[1:])
     meta = {"form": form, "habit": habit, "family": p.family, "lang": p.lang, "id": p.id}

@@ -17,14 +17,14 @@ LEVELS = (1, 2, 3, 4, 5)
 # how authors write a solution, as columns of their shares
 HABITS = ("steps", "check", "skip", "guess", "careless")
 SPLITS = ("train", "val", "test")
-WORD = tuple(f.name for f in FAMILIES.values() if f.kind == "word" and f.name != HELD_OUT)
+WORD_FAMILIES = tuple(f.name for f in FAMILIES.values() if f.kind == "word" and f.name != HELD_OUT)
 ALGEBRA = tuple(f.name for f in FAMILIES.values() if f.kind == "algebra")
 
 # name -> (families, language, levels)
-BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
-    "toy-gsm": (WORD, "en", (1, 2, 3)),
+TOY_BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
+    "toy-gsm": (WORD_FAMILIES, "en", (1, 2, 3)),
     "toy-math": (ALGEBRA, "en", LEVELS),
-    "toy-cmath": (WORD, "zh", (1, 2, 3)),
+    "toy-cmath": (WORD_FAMILIES, "zh", (1, 2, 3)),
     "toy-heldout": ((HELD_OUT,), "en", (1, 2, 3, 4)),
 }
 
@@ -122,9 +122,9 @@ def benchmark(name: str, n: int, seed: int = 0) -> list[Problem]:
     Raises:
         ValueError: unknown name; lists the known ones.
     """
-    if name not in BENCHMARKS:
-        raise ValueError(f"unknown toy benchmark '{name}' (known: {', '.join(BENCHMARKS)})")
-    families, lang, levels = BENCHMARKS[name]
+    if name not in TOY_BENCHMARKS:
+        raise ValueError(f"unknown toy benchmark '{name}' (known: {', '.join(TOY_BENCHMARKS)})")
+    families, lang, levels = TOY_BENCHMARKS[name]
     return sample_problems(
         n, split="test", seed=seed_for(name, seed), families=families, levels=levels, langs=(lang,)
     )
@@ -170,7 +170,7 @@ def careless(problem: Problem, rng: Random) -> str:
     return "\n".join([*problem.steps[:-1], f"{a}{op}{b}={wrong}", final(wrong, problem.lang)])
 
 
-def program(problem: Problem) -> str:
+def fenced_program(problem: Problem) -> str:
     """A fenced Python program that prints the answer (program-of-thought)."""
     return f"```python\n{problem.program}\n```"
 
@@ -178,7 +178,7 @@ def program(problem: Problem) -> str:
 def tir(problem: Problem) -> tuple[tuple[str, bool], ...]:
     """A tool-integrated transcript as ``(text, trained)``: program, tool output (not trained), closing line."""
     return (
-        (f"{program(problem)}\n", True),
+        (f"{fenced_program(problem)}\n", True),
         (f"```output\n{problem.answer}\n```\n", False),
         (final(problem.answer, problem.lang), True),
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 
 from dsmath_lib.base.records import Problem
-from dsmath_lib.world.families import NAMES, THINGS
+from dsmath_lib.world.families import PEOPLE, THINGS
 from dsmath_lib.world.prose import pick
 
 _WEB_NAMES = tuple("Alma Bo Carl Dora Emil Fay Gus Hana Ivo Jill Kurt Lola Milo Nora".split())
@@ -38,10 +38,10 @@ _ZH_NOUNS = {
     "原来": ("本来", "早先"), "又用掉": ("再用掉", "又送走"),
 }  # fmt: skip
 _EN = re.compile(
-    r"\b(?:" + "|".join([*_NOUNS, *(n for n, _ in NAMES), *(t for t, _ in THINGS)]) + r")\b"
+    r"\b(?:" + "|".join([*_NOUNS, *(n for n, _ in PEOPLE), *(t for t, _ in THINGS)]) + r")\b"
 )
-_ZH = re.compile("|".join([*_ZH_NOUNS, *(n for _, n in NAMES), *(t for _, t in THINGS)]))
-_IS_NAME = {n for pair in NAMES for n in pair}
+_ZH = re.compile("|".join([*_ZH_NOUNS, *(n for _, n in PEOPLE), *(t for _, t in THINGS)]))
+_IS_NAME = {n for pair in PEOPLE for n in pair}
 
 
 def reworded(problem: Problem, rng: Random) -> Problem:

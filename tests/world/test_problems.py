@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from dsmath_lib.world.habits import TEAMS, sft_samples
 from dsmath_lib.world.problems import (
-    BENCHMARKS,
     FAMILIES,
     HABITS,
     HELD_OUT,
+    TOY_BENCHMARKS,
     benchmark,
     careless,
     cot,
     draw_problem,
+    fenced_program,
     parts,
-    program,
     sample_problems,
     solve,
     split_of,
@@ -74,7 +74,7 @@ def test_every_habit_ends_with_the_boxed_answer(p, habit):
 def test_program_computes_the_answer(p):
     # The program is ours and holds only assignments and one print, so a tiny interpreter is enough to run it.
     values: dict[str, int] = {}
-    lines = program(p).strip("`").removeprefix("python\n").strip().splitlines()
+    lines = fenced_program(p).strip("`").removeprefix("python\n").strip().splitlines()
     for line in lines[:-1]:
         name, left, op, right = re.fullmatch(r"(\w)=(\w+?)([+*/-]+)(\w+)", line).groups()
         a, b = (values[v] if v in values else int(v) for v in (left, right))
@@ -106,7 +106,7 @@ def test_splits_never_share_a_question_and_seeds_reproduce():
 
 def test_benchmarks_hold_their_families_and_language():
     assert HELD_OUT not in TEAMS
-    for name, (families, lang, levels) in BENCHMARKS.items():
+    for name, (families, lang, levels) in TOY_BENCHMARKS.items():
         ps = benchmark(name, 120)
         assert {p.family for p in ps} == set(families)
         assert {p.lang for p in ps} == {lang} and {p.level for p in ps} <= set(levels)

@@ -19,7 +19,7 @@ from transformers.cache_utils import CacheLayerMixin
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
-from dsmath_lib.engines.decode.protocol import check, eos_ids
+from dsmath_lib.engines.decode.protocol import check_sampling, eos_ids
 
 FINISH = ("length", "eos", "stop")
 
@@ -53,7 +53,7 @@ class HFSampler:
         Raises:
             ValueError: an empty prompt, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
         """
-        check(prompts, n, temperature, top_p, max_new_tokens)
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
         total = len(prompts) * n
         noise = torch.rand(
             total, max_new_tokens, dtype=torch.float64, generator=generator(seed, "rollouts")
@@ -106,7 +106,7 @@ class HFSampler:
         out_len = torch.full((batch,), steps, device=device)
         finish = torch.zeros(batch, dtype=torch.long, device=device)
         for t in range(steps):
-            token, logprob = pick(logits, noise[rows, t], temperature, top_p)
+            token, logprob = pick_tokens(logits, noise[rows, t], temperature, top_p)
             out_ids[rows, t], out_logprobs[rows, t] = token, logprob
             ended = torch.isin(token, eos)
             finish[rows[ended]] = FINISH.index("eos")
@@ -138,7 +138,7 @@ class HFSampler:
         )
 
 
-def pick(
+def pick_tokens(
     logits: torch.Tensor, u: torch.Tensor, temperature: float, top_p: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One token per row by inverting the cumulative distribution at ``u``.

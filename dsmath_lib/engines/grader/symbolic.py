@@ -10,18 +10,17 @@ import sys
 import time
 from pathlib import Path
 
-from dsmath_lib.base.workers import PerProcess, Pool, Worker
+from dsmath_lib.base.workers import START_SECONDS, PerProcess, Pool, Worker
 
-MAX_CHARS = 400  # per side; longer answers are not expressions
+_MAX_CHARS = 400  # per side; longer answers are not expressions
 _HUGE = re.compile(
     # a tower of three powers
     r"\^[^^)}]{0,40}\^[^^)}]{0,40}\^"
     # long exponents, factorials of large or unknown size
     r"|\^\s*+(?:\{\s*+)?-?\d{5}|\d{4}\s*!|[)}!]\s*!"
 )
-START_SECONDS = 300.0  # importing SymPy on a busy machine
 TIMEOUT = "symbolic comparison: timeout"  # as the worker says it
-GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
+_GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
 
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
 
@@ -37,7 +36,7 @@ def _worker() -> Worker:
 # more than one, so that threads do not wait for each other
 MAX_WORKERS = max(2, min(4, os.cpu_count() or 2))
 _pool = PerProcess(lambda: Pool(_worker, MAX_WORKERS), Pool.close)
-close = _pool.close
+close_symbolic = _pool.close
 
 
 def ask(request: dict, timeout: float) -> dict:
@@ -53,7 +52,7 @@ def ask(request: dict, timeout: float) -> dict:
             return {"equal": False, "reason": TIMEOUT}
         waited = 0.0 if start is None else time.monotonic() - start
         left = max(0.0, timeout - waited)
-        reply = pool.ask(worker, request | {"timeout": left}, left + GRACE)
+        reply = pool.ask(worker, request | {"timeout": left}, left + _GRACE)
         if reply is not None:
             return reply
     raise OSError("the symbolic worker died twice")
@@ -68,7 +67,7 @@ def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
 
     Verdicts are remembered, but not that time ran out.
     """
-    if len(gold) > MAX_CHARS or len(pred) > MAX_CHARS:
+    if len(gold) > _MAX_CHARS or len(pred) > _MAX_CHARS:
         return False, "too long for symbolic comparison"
     if _HUGE.search(gold) or _HUGE.search(pred):
         return False, "too large for symbolic comparison"

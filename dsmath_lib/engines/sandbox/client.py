@@ -16,14 +16,16 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from dsmath_lib.base.workers import PerProcess, Pool, Worker
+from dsmath_lib.base.workers import START_SECONDS, PerProcess, Pool, Worker
 from dsmath_lib.engines.sandbox import syscalls
+from dsmath_lib.engines.sandbox.tracetext import FAILED
 
-MEMORY = 512 << 20  # bytes a program may use beyond Python and SymPy
-START_SECONDS = 300.0  # importing SymPy on a busy machine
-WAIT, GRACE = 10, 30.0  # seconds: this many time limits and this later, the worker itself is stuck
+_MEMORY = 512 << 20  # bytes a program may use beyond Python and SymPy
+_WAIT, _GRACE = (
+    10,
+    30.0,
+)  # seconds: this many time limits and this later, the worker itself is stuck
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
-FAILED = "SandboxError: "
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -41,7 +43,7 @@ def _worker(namespaces: bool) -> Worker:
     env |= {f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "OPENBLAS", "MKL")}
     with tempfile.TemporaryDirectory(prefix="dsmath-root-") as point:
         worker = Worker([sys.executable, "-S", "-s", str(_WORKER)], env=env, cwd="/")
-        settings = {**_places(), "namespaces": namespaces, "point": point, "memory": MEMORY}
+        settings = {**_places(), "namespaces": namespaces, "point": point, "memory": _MEMORY}
         state = worker.ask(settings, START_SECONDS)
     why = "the worker did not start" if state is None else state.get("failed", "")
     if not why:  # the walls around a program can be refused too
@@ -118,7 +120,7 @@ def walls(allow_network: bool = False) -> str:
     return "system-call filter only; no files, processes or sockets, but the machine's namespaces"
 
 
-def run(
+def run_walled(
     code: str, timeout_s: float, max_output: int, allow_network: bool = False
 ) -> tuple[str, str, float]:
     """Run one program: ``(stdout, error, seconds)``; waiting for a core does not count to ``timeout_s``.
@@ -128,13 +130,13 @@ def run(
     """
     request = {"code": code, "timeout_s": timeout_s, "max_output": max_output}
     pool = _pools[_strongest(allow_network)].get()
-    reply = pool.ask(pool.take(), request, WAIT * timeout_s + GRACE)
+    reply = pool.ask(pool.take(), request, _WAIT * timeout_s + _GRACE)
     if reply is None:
         return "", FAILED + "the worker died", 0.0
     return reply["stdout"], reply["error"], reply["seconds"]
 
 
-def close() -> None:
+def close_workers() -> None:
     """End the workers; the next program starts new ones."""
     for pool in _pools.values():
         pool.close()

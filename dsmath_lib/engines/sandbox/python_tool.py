@@ -25,15 +25,14 @@ import pydantic_monty
 
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.workers import PerProcess
-from dsmath_lib.engines.sandbox.tracetext import concise
+from dsmath_lib.engines.sandbox.tracetext import FAILED, concise
 
 MAX_CODE = 20_000  # characters
-MEMORY = 64 << 20  # bytes
+_MEMORY = 64 << 20  # bytes
 RECURSION = 200
 # bytes of output kept besides what may be printed, so that one long line shows its beginning
 COLLECT = 1 << 20
 LATE, FLOOD = "TimeoutError: more than {:g} s", "OverflowError: more than {} characters printed"
-FAILED = "SandboxError: "  # starts the error when not the program but the sandbox failed
 # no clock, no waiting, fixed random numbers: a program has one result
 POLICY = pydantic_monty.OSPolicy(
     datetime=datetime.datetime(2024, 2, 5), sleep="zero", random_start={"seed": 0}
@@ -120,7 +119,7 @@ _monty = PerProcess(_start_monty, lambda monty: monty.__exit__(None, None, None)
 def _run_monty(code: str, timeout_s: float, max_output: int) -> ToolResult:
     limits = {
         "max_feed_duration_secs": timeout_s,
-        "max_memory": MEMORY,
+        "max_memory": _MEMORY,
         "max_recursion_depth": RECURSION,
     }
     printed = pydantic_monty.CollectStreams(COLLECT + 4 * max_output)
@@ -159,7 +158,7 @@ def _run_cpython(
 ) -> ToolResult:
     from dsmath_lib.engines.sandbox import client
 
-    return ToolResult(*client.run(code, timeout_s, max_output, allow_network), "cpython")
+    return ToolResult(*client.run_walled(code, timeout_s, max_output, allow_network), "cpython")
 
 
 EXECUTORS: dict[str, Callable[..., ToolResult]] = {"monty": _run_monty, "cpython": _run_cpython}

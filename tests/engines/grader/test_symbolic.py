@@ -8,11 +8,11 @@ from dsmath_lib.engines.grader import symbolic
 @pytest.fixture
 def one_worker(monkeypatch):
     """A single worker of the test's own, started."""
-    symbolic.close()
+    symbolic.close_symbolic()
     monkeypatch.setattr(symbolic, "MAX_WORKERS", 1)
     assert symbolic.symbolic_equal("a+a", "2a", 60.0)[0]
     yield
-    symbolic.close()
+    symbolic.close_symbolic()
 
 
 def test_waiting_for_a_busy_worker_counts(one_worker):
@@ -28,5 +28,5 @@ def test_more_workers_start_in_the_background():
     assert symbolic.symbolic_equal("x+x+x+y", "3x+y", 60.0) == (True, "symbolic")
     symbolic._pool.get().give(busy)
     assert 1 <= symbolic._pool.get().count <= symbolic.MAX_WORKERS
-    symbolic.close()
+    symbolic.close_symbolic()
     assert symbolic.symbolic_equal("x+x+y", "2x+y", 60.0)[0]

@@ -27,10 +27,10 @@ def executor(request):
     if not syscalls.available():
         pytest.skip("no system-call filter on this system")
     if request.param == "filter only":
-        client.close()
+        client.close_workers()
         client._refused[True] = "switched off by a test"
         yield {"executor": "cpython", "allow_network": True}
-        client.close()
+        client.close_workers()
         return
     try:
         client.walls()
