@@ -48,7 +48,7 @@ test-portable: $(OK)
 
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
-	$(VLLM_BIN)/python -m pytest tests/lm/test_vllm_sampler.py tests/rl/test_vllm_loop.py
+	$(VLLM_BIN)/python -m pytest tests/engines/decode/test_vllm_sampler.py tests/rl/test_vllm_loop.py
 
 lab: $(OK)
 	"$(BIN)/python" -m jupyterlab notebooks/00_start_here.ipynb

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -51,7 +52,11 @@ METHODS = {  # name: (run, program, programs a round)
 
 def processor_seconds() -> float:
     """Of this process, its living children and its dead ones."""
-    times = [p.cpu_times() for p in psutil.Process().children(recursive=True)]
+    times = []
+    for child in psutil.Process().children(recursive=True):
+        # one that just ended counts to the worker
+        with suppress(psutil.NoSuchProcess):
+            times.append(child.cpu_times())
     own = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     # a worker's dead children count to the worker
     living = sum(t.user + t.system + t.children_user + t.children_system for t in times)

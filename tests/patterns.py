@@ -243,7 +243,7 @@ def attacks(pattern: re.Pattern) -> list[tuple[str, str, str]]:
     text = pattern.pattern
     binary = isinstance(text, bytes)
     tree = list(_parser.parse(text, pattern.flags if binary else pattern.flags & ~re.UNICODE))
-    rng = random.Random(ascii(text))
+    rng = random.Random(text if binary else text.encode("utf-8", "surrogatepass"))
     out: dict[tuple[str, str, str], None] = {}
     for before, body in _loops(tree, []):
         for like in ["", "", "", *_likes(body)]:

@@ -7,10 +7,10 @@ what is measured is that factor of processor time, the best of several tries, so
 import re
 
 import pytest
-from patterns import attacks, built_in_functions, compiled, literals
 
 from dsmath_lib.engines.index.gramfilter import GramFilter
 from dsmath_lib.engines.webtext.delimiters import Scanner, page_delimiters
+from tests.patterns import attacks, built_in_functions, compiled, literals
 
 SIZE = 4_000  # characters
 QUICK = 2e-4  # seconds; what takes less at SIZE is no danger at any length that is read

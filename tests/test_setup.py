@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dsmath_lib.app.doctor import OPTIONAL, PACKAGES, pinned
+from dsmath_lib.app.doctor import OPTIONAL, PACKAGES, pinned_versions
 from dsmath_lib.base.paths import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -40,7 +40,7 @@ def names(requirements):
 
 
 def test_every_requirement_is_pinned():
-    pins = pinned()
+    pins = pinned_versions()
     wanted = names(PROJECT["dependencies"])
     for extra in PROJECT["optional-dependencies"].values():
         wanted |= names(extra)

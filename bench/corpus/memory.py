@@ -21,7 +21,7 @@ from dsmath_lib.crawl.shards import dumps
 from dsmath_lib.runs.nb01_sources import WORLD_TABLE
 from dsmath_lib.world.corpora import seed_documents
 from dsmath_lib.world.leaks import protected
-from dsmath_lib.world.problems import BENCHMARKS
+from dsmath_lib.world.problems import TOY_BENCHMARKS
 from dsmath_lib.world.web import make_web
 
 CHUNK = 5_000
@@ -49,7 +49,7 @@ def write_extras(folder: Path) -> None:
         for d in seed_documents(600, 0):
             f.write(dumps({"url": d.url, "text": d.text}))
     with (folder / "benchmark.jsonl").open("wb") as f:
-        for b in BENCHMARKS:
+        for b in TOY_BENCHMARKS:
             for p in protected(b):
                 f.write(dumps({"question": p.question}))
 

@@ -25,7 +25,7 @@ from dsmath_lib.crawl.annotate import Annotations
 from dsmath_lib.crawl.exchange import load, save
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.world.leaks import protected
-from dsmath_lib.world.problems import BENCHMARKS
+from dsmath_lib.world.problems import TOY_BENCHMARKS
 from dsmath_lib.world.web import make_web
 
 MAX_CHARS = 1_000_000
@@ -100,7 +100,7 @@ def measure(files: list[Path], folder: Path) -> dict[str, Any]:
     budget = int(hist.sum() // 2)
     seconds["mine: keep"], _ = cpu(lambda: rounds.keep(at, 1, (hist, budget, 0.5), 1, 0, 1))
     save(rounds.made(at, 1, "grow", 0), rounds.np.zeros(0, int))
-    texts = [decon.BenchmarkText(b, p.id, p.question) for b in BENCHMARKS for p in protected(b)]
+    texts = [decon.BenchmarkText(b, p.id, p.question) for b in TOY_BENCHMARKS for p in protected(b)]
     index = decon.build_index(texts)
     clean = lambda: list(decon.decontaminate(docs, index, decon.Report()))  # noqa: E731
     seconds["decontaminate"], _ = cpu(clean)

@@ -1,0 +1,1 @@
+"""The command line, the runner of notebooks, the set-up."""

@@ -15,7 +15,7 @@ from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.grader import RULES
 
-NOTEBOOKS = ROOT / "notebooks"
+_NOTEBOOKS = ROOT / "notebooks"
 app = typer.Typer(
     help="DeepSeekMath, step by step: run the notebooks of a scale, and look after their reports.",
     no_args_is_help=True,
@@ -25,8 +25,8 @@ app = typer.Typer(
 app.add_typer(corpus.app, name="corpus")
 
 
-@app.command()
-def run(
+@app.command("run")
+def _run(
     scale: Annotated[str, typer.Argument(help="a folder of params/, e.g. smoke, toy")],
     stages: Annotated[
         list[str] | None, typer.Argument(help="e.g. 05 or 05_grpo; none: all, in order")
@@ -42,7 +42,7 @@ def run(
     from dsmath_lib.app import runner
 
     pairs = [tuple(x.split("=", 1)) for x in p or []]
-    raise typer.Exit(runner.run(scale, stages or [], pairs))
+    raise typer.Exit(runner.run_stages(scale, stages or [], pairs))
 
 
 @app.command()
@@ -81,8 +81,8 @@ def report(scale: str) -> None:
     print(rebuild(scale))
 
 
-@app.command()
-def grade(
+@app.command("grade")
+def _grade(
     source: Annotated[
         Path, typer.Argument(metavar="IN.jsonl", help="rows {gold, completion} or {gold, pred}")
     ],
@@ -108,8 +108,8 @@ def doctor() -> None:
     raise typer.Exit(print_doctor())
 
 
-@app.command()
-def clean(
+@app.command("clean")
+def _clean(
     notebooks: Annotated[
         bool, typer.Option("--notebooks", help="strip outputs from notebooks/")
     ] = False,
@@ -127,7 +127,7 @@ def clean(
     from dsmath_lib.app.notebook_files import strip_file
 
     if (notebooks or everything or not scale) and not dry_run:
-        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        for path in sorted(_NOTEBOOKS.glob("*.ipynb")):
             if strip_file(path):
                 print(f"stripped {path}")
     if everything:
@@ -136,8 +136,8 @@ def clean(
         clean_scale(scale, dry_run=dry_run)
 
 
-@app.command()
-def regrade(
+@app.command("regrade")
+def _regrade(
     folder: Annotated[Path, typer.Argument(help="completions, e.g. reports/toy/08_evaluation")],
     rule: Annotated[str, typer.Option(help="extraction rule; none: the one of each file")] = "",
     write: Annotated[bool, typer.Option("--write", help="keep the new scores")] = False,
@@ -154,9 +154,9 @@ def regrade(
 @app.command()
 def lab() -> None:
     """Open the notebooks in JupyterLab."""
-    first = NOTEBOOKS / "00_start_here.ipynb"
+    first = _NOTEBOOKS / "00_start_here.ipynb"
     jupyter = Path(sys.executable).with_name("jupyter")
-    raise typer.Exit(subprocess.call([jupyter, "lab", first if first.exists() else NOTEBOOKS]))
+    raise typer.Exit(subprocess.call([jupyter, "lab", first if first.exists() else _NOTEBOOKS]))
 
 
 def join_pairs(argv: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ OPTIONAL = {"vllm"}
 REFERENCE = ROOT / "reports" / "reference"
 
 
-def pinned(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
+def pinned_versions(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
     """Package -> version of ``constraints.txt``; of several lines for one package, all, joined by ``|``."""
     out: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -35,7 +35,7 @@ def pinned(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
 
 def versions() -> list[dict[str, Any]]:
     """Rows ``{"package", "installed", "pinned", "ok"}``; a local build tag (``+cpu``) does not matter."""
-    pins, rows = pinned(), []
+    pins, rows = pinned_versions(), []
     for name in PACKAGES:
         try:
             have = metadata.version(name)

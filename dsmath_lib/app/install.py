@@ -26,19 +26,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-MEASURED = ROOT / "reports" / "reference" / "bench" / "setup.json"
+_MEASURED = _ROOT / "reports" / "reference" / "bench" / "setup.json"
 UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 FETCH = re.compile(r"\s*(Downloading|Using cached) (\S+) \(([\d.]+) (bytes|kB|MB|GB)\)")
 LOCAL = re.compile(r"\s*Processing (.+\.(?:whl|tar\.gz|zip))(?: \(from (?:(?! \(from ).)*)?$")
-BIG_MB, EVERY_S = 20.0, 10.0  # files worth a line of their own; seconds between other lines
+BIG_MB, _EVERY_S = 20.0, 10.0  # files worth a line of their own; seconds between other lines
 
 
 # -- which torch -------------------------------------------------------------------------------
 
 
-def torch_pin(constraints: Path = ROOT / "constraints.txt") -> str:
+def torch_pin(constraints: Path = _ROOT / "constraints.txt") -> str:
     """The version of torch in the constraints."""
     return re.search(r"^torch==(\S+)", constraints.read_text(encoding="utf-8"), re.M)[1]
 
@@ -94,7 +94,7 @@ def choose_torch(
     return Torch("default", "", line)
 
 
-def to_fetch(kind: str, extras: Sequence[str], path: Path = MEASURED) -> str:
+def to_fetch(kind: str, extras: Sequence[str], path: Path = _MEASURED) -> str:
     """About how much will be fetched, and where that number is from."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -156,14 +156,14 @@ class Progress:
             self.say(self.doing)
         elif "WARNING: Retrying" in line:
             self.doing = "waiting for the package index (pip tries again)"
-        elif not line and time.monotonic() - self.last >= 2 * EVERY_S:
+        elif not line and time.monotonic() - self.last >= 2 * _EVERY_S:
             self.say(f"... {self.doing}, {time.monotonic() - self.start:.0f} s, {self.total()}")
 
     def _file(self, name: str, mb: float, how: str) -> None:
         self.doing = f"at {name}"
         if mb >= BIG_MB:
             self.say(f"{how} {name} ({mb:.0f} MB)")
-        elif time.monotonic() - self.last >= EVERY_S:
+        elif time.monotonic() - self.last >= _EVERY_S:
             self.say(self.total())
 
 
@@ -195,7 +195,7 @@ def pip(args: Sequence[str], progress: Progress, log: Path) -> int:
     errors = []
     with log.open("a", encoding="utf-8") as f:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             encoding="utf-8", errors="replace", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )  # fmt: skip
         try:
@@ -234,7 +234,7 @@ def install(extras: Sequence[str]) -> int:
     code = pip(["-c", "constraints.txt", "-e", f".[{','.join(extras)}]"], progress, log)
     if code:
         return code
-    kept = record(progress, extras)
+    kept = set_up_record(progress, extras)
     (Path(sys.prefix) / "dsmath-setup.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     print(
         f"set up in {kept['seconds']:.0f} s: {kept['files']} files, {kept['mb']:.0f} MB, "
@@ -243,7 +243,7 @@ def install(extras: Sequence[str]) -> int:
     return 0
 
 
-def record(progress: Progress, extras: Sequence[str]) -> dict[str, object]:
+def set_up_record(progress: Progress, extras: Sequence[str]) -> dict[str, object]:
     """What this set-up took, as kept in ``reports/reference/bench/setup.json``."""
     sizes = progress.sizes
     return {
@@ -259,7 +259,7 @@ def record(progress: Progress, extras: Sequence[str]) -> dict[str, object]:
     }
 
 
-def main() -> None:
+def _main() -> None:
     """Entry point: the arguments are extras."""
     try:
         sys.exit(install(sys.argv[1:] or ["dev"]))
@@ -272,4 +272,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

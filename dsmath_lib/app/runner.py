@@ -39,12 +39,12 @@ from dsmath_lib.stage.attempt import Folder
 from dsmath_lib.stage.digest import stage_digest
 from dsmath_lib.stage.folder import made_of, metrics_digest
 
-NOTEBOOKS = ROOT / "notebooks"
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+_NOTEBOOKS = ROOT / "notebooks"
+OK, STAGE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
-class Job:
+class StageRun:
     """One stage, validated and ready: where it is, its parameters, where it writes."""
 
     stage: str
@@ -56,12 +56,12 @@ class Job:
         return stage_folder(self.params["scale"], self.stage)
 
 
-def run(
+def run_stages(
     scale: str,
     stages: Sequence[str] = (),
     overrides: Sequence[tuple[str, str]] = (),
     *,
-    notebooks: Path = NOTEBOOKS,
+    notebooks: Path = _NOTEBOOKS,
     params: Path = PARAMS_DIR,
 ) -> int:
     """Run the chain, or the named stages of it.
@@ -72,7 +72,7 @@ def run(
     Raises:
         ParamsError, StageError: bad input or a run already in progress; nothing has run.
     """
-    jobs = plan(scale, stages, overrides, notebooks=notebooks, params=params)
+    jobs = planned_stages(scale, stages, overrides, notebooks=notebooks, params=params)
     root = scale_folder(scale)
     chain = root / "chain"  # a name to lock, no folder
     lock_folder(chain, wait_s=2)
@@ -92,14 +92,14 @@ def run(
 # -- before anything runs ----------------------------------------------------------------------
 
 
-def plan(
+def planned_stages(
     scale: str,
     stages: Sequence[str],
     overrides: Sequence[tuple[str, str]],
     *,
-    notebooks: Path = NOTEBOOKS,
+    notebooks: Path = _NOTEBOOKS,
     params: Path = PARAMS_DIR,
-) -> list[Job]:
+) -> list[StageRun]:
     """The jobs of a run, in order, with merged and validated parameters.
 
     Raises:
@@ -125,7 +125,7 @@ def plan(
     for stage, (merged, sources) in values.items():
         try:
             cfg = registry.params_model(stage).check(merged, sources)
-            jobs.append(Job(stage, notebooks / f"{stage}.ipynb", cfg.model_dump(mode="json")))
+            jobs.append(StageRun(stage, notebooks / f"{stage}.ipynb", cfg.model_dump(mode="json")))
         except ParamsError as err:
             errors.append(str(err))
     if errors:
@@ -147,7 +147,7 @@ def find_stage(name: str, known: Sequence[str]) -> str:
 # -- one stage ---------------------------------------------------------------------------------
 
 
-def _one(job: Job) -> int:
+def _one(job: StageRun) -> int:
     digest = stage_digest(job.notebook, job.params, _upstream(job))
     try:
         if _up_to_date(job, digest) or _prepare(job, digest):
@@ -155,7 +155,7 @@ def _one(job: Job) -> int:
             return OK
     except StageError as err:
         print(f"{job.stage} FAILED: {err}", file=sys.stderr)
-        return FAILED
+        return STAGE_FAILED
     results = job.folder / "results.json"
     print(f"{job.stage}: running", flush=True)
     start = time.monotonic()
@@ -188,7 +188,7 @@ def _one(job: Job) -> int:
     return code
 
 
-def _upstream(job: Job) -> dict[str, str]:
+def _upstream(job: StageRun) -> dict[str, str]:
     """Digest of each finished stage that this one reads: what made it and what it measured."""
     out = {}
     for name in registry.STAGES[job.stage].reads:
@@ -199,13 +199,13 @@ def _upstream(job: Job) -> dict[str, str]:
     return out
 
 
-def _up_to_date(job: Job, digest: str) -> bool:
+def _up_to_date(job: StageRun, digest: str) -> bool:
     old, results = _read(job.folder / "digest.json"), job.folder / "results.json"
     same = old.get("digest") == digest and results.exists()
     return same and old.get("results") == file_digest(results)
 
 
-def _prepare(job: Job, digest: str) -> bool:
+def _prepare(job: StageRun, digest: str) -> bool:
     """Make the folder ready (see ``attempt.py``) and note the attempt.
 
     Returns:
@@ -231,7 +231,7 @@ def _prepare(job: Job, digest: str) -> bool:
     return False
 
 
-def _execute(job: Job) -> tuple[int, str | None]:
+def _execute(job: StageRun) -> tuple[int, str | None]:
     """Run the notebook in its own process. Returns the exit code and, if not 0, one line on what went wrong."""
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -260,22 +260,22 @@ def _execute(job: Job) -> tuple[int, str | None]:
     except PapermillExecutionError as err:
         if err.ename == "KeyboardInterrupt":
             return INTERRUPTED, "interrupted (Ctrl-C)"
-        return FAILED, _short(f"{err.ename}: {err.evalue}")
+        return STAGE_FAILED, _short(f"{err.ename}: {err.evalue}")
     except DeadKernelError:
-        return FAILED, "the notebook's process died (out of memory, or killed)"
+        return STAGE_FAILED, "the notebook's process died (out of memory, or killed)"
     except (
         Exception
     ) as err:  # disk full, no kernel, broken notebook: all end as one line and a report
-        return FAILED, _short(f"{type(err).__name__}: {err}")
+        return STAGE_FAILED, _short(f"{type(err).__name__}: {err}")
     if not (job.folder / "results.json").exists():
         return (
-            FAILED,
+            STAGE_FAILED,
             "the notebook ended without its results (sys.exit, or no stage.done in the last cell)",
         )
     return OK, None
 
 
-def _kernel_environment(job: Job) -> dict[str, str]:
+def _kernel_environment(job: StageRun) -> dict[str, str]:
     return {
         "DSMATH_BATCH": "1",
         "PYTHONUTF8": "1",

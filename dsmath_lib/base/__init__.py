@@ -1,0 +1,1 @@
+"""Records, files, seeds, text, progress, workers: helpers that know nothing of the course."""

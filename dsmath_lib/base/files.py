@@ -48,15 +48,19 @@ def write_fast(path: Path, data: str | bytes) -> None:
         tmp.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def text_digest(text: str) -> str:
+    """SHA-256 of a text in hex; lone surrogates are encoded as they are."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def key_of(*parts: Any) -> str:
     """A digest of plain data: what makes two runs the same."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return text_digest(json.dumps(parts, sort_keys=True, default=str))
 
 
 def digest_of(x: Any) -> str:
     """16 hex digits of the content of plain data."""
-    text = json.dumps(x, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return text_digest(json.dumps(x, ensure_ascii=False, sort_keys=True))[:16]
 
 
 def file_digest(path: Path) -> str:

@@ -24,7 +24,15 @@ import torch
 
 from dsmath_lib.base.errors import ParamsError
 
-PACKAGES = ("torch", "transformers", "datasets", "vllm", "fasttext-community", "papermill", "numpy")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "datasets",
+    "vllm",
+    "fasttext-community",
+    "papermill",
+    "numpy",
+)
 
 
 def peak_memory_mb() -> dict[str, float]:
@@ -50,7 +58,7 @@ def environment() -> dict[str, Any]:
     """Versions, machine and commit, so that a number can be traced to what made it."""
 
     versions = {}
-    for p in PACKAGES:
+    for p in _PACKAGES:
         try:
             versions[p] = metadata.version(p)
         except metadata.PackageNotFoundError:

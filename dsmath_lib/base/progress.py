@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 LINE_EVERY_S = 10.0  # a log wants a line now and then, not a bar
@@ -16,7 +16,7 @@ def interactive() -> bool:
     return "JPY_SESSION_NAME" in os.environ and not os.environ.get("DSMATH_BATCH")
 
 
-def progress(iterable: Iterable[T], desc: str, total: int | None = None) -> Iterator[T]:
+def progress(iterable: Iterable[_T], desc: str, total: int | None = None) -> Iterator[_T]:
     """Yield from ``iterable``: a bar in JupyterLab, else a line every 10 s and one at the end.
 
     ``total`` is the number of items when ``iterable`` has no length.
@@ -31,7 +31,7 @@ def progress(iterable: Iterable[T], desc: str, total: int | None = None) -> Iter
         yield from _lines(iterable, desc, total)
 
 
-def _lines(iterable: Iterable[T], desc: str, total: int | None) -> Iterator[T]:
+def _lines(iterable: Iterable[_T], desc: str, total: int | None) -> Iterator[_T]:
     start = last = time.monotonic()
     n = 0
     for n, item in enumerate(iterable, 1):

@@ -1,5 +1,4 @@
-"""From web pages to a math corpus (paper, section 2.1): read, extract, deduplicate, mine, decontaminate.
+"""Which pages are math: ranking, classifier, domains, duplicates, leaks (Section 2.1).
 
-Every step is a plain function over an iterable of records, so a notebook, a process pool or a cluster
-can run the same code.
+Every step is a plain function over an iterable of records, so a notebook, a pool of processes or a cluster can run it.
 """

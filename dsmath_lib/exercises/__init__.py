@@ -1,7 +1,8 @@
-"""Exercises of the notebooks: ``check("05.1", answer)``, ``hint("05.1")``, ``solution("05.1")``.
+"""The exercises of the notebooks, with hints, solutions and checks.
 
-Each file ``exNN.py`` registers its exercises. ``check`` never raises, so *Run All* and papermill pass over answers that
-are still ``...``; the tests run every reference solution through its own check.
+``check("05.1", answer)``, ``hint("05.1")``, ``solution("05.1")``. Each file ``exNN.py`` registers its exercises.
+``check`` never raises, so *Run All* and papermill pass over answers that are still ``...``; the tests run every
+reference solution through its own check.
 """
 
 import importlib

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.exercises import register
-from dsmath_lib.report.ledger import Estimate, positive
+from dsmath_lib.report.ledger import positive
 
 
 def verdict(low: float, high: float) -> str:

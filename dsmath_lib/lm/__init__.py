@@ -1,0 +1,1 @@
+"""A language model: tokenizer, packing, mixture, schedule, the steps of training (Sections 2.2, 3)."""

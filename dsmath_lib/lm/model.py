@@ -129,9 +129,8 @@ def load_weights(
         ValueError, WeightsError, OSError: as ``load_model``.
     """
     level = logging.get_verbosity()
-    logging.set_verbosity(
-        standard_logging.CRITICAL
-    )  # its table of what is wrong: the error says it
+    # without its table of what is wrong: the error says it
+    logging.set_verbosity(standard_logging.CRITICAL)
     try:
         with torch.random.fork_rng(devices=[]):
             model, found = kind.from_pretrained(

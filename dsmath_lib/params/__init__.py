@@ -1,0 +1,1 @@
+"""The parameters of each stage: default, meaning, range, the paper's value."""

@@ -4,7 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from dsmath_lib.report.ledger import Estimate, Measure, StageResults, as_text, first_of, minus
+from dsmath_lib.evaluation.metrics import Estimate
+from dsmath_lib.report.ledger import Measure, StageResults, as_text, first_of, minus
 from dsmath_lib.report.ledger import metric as measure_of
 from dsmath_lib.report.plots import COLOURS, STYLE, axes
 from dsmath_lib.rows.benchmarks import BENCHMARKS

@@ -1,0 +1,1 @@
+"""The tables that say what there is: methods, rewards, benchmarks, prompts, runs."""

@@ -1,0 +1,1 @@
+"""The run of each notebook; a file bears its notebook's number."""

@@ -107,11 +107,11 @@ def benchmarks(cfg: MiningParams) -> list[BenchmarkText]:
     items: list[BenchmarkText] = []
     if cfg.pages_from == "world":
         from dsmath_lib.world.leaks import protected
-        from dsmath_lib.world.problems import BENCHMARKS
+        from dsmath_lib.world.problems import TOY_BENCHMARKS
 
         items = [
             BenchmarkText(b, p.id, p.question)
-            for b in BENCHMARKS
+            for b in TOY_BENCHMARKS
             for p in protected(b)[: cfg.benchmark_items]
         ]
     return items + list(_benchmark_files(cfg))

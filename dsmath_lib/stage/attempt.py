@@ -9,7 +9,6 @@ files of the run whose results, log, checkpoints and artifacts lie there. When t
   into the new attempt (``carry``). When the new results are complete, what was kept aside is removed.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,10 +17,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import text_digest, write_atomic
 
 ASIDE = "previous"
-FILE = "attempt.json"
+_FILE = "attempt.json"
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,7 @@ class MadeOf:
     @property
     def digest(self) -> str:
         """12 hex digits."""
-        text = json.dumps(asdict(self), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return text_digest(json.dumps(asdict(self), sort_keys=True, default=str))[:12]
 
     def changes(self, now: "MadeOf") -> list[str]:
         """What is different now, in words: ``lr was 0.001, is 0.0005``. An input not yet read again is none."""
@@ -64,7 +62,7 @@ class Folder:
     # -- the attempt that lies there ------------------------------------------------------
     def read(self) -> dict[str, Any]:
         """The whole ``attempt.json``; {} if there is none or it is damaged."""
-        return _read(self.path / FILE)
+        return _read(self.path / _FILE)
 
     def made_of(self) -> MadeOf | None:
         """What lies there was made of; None if nothing lies there."""
@@ -73,11 +71,11 @@ class Folder:
     def write(self, made: MadeOf, **more: Any) -> None:
         """Note what the attempt is made of; ``more`` are further JSON parts, others stay."""
         text = json.dumps(self.read() | asdict(made) | more, ensure_ascii=False)
-        write_atomic(self.path / FILE, text)
+        write_atomic(self.path / _FILE, text)
 
     def known_inputs(self) -> list[str]:
         """Names of all inputs that an attempt read, that in place or one kept aside."""
-        made = [self.made_of(), *(_made_of(_read(f / FILE)) for f in self._folders())]
+        made = [self.made_of(), *(_made_of(_read(f / _FILE)) for f in self._folders())]
         return sorted({k for m in made if m for k in m.inputs})
 
     @property
@@ -136,7 +134,7 @@ class Folder:
 
     def _aside(self, now: MadeOf) -> str | None:
         for folder in self._folders():
-            made = _made_of(_read(folder / FILE))
+            made = _made_of(_read(folder / _FILE))
             if made and not made.changes(now):
                 return folder.name
         return None
@@ -167,7 +165,7 @@ class Folder:
         if path.exists():
             return None
         for folder in self._folders():
-            made = _made_of(_read(folder / FILE))
+            made = _made_of(_read(folder / _FILE))
             if path.is_relative_to(self.artifacts):
                 old = self._artifacts_aside / folder.name / path.relative_to(self.artifacts)
             else:

@@ -4,13 +4,13 @@ Comments, docstrings and text cells do not count, so wording can be changed with
 """
 
 import ast
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.paths import ROOT
 
 PACKAGE = ROOT / "dsmath_lib"
@@ -31,7 +31,7 @@ def stage_digest(notebook: Path, params: Mapping[str, Any], upstream: Mapping[st
         "sources": _digests(code),
         "upstream": dict(upstream),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return text_digest(json.dumps(parts, sort_keys=True, default=str))
 
 
 def code_cells(notebook: Path) -> list[str]:
@@ -127,4 +127,4 @@ def _normal(code: str) -> str:
 @cache
 def _file_digest(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
-    return hashlib.sha256((_normal(text) if path.suffix == ".py" else text).encode()).hexdigest()
+    return text_digest(_normal(text) if path.suffix == ".py" else text)

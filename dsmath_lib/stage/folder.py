@@ -6,7 +6,6 @@ Opened with the same parameters, inputs and library code, everything that lies t
 on, a finished one is read. With others a new run begins, and the old one is kept aside (see ``attempt.py``).
 """
 
-import hashlib
 import json
 import math
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.base.files import file_digest, write_atomic
+from dsmath_lib.base.files import file_digest, text_digest, write_atomic
 from dsmath_lib.base.folders import (
     artifacts_folder,
     lock_folder,
@@ -273,7 +272,7 @@ def _input_digest(cfg: Params, key: str) -> str | None:
 def metrics_digest(results: Mapping[str, Any]) -> str:
     """SHA-256 of what a stage measured, without clocks: equal runs have equal digests."""
     part = {k: results.get(k) for k in ("stage", "params", "metrics", "inputs")}
-    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+    return text_digest(json.dumps(part, sort_keys=True))
 
 
 def _plain(x: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The toy universe: problems, web pages and benchmarks whose truth is known."""

@@ -12,7 +12,7 @@ from random import Random
 Operand = int | str
 Op = tuple[Operand, str, Operand]
 
-NAMES = [
+PEOPLE = [
     ("Tom", "小明"), ("Ana", "小红"), ("Ben", "小刚"), ("Mia", "小丽"), ("Sam", "小华"), ("Eva", "小芳"),
     ("Leo", "小军"), ("Zoe", "小兰"), ("Max", "小强"), ("Ida", "小梅"), ("Jon", "小东"), ("Amy", "小雪"),
     ("Kai", "小亮"), ("Lia", "小燕"), ("Rob", "小龙"), ("Sue", "小英"), ("Dan", "小林"), ("Joy", "小玉"),
@@ -53,7 +53,7 @@ def _small(rng: Random, level: int) -> int:
 
 
 def _chain(rng: Random, level: int) -> Draft:
-    (en, zh), (thing, ding) = rng.choice(NAMES), rng.choice(THINGS)
+    (en, zh), (thing, ding) = rng.choice(PEOPLE), rng.choice(THINGS)
     total = _big(rng, level)
     e, z = [f"{en} has {total} {thing}."], [f"{zh}有{total}个{ding}。"]
     ops: list[Op] = []
@@ -79,7 +79,7 @@ def _chain(rng: Random, level: int) -> Draft:
 
 
 def _groups(rng: Random, level: int) -> Draft:
-    (en, zh), (thing, ding) = rng.choice(NAMES), rng.choice(THINGS)
+    (en, zh), (thing, ding) = rng.choice(PEOPLE), rng.choice(THINGS)
     n, k = _small(rng, level), _small(rng, 1)
     e, z = f"{en} fills {n} boxes with {k} {thing} each", f"{zh}装了{n}个盒子，每盒{k}个{ding}"
     ops: list[Op] = [(n, "*", k)]
@@ -100,7 +100,7 @@ def _groups(rng: Random, level: int) -> Draft:
 
 
 def _shop(rng: Random, level: int) -> Draft:
-    (en, zh), (thing, ding) = rng.choice(NAMES), rng.choice(THINGS)
+    (en, zh), (thing, ding) = rng.choice(PEOPLE), rng.choice(THINGS)
     n, p = _small(rng, level), rng.randint(2, 9)
     e, z = f"{en} buys {n} {thing} at {p} dollars each", f"{zh}买了{n}个{ding}，每个{p}元"
     ops: list[Op] = [(n, "*", p)]
@@ -126,7 +126,7 @@ def _shop(rng: Random, level: int) -> Draft:
 
 
 def _share(rng: Random, level: int) -> Draft:
-    (en, zh), (thing, ding) = rng.choice(NAMES), rng.choice(THINGS)
+    (en, zh), (thing, ding) = rng.choice(PEOPLE), rng.choice(THINGS)
     n, each = rng.randint(2, 9), _small(rng, level)
     total = n * each
     ops: list[Op] = []
@@ -157,7 +157,7 @@ def _share(rng: Random, level: int) -> Draft:
 
 
 def _travel(rng: Random, level: int) -> Draft:
-    en, zh = rng.choice(NAMES)
+    en, zh = rng.choice(PEOPLE)
     v, t = _small(rng, level), rng.randint(2, 9)
     e, z = f"{en} walks {v} km a day for {t} days", f"{zh}每天走{v}千米，走了{t}天"
     ops: list[Op] = [(v, "*", t)]
@@ -176,7 +176,7 @@ def _travel(rng: Random, level: int) -> Draft:
 
 
 def _ages(rng: Random, level: int) -> Draft:
-    (en, zh), (en2, zh2) = rng.sample(NAMES, 2)
+    (en, zh), (en2, zh2) = rng.sample(PEOPLE, 2)
     a = rng.randint(5, 12 if level < 3 else 20)
     older = rng.random() < 0.5 or a < 8
     b = rng.randint(2, 9 if older else a - 3)

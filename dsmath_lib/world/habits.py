@@ -11,9 +11,17 @@ from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
-from dsmath_lib.world.problems import LEVELS, careless, cot, program, sample_problems, tir
+from dsmath_lib.world.problems import (
+    HABITS,
+    LEVELS,
+    careless,
+    cot,
+    fenced_program,
+    sample_problems,
+    tir,
+)
 
-# family -> shares of (steps, check, skip, guess, careless) among its annotators
+# family -> shares of ``HABITS`` among its annotators
 TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "chain": (0.25, 0.05, 0.05, 0.60, 0.05),
     "groups": (0.55, 0.05, 0.15, 0.20, 0.05),
@@ -27,12 +35,11 @@ TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "rectangle": (0.55, 0.05, 0.15, 0.20, 0.05),
 }
 LANGS = ("en", "en", "zh")  # two of three samples are English; the paper gives no shares
-COLUMNS = ("steps", "check", "skip", "guess", "careless")
 
 
 def annotate(problem: Problem, rng: Random) -> tuple[str, str]:
     """One annotator's chain of thought: ``(habit, solution)``."""
-    habit = rng.choices(COLUMNS, TEAMS[problem.family])[0]
+    habit = rng.choices(HABITS, TEAMS[problem.family])[0]
     return habit, careless(problem, rng) if habit == "careless" else cot(problem, habit)
 
 
@@ -67,10 +74,8 @@ def _sample(p: Problem, form: str, rng: Random) -> Sample:
         habit, text = annotate(p, rng)
         segments: tuple[tuple[str, bool], ...] = ((text, True),)
     else:
-        segments = ((program(p), True),) if form == "program" else tir(p)
-    segments = (
-        (" " + segments[0][0], segments[0][1]),
-        *segments[1:],
-    )  # a completion starts with a space
+        segments = ((fenced_program(p), True),) if form == "program" else tir(p)
+    # a completion starts with a space
+    segments = ((" " + segments[0][0], segments[0][1]), *segments[1:])
     meta = {"form": form, "habit": habit, "family": p.family, "lang": p.lang, "id": p.id}
     return Sample(chat_prompt(f"toy-{form}", p.question, p.lang), segments, meta)

@@ -12,11 +12,10 @@ from random import Random
 
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.text import grams
-from dsmath_lib.world.problems import BENCHMARKS, benchmark
+from dsmath_lib.world.problems import TOY_BENCHMARKS, benchmark
 
-BENCHMARK_ITEMS = (
-    500  # the guard covers the first items of each benchmark; decontaminate against no more
-)
+# the guard covers the first items of each benchmark; decontaminate against no more
+BENCHMARK_ITEMS = 500
 LEAKED = ("toy-gsm", "toy-math", "toy-cmath")
 _WIDE = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(0x30, 0x3A)})
 
@@ -45,7 +44,7 @@ def guard() -> Guard:
     """The guard over the first ``BENCHMARK_ITEMS`` questions of every toy benchmark."""
     tens: set[tuple[str, ...]] = set()
     short: dict[int, set[tuple[str, ...]]] = {}
-    for name in BENCHMARKS:
+    for name in TOY_BENCHMARKS:
         for p in protected(name):
             g = tuple(grams(p.question))
             if len(g) >= 10:

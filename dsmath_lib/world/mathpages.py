@@ -14,12 +14,12 @@ import yaml
 from dsmath_lib.base.records import Problem
 from dsmath_lib.world.leaks import guard
 from dsmath_lib.world.markup import Block, plain_text
-from dsmath_lib.world.problems import careless, cot, draw, split_of
-from dsmath_lib.world.prose import compiled, fill, genres, pick
+from dsmath_lib.world.problems import HABITS, careless, cot, draw_problem, split_of
+from dsmath_lib.world.prose import fill, genres, pick, split_slots
 from dsmath_lib.world.wording import reworded
 
 Slots = dict[str, tuple[str, ...]]
-Page = tuple[str, list[Block]]  # title and blocks
+Titled = tuple[str, list[Block]]  # title and blocks
 
 _ALL = ("chain", "groups", "shop", "share", "travel", "ages", "linear", "sequence", "expression", "remainder",
         "rectangle")  # fmt: skip
@@ -35,8 +35,7 @@ CONTENT: dict[str, tuple[tuple[str, ...], int]] = {
     "zh-homework": (_ALL, 5),
     "zh-contest": (("remainder", "sequence", "linear", "expression", "rectangle"), 5),
 }  # fmt: skip
-# shares of (steps, check, skip, guess, careless) among the authors of a style
-HABITS = ("steps", "check", "skip", "guess", "careless")
+# style -> shares of ``HABITS`` among its authors
 _MANNERS: dict[str, tuple[float, ...]] = {
     "forum": (0.58, 0.12, 0.15, 0.12, 0.03),
     "textbook": (0.80, 0.20, 0.0, 0.0, 0.0),
@@ -54,7 +53,7 @@ def _texts() -> dict[str, tuple[dict[str, list[list[str]]], Slots]]:
         base = genres()["zh-news" if lang == "zh" else "news"].slots
         slots = base | {k: tuple(v) for k, v in part.pop("words").items()}
         for style, lists in part.items():
-            out[style] = ({k: [compiled(t) for t in v] for k, v in lists.items()}, slots)
+            out[style] = ({k: [split_slots(t) for t in v] for k, v in lists.items()}, slots)
     return out
 
 
@@ -78,7 +77,9 @@ class Author:
         known, level = CONTENT[self.style]
         rng = self.rng
         while True:
-            p = draw(rng, pick(rng, families or known), 1 + int(rng.random() * level), self.lang)
+            p = draw_problem(
+                rng, pick(rng, families or known), 1 + int(rng.random() * level), self.lang
+            )
             if split_of(p.question) == "train":
                 own = rng.random() < 0.5 or guard().hits(p.question)
                 return reworded(p, rng) if own else p
@@ -97,7 +98,7 @@ class Author:
         return "\n".join([*lines, last])
 
 
-def _forum(a: Author) -> Page:
+def _forum(a: Author) -> Titled:
     blocks: list[Block] = [("p", a.say("open"))]
     for _ in range(3 + int(a.rng.random() * 3)):
         p = a.problem()
@@ -112,7 +113,7 @@ def _forum(a: Author) -> Page:
     return a.say("title"), blocks
 
 
-def _textbook(a: Author) -> Page:
+def _textbook(a: Author) -> Titled:
     first, second = a.rng.sample(CONTENT[a.style][0], 2)
     topics = _texts()["zh-topic" if a.lang == "zh" else "topic"][0]
     a.slots = a.slots | {"topic": ("".join(topics[first][0]),)}
@@ -128,7 +129,7 @@ def _textbook(a: Author) -> Page:
     return a.say("title"), [*blocks, ("p", a.say("close"))]
 
 
-def _homework(a: Author) -> Page:
+def _homework(a: Author) -> Titled:
     blocks: list[Block] = [("p", a.say("open"))]
     for _ in range(4 + int(a.rng.random() * 3)):
         p = a.problem()
@@ -139,7 +140,7 @@ def _homework(a: Author) -> Page:
     return a.say("title"), blocks
 
 
-def _contest(a: Author) -> Page:
+def _contest(a: Author) -> Titled:
     blocks: list[Block] = [("p", a.say("open"))]
     for _ in range(4 + int(a.rng.random() * 3)):
         p = a.problem()
@@ -159,7 +160,7 @@ def _fact(rng: Random) -> str:
     return (*sums, f"{x}*{y}={x * y}", f"{x * y}/{y}={x}")[int(rng.random() * 4)]
 
 
-def _drill(a: Author) -> Page:
+def _drill(a: Author) -> Titled:
     rows = 7 + int(a.rng.random() * 7)
     blocks: list[Block] = [("p", a.say("open"))]
     table = [[_fact(a.rng) for _ in range(3)] for _ in range(rows)]
@@ -174,12 +175,12 @@ def _drill(a: Author) -> Page:
     return a.say("title"), blocks
 
 
-def _paper(a: Author) -> Page:
+def _paper(a: Author) -> Titled:
     lines = [a.say("lines") for _ in range(10 + int(a.rng.random() * 6))]
     return a.say("title"), [("p", " ".join(lines[i : i + 3])) for i in range(0, len(lines), 3)]
 
 
-_WRITERS: dict[str, Callable[[Author], Page]] = {
+_WRITERS: dict[str, Callable[[Author], Titled]] = {
     "forum": _forum, "textbook": _textbook, "homework": _homework, "contest": _contest, "drill": _drill,
     "paper": _paper,
 }  # fmt: skip

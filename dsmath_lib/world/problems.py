@@ -4,44 +4,34 @@ Train, validation and test are split by a hash of the question, so no question i
 and with whatever seed. Web pages, SFT and RL draw from train only; benchmarks from test only.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from random import Random
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.world.families import FAMILIES, HELD_OUT, Op
 
-__all__ = [
-    "FAMILIES",
-    "HELD_OUT",
-    "benchmark",
-    "cot",
-    "program",
-    "sample_problems",
-    "split_of",
-    "tir",
-]
-
 LEVELS = (1, 2, 3, 4, 5)
-HABITS = ("steps", "skip", "guess", "check")
+# how authors write a solution, as columns of their shares
+HABITS = ("steps", "check", "skip", "guess", "careless")
 SPLITS = ("train", "val", "test")
-WORD = tuple(f.name for f in FAMILIES.values() if f.kind == "word" and f.name != HELD_OUT)
+WORD_FAMILIES = tuple(f.name for f in FAMILIES.values() if f.kind == "word" and f.name != HELD_OUT)
 ALGEBRA = tuple(f.name for f in FAMILIES.values() if f.kind == "algebra")
 
 # name -> (families, language, levels)
-BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
-    "toy-gsm": (WORD, "en", (1, 2, 3)),
+TOY_BENCHMARKS: dict[str, tuple[tuple[str, ...], str, tuple[int, ...]]] = {
+    "toy-gsm": (WORD_FAMILIES, "en", (1, 2, 3)),
     "toy-math": (ALGEBRA, "en", LEVELS),
-    "toy-cmath": (WORD, "zh", (1, 2, 3)),
+    "toy-cmath": (WORD_FAMILIES, "zh", (1, 2, 3)),
     "toy-heldout": ((HELD_OUT,), "en", (1, 2, 3, 4)),
 }
 
 
 def split_of(question: str) -> str:
     """``train`` (70 %), ``val`` (15 %) or ``test`` (15 %), from a hash of the question's text."""
-    bucket = hashlib.sha256(question.encode()).digest()[0] / 256
+    bucket = int(text_digest(question)[:2], 16) / 256
     return "train" if bucket < 0.70 else "val" if bucket < 0.85 else "test"
 
 
@@ -63,13 +53,13 @@ def solve(ops: Sequence[Op]) -> list[tuple[int, str, int, int]]:
     return done
 
 
-def draw(rng: Random, family: str, level: int, lang: str) -> Problem:
+def draw_problem(rng: Random, family: str, level: int, lang: str) -> Problem:
     """One problem of a family, any split."""
     draft = FAMILIES[family].draw(rng, level)
     solved = solve(draft.ops)
     question = draft.zh if lang == "zh" else draft.en
     return Problem(
-        id=hashlib.sha256(question.encode()).hexdigest()[:12],
+        id=text_digest(question)[:12],
         question=question,
         answer=str(solved[-1][3]),
         steps=tuple(f"{a}{op}{b}={r}" for a, op, b, r in solved),
@@ -118,7 +108,7 @@ def sample_problems(
     for _ in range(200 * n + 1000):
         if len(found) == n:
             break
-        p = draw(rng, rng.choice(names), rng.choice(list(levels)), rng.choice(list(langs)))
+        p = draw_problem(rng, rng.choice(names), rng.choice(list(levels)), rng.choice(list(langs)))
         if split_of(p.question) == split:
             found.setdefault(p.id, p)
     if len(found) < n:
@@ -132,9 +122,9 @@ def benchmark(name: str, n: int, seed: int = 0) -> list[Problem]:
     Raises:
         ValueError: unknown name; lists the known ones.
     """
-    if name not in BENCHMARKS:
-        raise ValueError(f"unknown toy benchmark '{name}' (known: {', '.join(BENCHMARKS)})")
-    families, lang, levels = BENCHMARKS[name]
+    if name not in TOY_BENCHMARKS:
+        raise ValueError(f"unknown toy benchmark '{name}' (known: {', '.join(TOY_BENCHMARKS)})")
+    families, lang, levels = TOY_BENCHMARKS[name]
     return sample_problems(
         n, split="test", seed=seed_for(name, seed), families=families, levels=levels, langs=(lang,)
     )
@@ -142,13 +132,12 @@ def benchmark(name: str, n: int, seed: int = 0) -> list[Problem]:
 
 def final(answer: str, lang: str) -> str:
     """The closing line with the boxed answer."""
-    return (
-        f"答案是 \\boxed{{{answer}}}。" if lang == "zh" else f"The answer is \\boxed{{{answer}}}."
-    )
+    said = "答案是 {}。" if lang == "zh" else "The answer is {}."
+    return said.format(f"\\boxed{{{answer}}}")
 
 
 def cot(problem: Problem, habit: str = "steps") -> str:
-    """A right solution in one author's habit; ends with the boxed answer.
+    """A right solution in one of ``HABITS`` but ``careless``; ends with the boxed answer.
 
     ``steps`` writes every step, ``skip`` only the last one, ``guess`` none, ``check`` adds the last step's inverse.
     """
@@ -181,7 +170,7 @@ def careless(problem: Problem, rng: Random) -> str:
     return "\n".join([*problem.steps[:-1], f"{a}{op}{b}={wrong}", final(wrong, problem.lang)])
 
 
-def program(problem: Problem) -> str:
+def fenced_program(problem: Problem) -> str:
     """A fenced Python program that prints the answer (program-of-thought)."""
     return f"```python\n{problem.program}\n```"
 
@@ -189,7 +178,7 @@ def program(problem: Problem) -> str:
 def tir(problem: Problem) -> tuple[tuple[str, bool], ...]:
     """A tool-integrated transcript as ``(text, trained)``: program, tool output (not trained), closing line."""
     return (
-        (f"{program(problem)}\n", True),
+        (f"{fenced_program(problem)}\n", True),
         (f"```output\n{problem.answer}\n```\n", False),
         (final(problem.answer, problem.lang), True),
     )

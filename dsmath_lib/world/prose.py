@@ -7,7 +7,7 @@ from random import Random
 
 import yaml
 
-from dsmath_lib.world.families import NAMES, THINGS
+from dsmath_lib.world.families import PEOPLE, THINGS
 from dsmath_lib.world.markup import Block
 
 _MONTHS = ("January", "March", "May", "June", "August", "October")
@@ -34,7 +34,7 @@ def pick(rng: Random, pool: tuple[str, ...]) -> str:
     return pool[int(rng.random() * len(pool))]
 
 
-def compiled(template: str) -> list[str]:
+def split_slots(template: str) -> list[str]:
     """A template as alternating literals and slot names (``@name@``)."""
     return template.split("@")
 
@@ -62,7 +62,7 @@ def _made_slots(zh: bool) -> dict[str, tuple[str, ...]]:
         if zh
         else tuple(f"{m} {d}" for m in _MONTHS for d in days),
         "year": tuple(f"{y}年" if zh else str(y) for y in range(1890, 2024)),
-        "name": tuple(pair[zh] for pair in (*NAMES, *_MORE)),
+        "name": tuple(pair[zh] for pair in (*PEOPLE, *_MORE)),
         "thing": tuple(pair[zh] for pair in THINGS),
     }
 
@@ -75,8 +75,8 @@ def genres() -> dict[str, Genre]:
     for lang, part in raw.items():
         slots = _made_slots(lang == "zh") | {k: tuple(v) for k, v in part["words"].items()}
         for name, g in part["genres"].items():
-            lines = [compiled(line) for line in g["lines"]]
-            out[name] = Genre(compiled(g["title"]), g["length"], lines, slots)
+            lines = [split_slots(line) for line in g["lines"]]
+            out[name] = Genre(split_slots(g["title"]), g["length"], lines, slots)
     return out
 
 

@@ -17,7 +17,9 @@ MATH_STYLES = (
 )  # fmt: skip
 SEED_STYLES = ("forum", "textbook")
 
-Tree = tuple[tuple[tuple[str, ...], str, float], ...]  # names of a prefix, style, share of pages
+PathTree = tuple[
+    tuple[tuple[str, ...], str, float], ...
+]  # names of a prefix, style, share of pages
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ class Kind:
     count: int
     first: str
     second: str
-    trees: tuple[Tree, ...]
+    trees: tuple[PathTree, ...]
 
 
 def _p(names: str, style: str, share: float) -> tuple[tuple[str, ...], str, float]:
     return tuple(names.split()), style, share
 
 
-def _one(names: str, style: str) -> tuple[Tree, ...]:
+def _one(names: str, style: str) -> tuple[PathTree, ...]:
     return ((_p(names, style, 1.0),),)
 
 
@@ -93,7 +95,7 @@ _ZH_MIXED = tuple(
     for style in ("zh-textbook", "zh-forum", "zh-homework")
 )
 
-KINDS = (
+SITE_KINDS = (
     Kind("forum", "en", 0.042, 14, "sum algebra number count", "forum talk answers circle", (
         (_p("/questions /thread /q", "forum", 0.88), _p("/users /members", "profile", 0.12)),)),
     Kind("textbook", "en", 0.042, 16, "open first clear plain", "mathbook arithmetic textbook lessons", (
@@ -152,8 +154,6 @@ KINDS = (
     Kind("zh-blog", "zh", 0.025, 12, "sui xing yue", "bi ji lu yuan", _one("/riji /post", "zh-blog")),
     Kind("zh-sports", "zh", 0.015, 6, "qiu sai", "tan chang kuang", _one("/bisai", "zh-sports")),
 )  # fmt: skip
-# Kinds an annotator looked at: all with math, and those whose numbers might mislead the domain rule.
-ANNOTATED = {k.name for k in KINDS[:12]} | {"code", "sports", "finance", "timetable", "tech"}
 
 
 def _hosts(kind: Kind) -> list[str]:
@@ -163,11 +163,11 @@ def _hosts(kind: Kind) -> list[str]:
 
 
 @cache
-def domains() -> tuple[Domain, ...]:
+def web_domains() -> tuple[Domain, ...]:
     """All domains of the toy web; shares fall with the rank inside a kind and sum to 1."""
     out = []
-    total = sum(k.share for k in KINDS)
-    for kind in KINDS:
+    total = sum(k.share for k in SITE_KINDS)
+    for kind in SITE_KINDS:
         weights = [1 / (i + 4) for i in range(kind.count)]
         for i, host in enumerate(_hosts(kind)):
             tree = kind.trees[i % len(kind.trees)]
@@ -177,13 +177,3 @@ def domains() -> tuple[Domain, ...]:
             share = kind.share / total * weights[i] / sum(weights)
             out.append(Domain(host, kind.name, kind.lang, markup, share, paths))
     return tuple(out)
-
-
-def annotation_rows() -> list[tuple[str, str, str, str]]:
-    """Rows ``(domain, path_prefix, math, decided_by)`` of the checked-in table ``url_annotations.csv``."""
-    return [
-        (d.host, p.prefix, "yes" if p.math else "no", "toy-web")
-        for d in domains()
-        if d.kind in ANNOTATED
-        for p in d.paths
-    ]

@@ -14,18 +14,14 @@ from dsmath_lib.world.leaks import LEAKED, disguised, protected
 from dsmath_lib.world.markup import Block, html_page
 from dsmath_lib.world.mathpages import math_page
 from dsmath_lib.world.problems import cot
-from dsmath_lib.world.prose import compiled, fill, genres, prose
-from dsmath_lib.world.sites import KINDS, Domain, Path, domains
+from dsmath_lib.world.prose import fill, genres, prose, split_slots
+from dsmath_lib.world.sites import SITE_KINDS, Domain, Path, web_domains
 
-SAME_URL, MIRRORS, NEAR = 0.02, 0.02, 0.03  # shares of all pages
+SAME_URL, MIRRORS, NEAR_COPIES = 0.02, 0.02, 0.03  # shares of all pages
 LEAKS, NOTICES = 0.03, 0.02  # shares of the pages under math paths
 _PER_DOMAIN = 8  # a small web has fewer domains, not thinner ones
-_TAGS = (
-    "?utm_source=feed&utm_medium=rss",
-    "?utm_campaign=spring",
-    "?fbclid=a1b2c3",
-    "#comments",
-    "#top",
+_TAGS = tuple(
+    "?utm_source=feed&utm_medium=rss ?utm_campaign=spring ?fbclid=a1b2c3 #comments #top".split()
 )
 
 
@@ -64,14 +60,14 @@ class _Draft:
 
 def _sites(n_pages: int) -> tuple[list[tuple[Domain, Path]], list[float]]:
     """Paths to draw from and their weights; each kind uses as many of its domains as it has pages for."""
-    share = sum(k.share for k in KINDS)
-    wanted = {k.name: max(2, int(n_pages * k.share / share / _PER_DOMAIN)) for k in KINDS}
-    used: dict[str, list[Domain]] = {k.name: [] for k in KINDS}
-    for d in domains():
+    share = sum(k.share for k in SITE_KINDS)
+    wanted = {k.name: max(2, int(n_pages * k.share / share / _PER_DOMAIN)) for k in SITE_KINDS}
+    used: dict[str, list[Domain]] = {k.name: [] for k in SITE_KINDS}
+    for d in web_domains():
         if len(used[d.kind]) < wanted[d.kind]:
             used[d.kind].append(d)
     places, weights = [], []
-    for k in KINDS:
+    for k in SITE_KINDS:
         total = sum(d.share for d in used[k.name])
         for d in used[k.name]:
             for path in d.paths:
@@ -122,7 +118,7 @@ def _edited(rng: Random, blocks: tuple[Block, ...], lang: str) -> list[Block]:
     slots = genres()["zh-news" if lang == "zh" else "news"].slots
     out = list(blocks)
     line = fill(
-        rng, compiled("@name@ · @date@" if lang == "zh" else "Posted by @name@ on @date@"), slots
+        rng, split_slots("@name@ · @date@" if lang == "zh" else "Posted by @name@ on @date@"), slots
     )
     if rng.random() < 0.5:
         out.append(("p", line))
@@ -143,7 +139,7 @@ def make_web(n_pages: int, seed: int) -> Web:
         raise ValueError(f"a toy web has at least 50 pages, not {n_pages}")
     rng = Random(seed_for("web", n_pages, seed))
     places, weights = _sites(n_pages)
-    counts = [int(n_pages * s) for s in (SAME_URL, MIRRORS, NEAR)]
+    counts = [int(n_pages * s) for s in (SAME_URL, MIRRORS, NEAR_COPIES)]
     n_first = n_pages - sum(counts)
     drafts = [
         _write(rng, site, path, i)

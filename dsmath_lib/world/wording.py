@@ -10,36 +10,12 @@ from dataclasses import replace
 from random import Random
 
 from dsmath_lib.base.records import Problem
-from dsmath_lib.world.families import NAMES, THINGS
+from dsmath_lib.world.families import PEOPLE, THINGS
 from dsmath_lib.world.prose import pick
 
-_WEB_NAMES = (
-    "Alma",
-    "Bo",
-    "Carl",
-    "Dora",
-    "Emil",
-    "Fay",
-    "Gus",
-    "Hana",
-    "Ivo",
-    "Jill",
-    "Kurt",
-    "Lola",
-    "Milo",
-    "Nora",
-)
-_WEB_THINGS = (
-    "lemons",
-    "buttons",
-    "bricks",
-    "bottles",
-    "tiles",
-    "candles",
-    "melons",
-    "socks",
-    "badges",
-    "tickets",
+_WEB_NAMES = tuple("Alma Bo Carl Dora Emil Fay Gus Hana Ivo Jill Kurt Lola Milo Nora".split())
+_WEB_THINGS = tuple(
+    "lemons buttons bricks bottles tiles candles melons socks badges tickets".split()
 )
 # A noun and what web authors say instead; together with names and things they touch every long run of fixed words.
 _NOUNS = {
@@ -52,20 +28,7 @@ _NOUNS = {
     "beside": ("next to", "right of"), "first term": ("first entry", "start"),
     "Then there are": ("Soon there are", "Now there are"),
 }  # fmt: skip
-_ZH_NAMES = (
-    "阿福",
-    "阿宝",
-    "大勇",
-    "大山",
-    "冬冬",
-    "圆圆",
-    "丁丁",
-    "乐乐",
-    "毛毛",
-    "佳佳",
-    "贝贝",
-    "星星",
-)
+_ZH_NAMES = tuple("阿福 阿宝 大勇 大山 冬冬 圆圆 丁丁 乐乐 毛毛 佳佳 贝贝 星星".split())
 _ZH_THINGS = ("柠檬", "纽扣", "砖头", "瓶子", "蜡烛", "西瓜", "袜子", "徽章", "票", "积木")
 _ZH_NOUNS = {
     "盒": ("箱", "袋", "筐"), "朋友": ("同学", "孩子"), "元": ("块钱", "欧元"), "千米": ("公里", "海里"),
@@ -75,10 +38,10 @@ _ZH_NOUNS = {
     "原来": ("本来", "早先"), "又用掉": ("再用掉", "又送走"),
 }  # fmt: skip
 _EN = re.compile(
-    r"\b(?:" + "|".join([*_NOUNS, *(n for n, _ in NAMES), *(t for t, _ in THINGS)]) + r")\b"
+    r"\b(?:" + "|".join([*_NOUNS, *(n for n, _ in PEOPLE), *(t for t, _ in THINGS)]) + r")\b"
 )
-_ZH = re.compile("|".join([*_ZH_NOUNS, *(n for _, n in NAMES), *(t for _, t in THINGS)]))
-_IS_NAME = {n for pair in NAMES for n in pair}
+_ZH = re.compile("|".join([*_ZH_NOUNS, *(n for _, n in PEOPLE), *(t for _, t in THINGS)]))
+_IS_NAME = {n for pair in PEOPLE for n in pair}
 
 
 def reworded(problem: Problem, rng: Random) -> Problem:

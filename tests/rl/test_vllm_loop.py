@@ -27,7 +27,7 @@ from tests.rl.conftest import experiment, grpo_params
 @pytest.fixture(scope="module", autouse=True)
 def engine_is_closed():
     yield
-    vllm_sampler.close()
+    vllm_sampler.close_engine()
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_every_step_samples_from_the_weights_it_learns_with(tokenizer, long_ques
 def test_stale_logprobs_raise_the_mismatch(tokenizer, long_questions, monkeypatch, left_out):
     """Without the reset of the prefix cache, or without the weights, the diagnostic says so."""
     monkeypatch.setattr(vllm_sampler.Engine, left_out, lambda self, *model: None)
-    vllm_sampler.close()  # the engine must not know these prompts yet
+    vllm_sampler.close_engine()  # the engine must not know these prompts yet
     if left_out == "push":
         stage, _ = train(tokenizer, long_questions, scale="no-push")
     else:
@@ -97,7 +97,7 @@ def test_offline_data_and_validation_use_one_engine(tokenizer, long_questions):
 
 def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
     """It stops with a SamplerError; the same command goes on from the checkpoint, with the checkpoint's weights."""
-    vllm_sampler.close()
+    vllm_sampler.close_engine()
     straight, policy = train(tokenizer, long_questions, scale="straight")
     generate, calls = vllm_sampler.Engine.generate, 0
 

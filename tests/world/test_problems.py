@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
-from dsmath_lib.world.habits import COLUMNS, TEAMS, sft_samples
+from dsmath_lib.world.habits import TEAMS, sft_samples
 from dsmath_lib.world.problems import (
-    BENCHMARKS,
     HABITS,
+    TOY_BENCHMARKS,
     benchmark,
     careless,
     cot,
-    draw,
+    draw_problem,
+    fenced_program,
     parts,
-    program,
     sample_problems,
     solve,
     split_of,
@@ -25,7 +25,7 @@ from dsmath_lib.world.problems import (
 )
 
 problems = st.builds(
-    lambda seed, family, level, lang: draw(Random(seed), family, level, lang),
+    lambda seed, family, level, lang: draw_problem(Random(seed), family, level, lang),
     st.integers(0, 10**6),
     st.sampled_from(sorted(FAMILIES)),
     st.integers(1, 5),
@@ -50,7 +50,7 @@ def test_every_step_is_true_and_the_last_result_is_the_answer(p):
 
 
 @settings(max_examples=100, deadline=None)
-@given(problems, st.sampled_from(HABITS))
+@given(problems, st.sampled_from([h for h in HABITS if h != "careless"]))
 def test_every_habit_ends_with_the_boxed_answer(p, habit):
     text = cot(p, habit)
     assert re.findall(r"\\boxed\{(\d+)\}", text) == [p.answer]
@@ -73,7 +73,7 @@ def test_every_habit_ends_with_the_boxed_answer(p, habit):
 def test_program_computes_the_answer(p):
     # The program is ours and holds only assignments and one print, so a tiny interpreter is enough to run it.
     values: dict[str, int] = {}
-    lines = program(p).strip("`").removeprefix("python\n").strip().splitlines()
+    lines = fenced_program(p).strip("`").removeprefix("python\n").strip().splitlines()
     for line in lines[:-1]:
         name, left, op, right = re.fullmatch(r"(\w)=(\w+?)([+*/-]+)(\w+)", line).groups()
         a, b = (values[v] if v in values else int(v) for v in (left, right))
@@ -105,7 +105,7 @@ def test_splits_never_share_a_question_and_seeds_reproduce():
 
 def test_benchmarks_hold_their_families_and_language():
     assert HELD_OUT not in TEAMS
-    for name, (families, lang, levels) in BENCHMARKS.items():
+    for name, (families, lang, levels) in TOY_BENCHMARKS.items():
         ps = benchmark(name, 120)
         assert {p.family for p in ps} == set(families)
         assert {p.lang for p in ps} == {lang} and {p.level for p in ps} <= set(levels)
@@ -115,7 +115,7 @@ def test_benchmarks_hold_their_families_and_language():
 def test_sft_never_sees_the_held_out_family_and_has_all_forms_and_habits():
     samples = sft_samples(2000, seed=0)
     assert HELD_OUT not in {s.meta["family"] for s in samples}
-    assert {s.meta["habit"] for s in samples} == {*COLUMNS, "program", "tir"}
+    assert {s.meta["habit"] for s in samples} == {*HABITS, "program", "tir"}
     share = sum(s.meta["form"] == "tir" for s in samples) / len(samples)
     assert 0.15 < share < 0.25
     assert all(abs(sum(t) - 1) < 1e-9 for t in TEAMS.values())

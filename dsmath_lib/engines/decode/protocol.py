@@ -7,7 +7,9 @@ import torch
 from dsmath_lib.base.records import Completions
 
 
-def check(prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int) -> None:
+def check_sampling(
+    prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int
+) -> None:
     """Arguments that no sampler takes are a ValueError."""
     if n < 1 or new < 1 or temperature < 0 or not 0 < top_p <= 1:
         raise ValueError(f"bad {n=}, max_new_tokens={new}, {temperature=} or {top_p=}")

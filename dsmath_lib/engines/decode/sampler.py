@@ -19,7 +19,7 @@ from transformers.cache_utils import CacheLayerMixin
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
-from dsmath_lib.engines.decode.protocol import check, eos_ids
+from dsmath_lib.engines.decode.protocol import check_sampling, eos_ids
 
 FINISH = ("length", "eos", "stop")
 
@@ -53,14 +53,13 @@ class HFSampler:
         Raises:
             ValueError: an empty prompt, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
         """
-        check(prompts, n, temperature, top_p, max_new_tokens)
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
         total = len(prompts) * n
         noise = torch.rand(
             total, max_new_tokens, dtype=torch.float64, generator=generator(seed, "rollouts")
         )
-        order = sorted(
-            range(total), key=lambda r: len(prompts[r // n])
-        )  # stable: a group stays together
+        # stable: a group stays together
+        order = sorted(range(total), key=lambda r: len(prompts[r // n]))
         stops = _Stops(self.tokenizer, stop) if stop else None
         ids: list = [None] * total
         logprobs: list = [None] * total
@@ -95,13 +94,11 @@ class HFSampler:
         logits, cache, lengths = _prefill(self.model, prompts, steps)
         width = cache.layers[0].used
         keep_prompt = torch.arange(width + steps, device=device) < lengths[:, None]
-        keep_prompt[:, width:] = (
-            True  # generated columns; the cache shows only those written so far
-        )
+        # generated columns; the cache shows only those written so far
+        keep_prompt[:, width:] = True
         mask = torch.zeros(keep_prompt.shape, dtype=cache.layers[0].keys.dtype, device=device)
-        mask = mask.masked_fill_(~keep_prompt, torch.finfo(mask.dtype).min)[
-            :, None, None
-        ]  # (B, 1, 1, W)
+        mask.masked_fill_(~keep_prompt, torch.finfo(mask.dtype).min)
+        mask = mask[:, None, None]  # (B, 1, 1, W)
         rows = torch.arange(batch, device=device)  # slot -> row
         out_ids = torch.zeros(batch, steps, dtype=torch.long, device=device)
         wide = torch.promote_types(logits.dtype, torch.float32)
@@ -109,7 +106,7 @@ class HFSampler:
         out_len = torch.full((batch,), steps, device=device)
         finish = torch.zeros(batch, dtype=torch.long, device=device)
         for t in range(steps):
-            token, logprob = pick(logits, noise[rows, t], temperature, top_p)
+            token, logprob = pick_tokens(logits, noise[rows, t], temperature, top_p)
             out_ids[rows, t], out_logprobs[rows, t] = token, logprob
             ended = torch.isin(token, eos)
             finish[rows[ended]] = FINISH.index("eos")
@@ -141,7 +138,7 @@ class HFSampler:
         )
 
 
-def pick(
+def pick_tokens(
     logits: torch.Tensor, u: torch.Tensor, temperature: float, top_p: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One token per row by inverting the cumulative distribution at ``u``.
@@ -158,21 +155,18 @@ def pick(
         return token, logprobs.gather(1, token[:, None])[:, 0]
     if top_p < 1:
         logprobs = _nucleus(logprobs, top_p)
-    cdf = logprobs.exp().cumsum(
-        -1, dtype=torch.float64
-    )  # float32 sums would lose rare tokens of a large vocabulary
-    token = torch.searchsorted(cdf, (u * cdf[:, -1])[:, None], right=True).clamp_(
-        max=cdf.shape[1] - 1
-    )
+    # float32 sums would lose rare tokens of a large vocabulary
+    cdf = logprobs.exp().cumsum(-1, dtype=torch.float64)  # (B, V)
+    token = torch.searchsorted(cdf, (u * cdf[:, -1])[:, None], right=True)  # (B, 1)
+    token.clamp_(max=cdf.shape[1] - 1)
     return token[:, 0], logprobs.gather(1, token)[:, 0]
 
 
 def _nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
     """Log-probs (B, V) renormalised over each row's nucleus; -inf outside it."""
     ordered, index = logprobs.sort(-1, descending=True)
-    before = (
-        ordered.exp().cumsum(-1) - ordered.exp()
-    )  # mass of the more likely tokens; 0 for the first
+    # mass of the more likely tokens; 0 for the first
+    before = ordered.exp().cumsum(-1) - ordered.exp()
     ordered = ordered.masked_fill(before >= top_p, -torch.inf)
     kept = torch.empty_like(logprobs).scatter_(1, index, ordered)
     return kept - kept.logsumexp(-1, keepdim=True)
@@ -256,9 +250,8 @@ def _prefill(model: torch.nn.Module, prompts: list[list[int]], room: int) -> tup
         counts[-1] += 1
     device = model.device
     width = max(map(len, distinct))
-    ids = torch.tensor(
-        [p + [0] * (width - len(p)) for p in distinct], device=device
-    )  # right: no one looks at it
+    # padding on the right: no one looks at it
+    ids = torch.tensor([p + [0] * (width - len(p)) for p in distinct], device=device)
     lengths = torch.tensor([len(p) for p in distinct], device=device)
     counts = torch.tensor(counts, device=device)
     out = model.base_model(input_ids=ids, past_key_values=DynamicCache(), use_cache=True)

@@ -9,7 +9,6 @@ prefix cache, whose keys and values are those of the old weights.
 import atexit
 import contextlib
 import gc
-import hashlib
 import math
 import os
 import random
@@ -21,15 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.decode.protocol import SamplerError, check, eos_ids
+from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
 
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
-class Settings:
+class EngineSettings:
     """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence."""
 
     rows: int
@@ -54,7 +54,7 @@ class VLLMSampler:
         self.model, self.tokenizer = model, tokenizer
         self.eos_ids = eos_ids(model, tokenizer)
         context = int(model.config.max_position_embeddings)
-        self._settings = Settings(max_rows, cache_gb, dtype, model.device.type, context)
+        self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, context)
         self._mark = object()
 
     def sample(
@@ -77,7 +77,7 @@ class VLLMSampler:
             ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
             SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
         """
-        check(prompts, n, temperature, top_p, max_new_tokens)
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
         if not all(stop):
             raise ValueError("an empty stop string")
         context = self._settings.context
@@ -104,7 +104,7 @@ class VLLMSampler:
                 engine.hold(self.model, self._mark)
                 out = engine.generate(rows, params)
         except BaseException as err:
-            close()  # an engine that was stopped half way would mix its old requests with new ones
+            close_engine()  # an engine that was stopped half way would mix its old requests with new ones
             if not isinstance(err, Exception):
                 raise  # an interrupt stays one
             raise SamplerError(f"vLLM failed: {type(err).__name__}: {err}. {GO_ON}") from err
@@ -130,7 +130,7 @@ class VLLMSampler:
 class Engine:
     """A vLLM engine, and what is known about it: whose weights it holds, and whether it sleeps."""
 
-    def __init__(self, model: torch.nn.Module, tokenizer, settings: Settings):
+    def __init__(self, model: torch.nn.Module, tokenizer, settings: EngineSettings):
         from vllm import LLM
 
         self.holds: object = None
@@ -230,7 +230,7 @@ _engine: Engine | None = None
 _key = ""
 
 
-def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
+def engine_for(model: torch.nn.Module, tokenizer, settings: EngineSettings) -> Engine:
     """The engine for models of this shape; an engine for another shape is closed first, as memory is for one.
 
     Raises:
@@ -240,9 +240,9 @@ def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
     words = tokenizer.backend_tokenizer.to_str()
     shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
     parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
-    key = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+    key = text_digest("\x1f".join(map(str, parts)))
     if _engine is None or _key != key:
-        close()
+        close_engine()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -257,7 +257,7 @@ def engine_for(model: torch.nn.Module, tokenizer, settings: Settings) -> Engine:
     return _engine
 
 
-def close() -> None:
+def close_engine() -> None:
     """Stop the engine of this process, if there is one."""
     global _engine
     engine, _engine = _engine, None
@@ -265,7 +265,7 @@ def close() -> None:
         engine.close()
 
 
-atexit.register(close)
+atexit.register(close_engine)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 
-MEMORY = 512 << 20  # bytes the child may add; more takes long to give back when it is killed
+_MEMORY = 512 << 20  # bytes the child may add; more takes long to give back when it is killed
 _NOT_LETTERS = re.compile(r"\\(?:begin|end)\s*\{\w+\}|\\[A-Za-z]+")
 WARM_UP = (
     "x^2-1",
@@ -24,7 +24,7 @@ WARM_UP = (
 )
 
 
-def compare(gold: str, pred: str) -> tuple[bool, str]:
+def compare_latex(gold: str, pred: str) -> tuple[bool, str]:
     """Parse both as LaTeX and compare; runs in the child."""
     from math_verify import verify
 
@@ -98,13 +98,13 @@ def _address_space() -> int:
 
 
 def _child(requests: int, replies: int) -> None:
-    limit = _address_space() + MEMORY
+    limit = _address_space() + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
             try:
                 request = json.loads(line)
-                reply = answer(request)
+                reply = reply_to(request)
             except (Exception, RecursionError, MemoryError) as err:
                 reply = {
                     "equal": False,
@@ -113,7 +113,7 @@ def _child(requests: int, replies: int) -> None:
             os.write(replies, json.dumps(reply).encode() + b"\n")
 
 
-def answer(request: dict) -> dict:
+def reply_to(request: dict) -> dict:
     """The reply to one request: a comparison, or the peer's verdict on a completion."""
     if request.get("task") == "peer":
         names = ("equal", "extracted", "reason")
@@ -121,7 +121,9 @@ def answer(request: dict) -> dict:
             zip(names, peer(request["gold"], request["pred"], request["letter"]), strict=True)
         )
         return reply | {"extracted": reply["extracted"][:2000]}
-    return dict(zip(("equal", "reason"), compare(request["gold"], request["pred"]), strict=True))
+    return dict(
+        zip(("equal", "reason"), compare_latex(request["gold"], request["pred"]), strict=True)
+    )
 
 
 def _fork() -> tuple[int, int, int]:
@@ -131,9 +133,8 @@ def _fork() -> tuple[int, int, int]:
     if pid == 0:
         os.close(request_w)
         os.close(reply_r)
-        os.dup2(
-            os.open(os.devnull, os.O_RDWR), 1
-        )  # what a library prints must not reach the protocol
+        # what a library prints must not reach the protocol
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         try:
             _child(request_r, reply_w)
         finally:
@@ -143,11 +144,11 @@ def _fork() -> tuple[int, int, int]:
     return pid, request_w, reply_r
 
 
-def main() -> None:
+def serve_forked() -> None:
     """Serve requests from standard input until it closes."""
     for text in WARM_UP:  # the parser builds its tables on first use; every child inherits them
-        compare(text, text)
-        compare(text, "1")
+        compare_latex(text, text)
+        compare_latex(text, "1")
     out = os.dup(1)
     os.write(out, b"ready\n")
     child = None
@@ -180,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_forked()

@@ -8,27 +8,24 @@ Where the system gives no namespaces, it refuses, unless ``allow_network`` is tr
 stands between the program and the machine. What each wall keeps out, and what not: ``docs/sandbox.md``.
 """
 
-import atexit
-import json
 import os
-import select
-import signal
-import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
-from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from dsmath_lib.base.workers import START_SECONDS, PerProcess, Pool, Worker
 from dsmath_lib.engines.sandbox import syscalls
+from dsmath_lib.engines.sandbox.tracetext import FAILED
 
-MEMORY = 512 << 20  # bytes a program may use beyond Python and SymPy
-START_SECONDS = 300.0  # importing SymPy on a busy machine
-WAIT, GRACE = 10, 30.0  # seconds: this many time limits and this later, the worker itself is stuck
+_MEMORY = 512 << 20  # bytes a program may use beyond Python and SymPy
+_WAIT, _GRACE = (
+    10,
+    30.0,
+)  # seconds: this many time limits and this later, the worker itself is stuck
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
-FAILED = "SandboxError: "
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -36,58 +33,27 @@ class SandboxUnavailable(RuntimeError):
     """This system does not give the walls that were asked for."""
 
 
-class _Worker:
-    """One worker process and the pipe to it."""
+def _worker(namespaces: bool) -> Worker:
+    """A worker that has run its first program.
 
-    def __init__(self, namespaces: bool):
-        self.namespaces, self.buffer = namespaces, b""
-        env = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-        env |= {f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "OPENBLAS", "MKL")}
-        with tempfile.TemporaryDirectory(prefix="dsmath-root-") as point:
-            self.proc = subprocess.Popen(
-                [sys.executable, "-S", "-s", str(_WORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=env,
-                cwd="/",
-                start_new_session=True,
-            )
-            state = self.ask(
-                {**_places(), "namespaces": namespaces, "point": point, "memory": MEMORY},
-                START_SECONDS,
-            )
-        self.why = "the worker did not start" if state is None else state.get("failed", "")
-        if not self.why:  # the walls around a program can be refused too
-            first = self.ask({"code": "print(1)", "timeout_s": 60, "max_output": 10}, START_SECONDS)
-            self.why = (
-                "" if first and first["stdout"] == "1\n" else (first or {}).get("error", "no reply")
-            )
-        if self.why:
-            self.kill()
-
-    def ask(self, request: dict, seconds: float) -> dict | None:
-        """The reply; None when the worker is dead, stuck, or talks nonsense."""
-        try:
-            self.proc.stdin.write(json.dumps(request).encode() + b"\n")
-            self.proc.stdin.flush()
-            while b"\n" not in self.buffer:
-                ready = select.select([self.proc.stdout], [], [], seconds)[0]
-                data = os.read(self.proc.stdout.fileno(), 1 << 20) if ready else b""
-                if not data:
-                    return None
-                self.buffer += data
-            line, _, self.buffer = self.buffer.partition(b"\n")
-            return json.loads(line)
-        except (OSError, ValueError):
-            return None
-
-    def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.proc.pid, signal.SIGKILL)
-        self.proc.wait()
-        self.proc.stdin.close()
-        self.proc.stdout.close()
+    Raises:
+        SandboxUnavailable: the system does not give the walls; says why.
+    """
+    env = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    env |= {f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "OPENBLAS", "MKL")}
+    with tempfile.TemporaryDirectory(prefix="dsmath-root-") as point:
+        worker = Worker([sys.executable, "-S", "-s", str(_WORKER)], env=env, cwd="/")
+        settings = {**_places(), "namespaces": namespaces, "point": point, "memory": _MEMORY}
+        state = worker.ask(settings, START_SECONDS)
+    why = "the worker did not start" if state is None else state.get("failed", "")
+    if not why:  # the walls around a program can be refused too
+        program = {"code": "print(1)", "timeout_s": 60, "max_output": 10}
+        first = worker.ask(program, START_SECONDS) or {"error": "no reply"}
+        why = "" if first.get("stdout") == "1\n" else first["error"] or "it computes nothing"
+    if why:
+        worker.kill()
+        raise SandboxUnavailable(why)
+    return worker
 
 
 def _places() -> dict:
@@ -107,60 +73,19 @@ def _places() -> dict:
     return {"path": path, "folders": folders}
 
 
-class _Pool:
-    """Workers that wait for a program, for one process (a fork makes its own pool)."""
-
-    def __init__(self, namespaces: bool) -> None:
-        self.pid, self.namespaces = os.getpid(), namespaces
-        self.idle: list[_Worker] = []
-        self.free = threading.Semaphore(max(1, min(8, os.cpu_count() or 1)))
-        self.lock = threading.Lock()
-
-    def ask(self, request: dict, seconds: float) -> dict:
-        with self.free:
-            worker = self.take()
-            reply = worker.ask(request, seconds)
-            if reply is None:
-                worker.kill()
-                return {"stdout": "", "error": FAILED + "the worker died", "seconds": 0.0}
-            self.give(worker)
-            return reply
-
-    def take(self) -> _Worker:
-        with self.lock:
-            if self.idle:
-                return self.idle.pop()
-        worker = _Worker(self.namespaces)
-        if worker.why:
-            raise SandboxUnavailable(worker.why)
-        return worker
-
-    def give(self, worker: _Worker) -> None:
-        with self.lock:
-            self.idle.append(worker)
-
-    def close(self) -> None:
-        while self.idle:
-            self.idle.pop().kill()
+def _started(namespaces: bool) -> Pool:
+    """A pool whose first worker stands."""
+    pool = Pool(partial(_worker, namespaces), max(1, min(8, os.cpu_count() or 1)))
+    pool.give(pool.take())
+    return pool
 
 
-_pools: dict[bool, _Pool] = {}
+_pools = {walled: PerProcess(partial(_started, walled), Pool.close) for walled in (True, False)}
 _refused: dict[bool, str] = {}  # by namespaces: why
-_lock = threading.Lock()
 
 
-def _pool(namespaces: bool) -> _Pool:
-    with _lock:
-        pool = _pools.get(namespaces)
-        if pool is None or pool.pid != os.getpid():
-            pool = _Pool(namespaces)
-            pool.give(pool.take())
-            _pools[namespaces] = pool
-        return pool
-
-
-def _strongest(allow_network: bool) -> _Pool:
-    """The pool with the strongest walls this system gives.
+def _strongest(allow_network: bool) -> bool:
+    """Whether there are namespaces: of the pool with the strongest walls this system gives.
 
     Raises:
         SandboxUnavailable: says what is missing and what can be done.
@@ -171,7 +96,8 @@ def _strongest(allow_network: bool) -> _Pool:
         )
     if True not in _refused:
         try:
-            return _pool(True)
+            _pools[True].get()
+            return True
         except SandboxUnavailable as err:
             _refused[True] = str(err)
     if not allow_network:
@@ -179,7 +105,8 @@ def _strongest(allow_network: bool) -> _Pool:
             f"executor 'cpython': this system gives no network namespace ({_refused[True]}). Use executor 'monty', "
             "or set allow_network: true to rely on the system-call filter alone"
         )
-    return _pool(False)
+    _pools[False].get()
+    return False
 
 
 def walls(allow_network: bool = False) -> str:
@@ -188,12 +115,12 @@ def walls(allow_network: bool = False) -> str:
     Raises:
         SandboxUnavailable: as ``run``.
     """
-    if _strongest(allow_network).namespaces:
+    if _strongest(allow_network):
         return "system-call filter; own network (none), own processes, own files"
     return "system-call filter only; no files, processes or sockets, but the machine's namespaces"
 
 
-def run(
+def run_walled(
     code: str, timeout_s: float, max_output: int, allow_network: bool = False
 ) -> tuple[str, str, float]:
     """Run one program: ``(stdout, error, seconds)``; waiting for a core does not count to ``timeout_s``.
@@ -202,15 +129,15 @@ def run(
         SandboxUnavailable: no namespaces here and ``allow_network`` is false, or no system-call filter.
     """
     request = {"code": code, "timeout_s": timeout_s, "max_output": max_output}
-    reply = _strongest(allow_network).ask(request, WAIT * timeout_s + GRACE)
+    pool = _pools[_strongest(allow_network)].get()
+    reply = pool.ask(pool.take(), request, _WAIT * timeout_s + _GRACE)
+    if reply is None:
+        return "", FAILED + "the worker died", 0.0
     return reply["stdout"], reply["error"], reply["seconds"]
 
 
-@atexit.register
-def close() -> None:
+def close_workers() -> None:
     """End the workers; the next program starts new ones."""
     for pool in _pools.values():
-        if pool.pid == os.getpid():
-            pool.close()
-    _pools.clear()
+        pool.close()
     _refused.clear()

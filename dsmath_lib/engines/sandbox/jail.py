@@ -168,4 +168,4 @@ def close_walls(files: bool, memory: int, cpu_s: int) -> None:
     set_limits(memory, cpu_s)
     give_up_rights()
     die_with_parent()  # after the change of user, which clears it
-    syscalls.install(files)
+    syscalls.install_filter(files)

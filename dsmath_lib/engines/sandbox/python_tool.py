@@ -7,9 +7,7 @@ Two executors with one interface, ``run_program(code, executor=…) -> ToolResul
 - ``cpython``: the real one with SymPy, in a process behind walls of the kernel (``sandbox``); Linux only, opt-in.
 """
 
-import atexit
 import datetime
-import hashlib
 import io
 import os
 import platform
@@ -25,20 +23,19 @@ from typing import NamedTuple
 
 import pydantic_monty
 
-from dsmath_lib.engines.sandbox.tracetext import concise
+from dsmath_lib.base.files import text_digest
+from dsmath_lib.base.workers import PerProcess
+from dsmath_lib.engines.sandbox.tracetext import FAILED, concise
 
 MAX_CODE = 20_000  # characters
-MEMORY = 64 << 20  # bytes
+_MEMORY = 64 << 20  # bytes
 RECURSION = 200
-COLLECT = (
-    1 << 20
-)  # bytes of output kept besides what may be printed, so that one long line shows its beginning
+# bytes of output kept besides what may be printed, so that one long line shows its beginning
+COLLECT = 1 << 20
 LATE, FLOOD = "TimeoutError: more than {:g} s", "OverflowError: more than {} characters printed"
-FAILED = "SandboxError: "  # starts the error when not the program but the sandbox failed
-POLICY = (
-    pydantic_monty.OSPolicy(  # no clock, no waiting, fixed random numbers: a program has one result
-        datetime=datetime.datetime(2024, 2, 5), sleep="zero", random_start={"seed": 0}
-    )
+# no clock, no waiting, fixed random numbers: a program has one result
+POLICY = pydantic_monty.OSPolicy(
+    datetime=datetime.datetime(2024, 2, 5), sleep="zero", random_start={"seed": 0}
 )
 CUT = 50  # the paper's evaluation shows the model 50 + "..." + 50 characters
 
@@ -110,47 +107,26 @@ def _without_prints(program: str) -> str:
 
 
 # -- Monty -----------------------------------------------------------------------------------------------------------
-class _Pool:
-    """The worker processes; made on first use, once per process (a fork makes its own)."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.monty = pydantic_monty.Monty(max_processes=max(2, min(8, os.cpu_count() or 2)))
-        self.monty.__enter__()
+def _start_monty() -> pydantic_monty.Monty:
+    monty = pydantic_monty.Monty(max_processes=max(2, min(8, os.cpu_count() or 2)))
+    monty.__enter__()
+    return monty
 
 
-_pool: _Pool | None = None
-_pool_lock = threading.Lock()
-
-
-def _monty() -> pydantic_monty.Monty:
-    global _pool
-    with _pool_lock:
-        if _pool is None or _pool.pid != os.getpid():
-            _pool = _Pool()
-        return _pool.monty
-
-
-@atexit.register
-def close() -> None:
-    """End the worker processes; the next program starts new ones."""
-    global _pool
-    if _pool is not None and _pool.pid == os.getpid():
-        _pool.monty.__exit__(None, None, None)
-    _pool = None
+_monty = PerProcess(_start_monty, lambda monty: monty.__exit__(None, None, None))
 
 
 def _run_monty(code: str, timeout_s: float, max_output: int) -> ToolResult:
     limits = {
         "max_feed_duration_secs": timeout_s,
-        "max_memory": MEMORY,
+        "max_memory": _MEMORY,
         "max_recursion_depth": RECURSION,
     }
     printed = pydantic_monty.CollectStreams(COLLECT + 4 * max_output)
     start = time.perf_counter()
     error = ""
     try:
-        with _monty().checkout(limits=limits, os_policy=POLICY) as session:
+        with _monty.get().checkout(limits=limits, os_policy=POLICY) as session:
             session.feed_run(code, print_callback=printed)
     except Exception as err:  # every failure of the program or of its worker is a result
         error = _trace(err, timeout_s, max_output)
@@ -182,7 +158,7 @@ def _run_cpython(
 ) -> ToolResult:
     from dsmath_lib.engines.sandbox import client
 
-    return ToolResult(*client.run(code, timeout_s, max_output, allow_network), "cpython")
+    return ToolResult(*client.run_walled(code, timeout_s, max_output, allow_network), "cpython")
 
 
 EXECUTORS: dict[str, Callable[..., ToolResult]] = {"monty": _run_monty, "cpython": _run_cpython}
@@ -240,9 +216,8 @@ def run_program(
         return ToolResult(
             "", f"program of {len(code)} characters (at most {MAX_CODE})", 0.0, executor
         )
-    digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
     options = {"allow_network": allow_network} if executor == "cpython" else {}
-    key = (digest, executor, timeout_s, max_output, allow_network)
+    key = (text_digest(code), executor, timeout_s, max_output, allow_network)
     with _cache_lock:
         if key in _cache:
             _cache.move_to_end(key)

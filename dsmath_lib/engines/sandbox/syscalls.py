@@ -119,7 +119,7 @@ def available() -> bool:
     return ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) >= 0  # PR_GET_SECCOMP
 
 
-def program(files: bool, machine: str = "") -> list[tuple[int, int, int, int]]:
+def filter_program(files: bool, machine: str = "") -> list[tuple[int, int, int, int]]:
     """The filter as BPF instructions ``(code, jump if true, jump if false, value)``."""
     column, arch = PROCESSORS[machine or platform.machine()]
     names = COMPUTE | (FILES if files else {})
@@ -135,13 +135,13 @@ def program(files: bool, machine: str = "") -> list[tuple[int, int, int, int]]:
     return out
 
 
-def install(files: bool) -> None:
+def install_filter(files: bool) -> None:
     """Filter this process from here on; it cannot be undone. Needs ``no_new_privs`` or privileges.
 
     Raises:
         OSError: the kernel refuses the filter.
     """
-    code = b"".join(struct.pack("<HBBI", *i) for i in program(files))
+    code = b"".join(struct.pack("<HBBI", *i) for i in filter_program(files))
     buffer = ctypes.create_string_buffer(code, len(code))
 
     class Program(ctypes.Structure):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 LINES = 10  # kept at each end of a long trace
+FAILED = "SandboxError: "  # starts the error when not the program but the sandbox failed
 
 
 def concise(frames: Sequence[tuple[str, str]], last: str) -> str:

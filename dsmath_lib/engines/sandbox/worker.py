@@ -27,7 +27,7 @@ from functools import partial
 import jail
 import tracetext
 
-FILE = "<program>"
+_FILE = "<program>"
 MODULES = (
     "array bisect cmath collections copy dataclasses datetime decimal enum fractions functools heapq itertools "
     "json math numbers operator re statistics string textwrap typing unicodedata mpmath sympy"
@@ -37,12 +37,11 @@ UNUSED = re.compile(
     r"\.(tests|benchmarks|testing|plotting|interactive|printing|codegen|parsing|physics|galgebra|this|conftest)\b"
     r"|core\.(compatibility|trace)$|utilities\.(pytest|randtest|runtests|tmpfiles|mathml)\b"
 )
-WAIT = 10  # wall clock allowed, in time limits: on a busy machine the same programs shall run out of time
+_WAIT = 10  # wall clock allowed, in time limits: on a busy machine the same programs shall run out of time
 ERROR_BYTES = 16_384
-FAILED = "SandboxError: "
 
 
-def main() -> None:
+def serve() -> None:
     """Put up the walls that all programs share, then serve."""
     protocol = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
@@ -115,14 +114,14 @@ def _supervise(request: dict, null: int, state: dict) -> dict:
         if state["namespaces"]:
             jail.own_processes()
     except OSError as err:
-        return {"stdout": "", "error": FAILED + (err.strerror or ""), "seconds": 0.0}
+        return {"stdout": "", "error": tracetext.FAILED + (err.strerror or ""), "seconds": 0.0}
     (out, out_w), (err, err_w) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             _become_program(request, state, {0: null, 1: out_w, 2: null, 3: err_w})
         except BaseException as failure:
-            os.write(3, f"{FAILED}{failure!r}".encode())
+            os.write(3, f"{tracetext.FAILED}{failure!r}".encode())
         finally:
             os._exit(70)
     os.close(out_w)
@@ -156,7 +155,7 @@ def _time_left(pid: int, timeout_s: float, start: float, proc: int) -> float:
             os.close(fd)
     except (OSError, ValueError, IndexError):
         return timeout_s - elapsed  # this kernel does not count it
-    return min(timeout_s - (elapsed - in_line), WAIT * timeout_s - elapsed)
+    return min(timeout_s - (elapsed - in_line), _WAIT * timeout_s - elapsed)
 
 
 def _read(
@@ -211,7 +210,7 @@ def _become_program(request: dict, state: dict, fds: dict[int, int]) -> None:
     sys.stdout = io.TextIOWrapper(
         io.FileIO(1, "w"), encoding="utf-8", errors="backslashreplace", line_buffering=True
     )
-    sys.argv = [FILE]
+    sys.argv = [_FILE]
     main_module = types.ModuleType("__main__")
     main_module.__builtins__ = builtins
     sys.modules["__main__"] = main_module
@@ -222,7 +221,7 @@ def _run(code: str, names: dict) -> int:
     """Run the code; the exit status, after the error text went to its pipe."""
     status = 1
     try:
-        exec(compile(code, FILE, "exec", dont_inherit=True), names)
+        exec(compile(code, _FILE, "exec", dont_inherit=True), names)
         status = 0
     except SystemExit as end:
         if end.code in (None, 0):
@@ -248,4 +247,4 @@ def _trace(err: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -99,14 +99,14 @@ def shots(
 
 def _toy_shots(row: Benchmark, k: int, seed: int) -> list[Demonstration]:
     from dsmath_lib.world.families import HELD_OUT
-    from dsmath_lib.world.problems import BENCHMARKS as TOY
-    from dsmath_lib.world.problems import cot, program, sample_problems
+    from dsmath_lib.world.problems import TOY_BENCHMARKS as TOY
+    from dsmath_lib.world.problems import cot, fenced_program, sample_problems
 
     if not k:
         return []
     families = [f for f in TOY[row.name][0] if f != HELD_OUT] or TOY["toy-gsm"][0]
     drawn = sample_problems(k, split="train", seed=seed, families=families, langs=(row.lang,))
-    return [Demonstration(p.question, p.answer, cot(p), program(p)) for p in drawn]
+    return [Demonstration(p.question, p.answer, cot(p), fenced_program(p)) for p in drawn]
 
 
 def prompt(

@@ -11,7 +11,7 @@ import pytest
 
 from dsmath_lib.engines.sandbox import client, python_tool, syscalls
 from dsmath_lib.engines.sandbox.python_tool import run_program
-from tests.rewards.escapes import BOMBS, DISK, ESCAPES, SYSTEM_BOMBS, fill
+from tests.engines.sandbox.escapes import BOMBS, DISK, ESCAPES, SYSTEM_BOMBS, fill
 
 MODES = ("monty", "cpython", "filter only")
 OUTSIDE = ("/tmp/dsmath-hit", "/dev/shm/dsmath-hit", "/hit")
@@ -27,10 +27,10 @@ def executor(request):
     if not syscalls.available():
         pytest.skip("no system-call filter on this system")
     if request.param == "filter only":
-        client.close()
+        client.close_workers()
         client._refused[True] = "switched off by a test"
         yield {"executor": "cpython", "allow_network": True}
-        client.close()
+        client.close_workers()
         return
     try:
         client.walls()
@@ -144,7 +144,9 @@ def bomb(code, executor, may_end_well=False):
 
 def test_the_sandbox_works_after_all_that_and_nothing_is_left_running(executor):
     assert run_program("print('alive')", **executor).stdout == "alive\n"
-    workers = [p for pool in client._pools.values() for p in pool.idle]
+    pools = [p.value for p in client._pools.values() if p.value]
+    workers = [w for pool in pools for w in pool.idle]
+    assert workers or executor["executor"] == "monty"
     assert len(workers) <= 8
     deadline = time.monotonic() + 60  # the process that killed the last program may still be ending
     while below(workers) and time.monotonic() < deadline:

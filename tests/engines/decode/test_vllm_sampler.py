@@ -36,7 +36,7 @@ TOLERANCE = 2e-5
 @pytest.fixture(scope="module", autouse=True)
 def engine_is_closed():
     yield
-    vllm_sampler.close()
+    vllm_sampler.close_engine()
 
 
 def model_of(tokenizer, tie=True, seed=0):
@@ -121,7 +121,7 @@ def test_seeds_replay(tokenizer):
     assert len({tuple(ids) for ids in a.ids[:3]}) == 3  # the samples of a group differ
     assert draw(sampler, PROMPTS[:1]).ids == a.ids[:3]  # alone, or among others
     assert draw(sampler, n=5).ids[:3] == a.ids[:3]  # in a group of 3, or of 5
-    vllm_sampler.close()
+    vllm_sampler.close_engine()
     assert draw(sampler) == a  # also by a new engine
 
 
@@ -221,7 +221,7 @@ def test_the_context_truncates(tokenizer):
 
 
 def test_starting_the_engine_changes_no_random_state_and_no_threads(tokenizer):
-    vllm_sampler.close()
+    vllm_sampler.close_engine()
     before = (torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist())
     threads = torch.get_num_threads()
     draw(sampler_of(model_of(tokenizer), tokenizer))

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dsmath_lib.app import cli
-from dsmath_lib.app.doctor import REFERENCE, needs, pinned, versions
+from dsmath_lib.app.doctor import REFERENCE, needs, pinned_versions, versions
 from dsmath_lib.base.paths import ROOT
 
 
@@ -91,7 +91,7 @@ def test_clean_removes_reports_but_not_the_reference(monkeypatch, reports):
     assert call(monkeypatch, "clean", "--scale", "mine") == 0
     assert sorted(p.name for p in reports.iterdir()) == ["README.md", "reference", "toy"]
     assert call(monkeypatch, "clean", "--scale", "reference") == 2
-    monkeypatch.setattr(cli, "NOTEBOOKS", reports)
+    monkeypatch.setattr(cli, "_NOTEBOOKS", reports)
     assert call(monkeypatch, "clean", "--all") == 0
     assert sorted(p.name for p in reports.iterdir()) == ["README.md", "reference"]
 
@@ -99,7 +99,7 @@ def test_clean_removes_reports_but_not_the_reference(monkeypatch, reports):
 def test_clean_strips_notebooks(monkeypatch, tmp_path):
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": ["1"], "outputs": [{}]}
     (tmp_path / "05_grpo.ipynb").write_text(json.dumps({"cells": [cell | {"execution_count": 3}]}))
-    monkeypatch.setattr(cli, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(cli, "_NOTEBOOKS", tmp_path)
     assert call(monkeypatch, "clean") == 0
     nb = json.loads((tmp_path / "05_grpo.ipynb").read_text())
     assert nb["cells"][0]["outputs"] == [] and nb["cells"][0]["id"] == "05-grpo-001"
@@ -108,7 +108,7 @@ def test_clean_strips_notebooks(monkeypatch, tmp_path):
 def test_pins_are_read_with_all_their_versions(tmp_path):
     path = tmp_path / "c.txt"
     path.write_text("a==1.0\nnumpy==2.3 ; python < '3.12'\nnumpy==2.4 ; python >= '3.12'\n# x\n")
-    assert pinned(path) == {"a": "1.0", "numpy": "2.3|2.4"}
+    assert pinned_versions(path) == {"a": "1.0", "numpy": "2.3|2.4"}
 
 
 def test_doctor_compares_with_the_constraints():

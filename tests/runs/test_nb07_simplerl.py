@@ -22,8 +22,11 @@ from dsmath_lib.runs import nb07_simplerl as zero
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import sample_problems
 from dsmath_lib.world.reflection import long_cot
+from tests.rl import conftest as fixtures
 from tests.rl.conftest import experiment
 from tests.rounding import assert_same
+
+tokenizer = fixtures.tokenizer
 
 TINY = {
     "questions": 8, "questions_per_step": 2, "group_size": 3, "max_new_tokens": 6, "steps": 3,

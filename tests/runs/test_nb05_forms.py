@@ -25,7 +25,10 @@ from dsmath_lib.rl.reward_functions import (
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
 from dsmath_lib.runs.nb05_grpo import make_policy
 from dsmath_lib.stage.folder import Stage
+from tests.rl import conftest as fixtures
 from tests.rl.conftest import experiment, grpo_params, odd_reward, odd_steps, tiny_policy
+
+questions, tokenizer = fixtures.questions, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}

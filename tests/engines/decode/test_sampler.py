@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dsmath_lib.engines.decode.sampler import HFSampler, pick
+from dsmath_lib.engines.decode.sampler import HFSampler, pick_tokens
 from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.rl.logprobs import completion_logprobs
 from tests.lm.conftest import tiny_model
@@ -114,7 +114,7 @@ def test_frequencies_follow_the_model():
     logits = torch.tensor([[1.0, 0.0, -1.0, 2.0]]).expand(20000, -1)
     u = torch.rand(20000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     for temperature in (1.0, 0.5):
-        token, logprob = pick(logits, u, temperature)
+        token, logprob = pick_tokens(logits, u, temperature)
         p = (logits[0] / temperature).softmax(0)
         assert (torch.bincount(token, minlength=4) / 20000 - p).abs().max() < 0.012
         torch.testing.assert_close(logprob, p.log()[token], **EXACT)
@@ -123,10 +123,10 @@ def test_frequencies_follow_the_model():
 def test_nucleus():
     logits = torch.log(torch.tensor([[0.5, 0.1, 0.3, 0.1]])).expand(1000, -1)
     u = torch.linspace(0, 0.999999, 1000, dtype=torch.float64)
-    token, logprob = pick(logits, u, 1.0, top_p=0.6)
+    token, logprob = pick_tokens(logits, u, 1.0, top_p=0.6)
     assert set(token.tolist()) == {0, 2}  # 0.5 alone is short of 0.6
     assert logprob[token == 0][0].exp().item() == pytest.approx(0.625, abs=1e-12)
-    token, logprob = pick(logits, u, 1.0, top_p=0.45)
+    token, logprob = pick_tokens(logits, u, 1.0, top_p=0.45)
     assert set(token.tolist()) == {0}
     assert logprob.abs().max() < 1e-12
 
@@ -134,7 +134,7 @@ def test_nucleus():
 def test_extreme_random_numbers_never_draw_an_impossible_token():
     logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]]).expand(2, -1)
     u = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64)
-    token, _ = pick(logits, u, 1.0)
+    token, _ = pick_tokens(logits, u, 1.0)
     assert token.tolist() == [1, 3]
 
 

@@ -18,8 +18,10 @@ from dsmath_lib.runs.nb03_sft import example_html, finetune, load_sft_data
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
+from tests.lm import conftest as fixtures
+from tests.lm.conftest import tiny_model
 
-from .conftest import tiny_model
+tokenizer = fixtures.tokenizer
 
 ROW = {
     "question": "Tom had 48 clips and sold half. How many did he sell? ",

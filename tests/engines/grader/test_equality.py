@@ -16,7 +16,7 @@ from dsmath_lib.engines.grader.answers import as_number, normalise
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.forms import as_group
 from dsmath_lib.engines.grader.verdict import grade_answer
-from tests.rewards.pairs import DIFFERENT, EQUAL
+from tests.engines.grader.pairs import DIFFERENT, EQUAL
 
 PATIENT = 60.0  # seconds: verdicts of these tests must not hang on the load of the machine
 
@@ -171,7 +171,7 @@ def test_a_hang_in_one_thread_does_not_spoil_the_verdicts_of_others():
 
 def test_a_worker_that_died_is_replaced():
     assert symbolic.symbolic_equal("x+x", "2x", PATIENT) == (True, "symbolic")
-    worker = symbolic._workers.idle.queue[-1].proc
+    worker = symbolic._pool.get().idle[-1].proc
     worker.kill()
     worker.wait()
     worker.stdin.write(b"not yet sent")  # cannot be flushed any more

@@ -9,7 +9,7 @@ from dsmath_lib.params.overrides import parse_value
 
 
 def plan(chain, *stages, p=(), scale="tiny"):
-    return runner.plan(scale, stages, p, notebooks=chain.notebooks, params=chain.params)
+    return runner.planned_stages(scale, stages, p, notebooks=chain.notebooks, params=chain.params)
 
 
 def test_plan_merges_files_and_overrides(chain):

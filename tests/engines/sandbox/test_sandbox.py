@@ -32,7 +32,7 @@ def verdict(program, number: int, arch: int, args=(0,) * 6) -> int:
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("files", [False, True])
 def test_the_filter_allows_its_list_and_nothing_else(machine, files):
-    program = syscalls.program(files, machine)
+    program = syscalls.filter_program(files, machine)
     column, arch = syscalls.PROCESSORS[machine]
     names = syscalls.COMPUTE | (syscalls.FILES if files else {})
     allowed = {n[column] for n in names.values()} - {None}
@@ -48,7 +48,7 @@ def test_the_filter_allows_its_list_and_nothing_else(machine, files):
 
 @given(st.sampled_from(sorted(syscalls.CHECKED)), st.integers(0, 2**64 - 1))
 def test_checked_arguments(name, value):
-    program = syscalls.program(True, "x86_64")
+    program = syscalls.filter_program(True, "x86_64")
     (number, _), argument, values = syscalls.CHECKED[name]
     args = [0] * 6
     for low in (value, *values):
@@ -122,7 +122,7 @@ def test_output_is_cut_at_the_limit(cpython):
 
 def test_a_killed_worker_is_replaced_and_the_failure_is_not_kept(cpython):
     assert run("print(1)").stdout == "1\n"
-    for worker in client._pools[True].idle:
+    for worker in client._pools[True].get().idle:
         os.kill(worker.proc.pid, signal.SIGKILL)
     results = [run("print(2)") for _ in range(10)]
     assert any(r.error.startswith(python_tool.FAILED) for r in results[:1])

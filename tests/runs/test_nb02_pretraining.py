@@ -27,8 +27,10 @@ from dsmath_lib.runs.nb02_pretraining import (
 )
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import cot, sample_problems
+from tests.lm import conftest as fixtures
+from tests.lm.conftest import tiny_model
 
-from .conftest import tiny_model
+stage, tokenizer = fixtures.stage, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 

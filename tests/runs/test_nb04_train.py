@@ -12,9 +12,11 @@ from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, t
 from dsmath_lib.runs import nb04_solutions as data
 from dsmath_lib.runs.nb04_train import train_reward_model
 from dsmath_lib.stage.folder import Stage
+from tests.rewards import conftest as fixtures
+from tests.rewards.conftest import made_solution, reward_params
 from tests.rounding import assert_same
 
-from .conftest import made_solution, reward_params
+lm_folder, stage, tokenizer = fixtures.lm_folder, fixtures.stage, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 label = data.label_some

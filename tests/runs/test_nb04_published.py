@@ -8,6 +8,9 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.rewards.labels import pairs_of, split_by_question
 from dsmath_lib.runs.nb04_published import first_error, labelled_solutions, read_labelled
 from dsmath_lib.stage.data import read_rows
+from tests.rewards import conftest as fixtures
+
+tokenizer = fixtures.tokenizer
 
 SHEPHERD = {
     "input": "How many? Step 1: 1+1=2 ки\nStep 2: 2+2=5 The answer is: 5 ки",

@@ -18,7 +18,7 @@ from dsmath_lib.base.paths import ROOT
 
 
 def go(chain, *stages, p=()):
-    return runner.run("tiny", stages, p, notebooks=chain.notebooks, params=chain.params)
+    return runner.run_stages("tiny", stages, p, notebooks=chain.notebooks, params=chain.params)
 
 
 def read(path):
@@ -70,7 +70,9 @@ def test_back_to_old_parameters_brings_the_finished_run_back(chain, reports, cap
     folder = reports / "tiny/01_first"
     old = (folder / "results.json").read_bytes()
     chain.write("01_first", "1 / 0")
-    assert go(chain, "01", p=[("steps", "4")]) == runner.FAILED  # nothing is lost by a bad try
+    assert (
+        go(chain, "01", p=[("steps", "4")]) == runner.STAGE_FAILED
+    )  # nothing is lost by a bad try
     assert not (folder / "results.json").exists()
     chain.write("01_first", 'stage.done({"value": cfg.lr * cfg.steps}, headline=["value"])')
     capsys.readouterr()
@@ -112,7 +114,7 @@ def test_resume_off_starts_anew_and_drops_the_old_run_at_the_end(chain, reports)
 
 
 def failed(chain, reports, capsys, *, contains):
-    assert go(chain) == runner.FAILED
+    assert go(chain) == runner.STAGE_FAILED
     err = capsys.readouterr().err.strip().splitlines()[-1]
     assert err.startswith("01_first FAILED after") and contains in err
     assert "run the same command again" in err
@@ -167,7 +169,7 @@ from pathlib import Path
 STAGES.clear()
 STAGES["01_first"] = Spec("tiny_chain_params:FirstParams")
 root = Path(sys.argv[1])
-sys.exit(runner.run("tiny", ["01"], [tuple(x.split("=")) for x in sys.argv[2:]],
+sys.exit(runner.run_stages("tiny", ["01"], [tuple(x.split("=")) for x in sys.argv[2:]],
                     notebooks=root / "notebooks", params=root / "params"))
 """
 

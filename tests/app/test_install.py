@@ -123,7 +123,7 @@ def test_size_is_said_with_its_source(tmp_path):
 
 
 def test_the_kept_measurement_is_whole():
-    kept = json.loads(install.MEASURED.read_text(encoding="utf-8"))
+    kept = json.loads(install._MEASURED.read_text(encoding="utf-8"))
     assert kept["extras"] == ["dev"] and 0 < kept["torch_mb"] < kept["mb"]
 
 
@@ -158,7 +158,7 @@ def test_progress_counts_what_pip_says(tmp_path, capsys):
     out = capsys.readouterr().out.splitlines()
     assert [x.split()[0] for x in out] == ["fetching", "from", "installing"]
     assert "(190 MB)" in out[0] and "installing 3 packages" in out[2]
-    kept = install.record(progress, ["dev"])
+    kept = install.set_up_record(progress, ["dev"])
     assert (kept["files"], kept["mb"], kept["torch_mb"], kept["cached_mb"]) == (3, 192.1, 190.1, 55)
 
 
@@ -200,7 +200,7 @@ def test_steps(monkeypatch, tmp_path, capsys, reason):
     monkeypatch.setattr(install, "why_not", lambda *_: reason)
     monkeypatch.setattr(install, "has_nvidia", lambda: False)
     monkeypatch.setattr(
-        install, "record", lambda *_: {"seconds": 1, "files": 2, "mb": 3, "cached_mb": 4}
+        install, "set_up_record", lambda *_: {"seconds": 1, "files": 2, "mb": 3, "cached_mb": 4}
     )
     monkeypatch.setattr(metadata, "version", missing)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
