@@ -75,7 +75,7 @@ _waited = [0.0]  # seconds spent waiting for the worker process
 
 def count_waits() -> None:
     """From now on ``_waited`` counts the wall time of every question to the worker."""
-    ask = symbolic.ask
+    ask = symbolic.ask_symbolic
 
     def counted(request: dict, timeout: float) -> dict:
         start = time.perf_counter()
@@ -84,7 +84,7 @@ def count_waits() -> None:
         finally:
             _waited[0] += time.perf_counter() - start
 
-    symbolic.ask = counted
+    symbolic.ask_symbolic = counted
 
 
 def row(cases: list[Case], verdicts: list[bool], seconds: list[float]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ FLOORS = (
     ("lm", "corpus", "evaluation"), ("rewards",), ("rl",), ("crawl",), ("runs",), ("report",), ("exercises",), ("app",),
 )  # fmt: skip
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
+CORE = ("rows", "lm", "corpus", "evaluation", "rewards", "rl")
+CORE_LINES, CORE_ARGUMENTS = 6_200, 6
 ENGINES = sorted(p.name for p in (LIB / "engines").iterdir() if p.name != "__pycache__")
 
 
@@ -91,3 +93,45 @@ def test_engines_are_entered_by_their_door(engine):
         if here[:2] != ("engines", engine):
             past = [t for t in imports(path) if t[:2] == ("engines", engine) and len(t) > 2]
             assert not past, f"{'.'.join(here)} imports {past}"
+
+
+def public_names(path: Path) -> set[str]:
+    """Functions, classes and variables that a module binds, without an underscore; ``main`` is a script's."""
+    found = set()
+    for n in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(n, ast.FunctionDef | ast.ClassDef):
+            found.add(n.name)
+        elif isinstance(n, ast.Assign | ast.AnnAssign):
+            targets = n.targets if isinstance(n, ast.Assign) else [n.target]
+            found |= {x.id for t in targets for x in ast.walk(t) if isinstance(x, ast.Name)}
+    return {x for x in found if not x.startswith("_")} - {"main"}
+
+
+def test_a_public_name_stands_for_one_thing():
+    """Fewer than 2 % of the public names are bound in two files or more, and no file's name in two rooms."""
+    places: dict[str, list[str]] = {}
+    for here, path in files().items():
+        for name in public_names(path):
+            places.setdefault(name, []).append(".".join(here))
+    twice = {n: p for n, p in places.items() if len(p) > 1}
+    assert len(twice) < 0.02 * len(places), twice
+
+
+def core() -> dict[tuple[str, ...], Path]:
+    return {m: p for m, p in files().items() if m[0] in CORE}
+
+
+def test_the_core_can_be_read_in_an_evening():
+    lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in core().values())
+    assert lines <= CORE_LINES
+
+
+def test_core_functions_have_few_arguments():
+    for module, path in core().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [
+                    a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                ]
+                n = len([a for a in names if a not in ("self", "cls")])
+                assert n <= CORE_ARGUMENTS, f"{'.'.join(module)}.{node.name} has {n} arguments"

@@ -103,9 +103,11 @@ def theirs(pages: Path, folder: Path) -> tuple[dict[str, float], Path]:
 def ours(pages: Path, folder: Path) -> tuple[dict[str, float], Path]:
     """Our two commands."""
     docs, unique = folder / "docs" / "00000.jsonl", folder / "unique" / "00000.jsonl"
-    settings = dedup.Settings(BANDS, ROWS, SHINGLE, 0.7, 1)
+    settings = dedup.DedupSettings(BANDS, ROWS, SHINGLE, 0.7, 1)
     seconds = {
-        "extract": cpu(lambda: commands.extract([str(pages)], str(docs), max_chars=2_000_000)),
+        "extract": cpu(
+            lambda: commands.extract_files([str(pages)], str(docs), max_chars=2_000_000)
+        ),
         "dedup": cpu(lambda: commands.deduplicate([str(docs)], str(unique), settings)),
     }
     return seconds, folder

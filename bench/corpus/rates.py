@@ -35,7 +35,9 @@ GROUPS = ("html/plain", "html/math", "html/neardup", "warc")
 LIBRARIES = ("resiliparse", "fastwarc", "selectolax", "fasttext-community", "datasketch", "numpy")
 MAX_CHARS = 1_000_000
 N_PERM, SHINGLE = 112, 5
-PAPER = classifier.Settings(256, 0.1, 3, 3, 3, 200_000, 1, 0)  # the paper's, with a smaller bucket
+PAPER = classifier.FastTextSettings(
+    256, 0.1, 3, 3, 3, 200_000, 1, 0
+)  # the paper's, with a smaller bucket
 # name -> (numerator, denominator, goal, higher is better): rate over rate, or cost over cost
 RATIOS = {
     "extract against main content": ("main content", "extract", None, True),
@@ -92,7 +94,7 @@ def calls_of(shard: shards.Shard, raw: Any, model: str, index: decontaminate.Ind
     lines = [classifier.one_line(t) for t in texts]
 
     def whole() -> None:
-        found = steps.classify(steps.tell_language(extract(read())), model)
+        found = steps.classify_docs(steps.tell_language(extract(read())), model)
         for d in clean(found):
             minhash.signature(minhash.shingles(d.text, SHINGLE), perms)
 
@@ -103,7 +105,7 @@ def calls_of(shard: shards.Shard, raw: Any, model: str, index: decontaminate.Ind
         "read": lambda: list(read()),
         "language": lambda: list(steps.tell_language(docs)),
         "raw predict": lambda: raw.predict(lines, k=2),
-        "classify": lambda: list(steps.classify(docs, model)),
+        "classify": lambda: list(steps.classify_docs(docs, model)),
         "datasketch": lambda: sketch(texts),
         "minhash": lambda: sign(texts, perms),
         "decontaminate": lambda: list(clean(docs)),
@@ -131,7 +133,7 @@ def train(folder: Path, groups: dict[str, shards.Shard]) -> str:
         docs = documents(pages, Counter(), max_chars=MAX_CHARS)
         sides[name in ("html/plain", "warc")].extend(classifier.one_line(d.text) for d in docs)
     path = folder / "model.bin"
-    classifier.train(*sides, PAPER, folder).save_model(str(path))
+    classifier.train_classifier(*sides, PAPER, folder).save_model(str(path))
     return str(path)
 
 

@@ -22,15 +22,17 @@ from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.crawl import commands, dedup, pipeline, read_pages, rounds, shards
 from dsmath_lib.crawl.annotate import Annotations
-from dsmath_lib.crawl.exchange import load, save
+from dsmath_lib.crawl.exchange import load_bucket, save_bucket
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.world.leaks import protected
 from dsmath_lib.world.problems import TOY_BENCHMARKS
 from dsmath_lib.world.web import make_web
 
 MAX_CHARS = 1_000_000
-PAPER = classifier.Settings(256, 0.1, 3, 3, 3, 200_000, 1, 0)  # the paper's, with a smaller bucket
-DEDUP = dedup.Settings(bands=28, rows=4, shingle=5, min_similarity=0.7, partitions=2)
+PAPER = classifier.FastTextSettings(
+    256, 0.1, 3, 3, 3, 200_000, 1, 0
+)  # the paper's, with a smaller bucket
+DEDUP = dedup.DedupSettings(bands=28, rows=4, shingle=5, min_similarity=0.7, partitions=2)
 
 
 def cpu(call: Callable[[], Any], repeat: int = 3) -> tuple[float, Any]:
@@ -92,14 +94,14 @@ def measure(files: list[Path], folder: Path) -> dict[str, Any]:
     lines = [x.decode() for x in rounds.lines(at, 0)]
     half = len(lines) // 2
     (at / "round-1").mkdir()
-    model = classifier.train(lines[:half], lines[half:], PAPER, folder)
+    model = classifier.train_classifier(lines[:half], lines[half:], PAPER, folder)
     model.save_model(str(at / "round-1" / "model.bin"))
     rounds.score(at, 1, 0, 1)  # loads the model
     seconds["mine: score"], _ = cpu(lambda: rounds.score(at, 1, 0, 1))
-    hist = load(rounds.made(at, 1, "score", 0, ".hist.npy"))
+    hist = load_bucket(rounds.made(at, 1, "score", 0, ".hist.npy"))
     budget = int(hist.sum() // 2)
     seconds["mine: keep"], _ = cpu(lambda: rounds.keep(at, 1, (hist, budget, 0.5), 1, 0, 1))
-    save(rounds.made(at, 1, "grow", 0), rounds.np.zeros(0, int))
+    save_bucket(rounds.made(at, 1, "grow", 0), rounds.np.zeros(0, int))
     texts = [decon.BenchmarkText(b, p.id, p.question) for b in TOY_BENCHMARKS for p in protected(b)]
     index = decon.build_index(texts)
     clean = lambda: list(decon.decontaminate(docs, index, decon.Report()))  # noqa: E731

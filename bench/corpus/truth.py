@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from dsmath_lib.engines.webtext import clean
+from dsmath_lib.engines.webtext import clean_latex
 
 ELEMENTS = {  # group -> where its LaTeX stands in the source of a page
     "x-tex annotation": r'<annotation encoding="application/x-tex">(.*?)</annotation>',
@@ -129,7 +129,7 @@ def read(name: str, html: str) -> Page:
     prose = re.sub(r"(?s)<script\b.*?</script>", "", html)
     for group, pattern in ELEMENTS.items():
         found = (re.sub("(?s)<!--.*?-->", "", m) for m in re.findall(pattern, prose, re.S))
-        _put(page.formulas, group, (squeeze(clean(entities.unescape(m))) for m in found))
+        _put(page.formulas, group, (squeeze(clean_latex(entities.unescape(m))) for m in found))
     bare = (re.sub(r"<[^>]*>", " ", m) for m in re.findall(MATHML, prose, re.S))
     _put(page.parts, "MathML", (letters(entities.unescape(m)) for m in bare))
     dollars = name in _MEANS_DOLLAR or bool(_SAYS_DOLLAR.search(html))
@@ -141,9 +141,9 @@ def read(name: str, html: str) -> Page:
         for m in DELIMITED.finditer(text):
             key = "env" if m["env"] else m.lastgroup
             if link:
-                page.linked[squeeze(clean(m[key]))] += 1
+                page.linked[squeeze(clean_latex(m[key]))] += 1
             elif key != "d" or dollars or container:
-                _put(page.formulas, NAMES[key], [squeeze(clean(m[key]))])
+                _put(page.formulas, NAMES[key], [squeeze(clean_latex(m[key]))])
     return page
 
 

@@ -111,7 +111,7 @@ def command(call: Callable[..., Callable[..., int]]) -> None:
     flat = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in flat]
     run.__signature__ = inspect.Signature(flat)
     run.__annotations__ = {p.name: p.annotation for p in flat}
-    app.command(call.__name__, help=inspect.getdoc(call))(run)
+    app.command(call.__name__.removeprefix("_"), help=inspect.getdoc(call))(run)
 
 
 def _end(call: Callable[..., int], shards: Shards) -> None:
@@ -119,7 +119,7 @@ def _end(call: Callable[..., int], shards: Shards) -> None:
     from dsmath_lib.crawl import jobs
     from dsmath_lib.crawl.commands import How
 
-    runner = partial(jobs.run, workers=shards.workers, report=True)
+    runner = partial(jobs.run_job, workers=shards.workers, report=True)
     try:
         code = call(how=How(int(shards.shard_mb * 1e6), runner))
     except (BadFile, ValueError, ImportError, RuntimeError) as err:
@@ -132,7 +132,7 @@ def _end(call: Callable[..., int], shards: Shards) -> None:
 
 
 @command
-def extract(
+def _extract(
     paths: Pages,
     output: Out,
     max_chars: _option(int, "longer pages are skipped", min=1000) = 1_000_000,
@@ -144,11 +144,11 @@ def extract(
     """
     from dsmath_lib.crawl import commands
 
-    return partial(commands.extract, paths, output, max_chars=max_chars)
+    return partial(commands.extract_files, paths, output, max_chars=max_chars)
 
 
 @command
-def dedup(
+def _dedup(
     paths: Docs,
     output: Out,
     near: Near,
@@ -160,13 +160,15 @@ def dedup(
     does not depend on the order of the input or on how it is cut.
     """
     from dsmath_lib.crawl import commands
-    from dsmath_lib.crawl.dedup import Settings
+    from dsmath_lib.crawl.dedup import DedupSettings
 
-    return partial(commands.deduplicate, paths, output, Settings(*astuple(near)), dropped=dropped)
+    return partial(
+        commands.deduplicate, paths, output, DedupSettings(*astuple(near)), dropped=dropped
+    )
 
 
 @command
-def classify(
+def _classify(
     paths: Docs,
     output: Out,
     model: _option(str, "the classifier (fastText, .bin)"),
@@ -178,7 +180,7 @@ def classify(
     min_score: _option(float, "leave out lower scores", min=0, max=1) = 0.0,
 ) -> Callable[..., int]:
     """Documents with score, the classifier's P(mathematics). With --positives and --negatives it is trained first."""
-    from dsmath_lib.corpus.classifier import Settings
+    from dsmath_lib.corpus.classifier import FastTextSettings
     from dsmath_lib.crawl import commands
 
     if bool(positives) != bool(negatives):
@@ -186,14 +188,14 @@ def classify(
 
     def call(how: Any) -> int:
         if positives:
-            commands.train(positives, negatives, Settings(*astuple(fasttext)), model)
-        return commands.classify(paths, output, model=model, min_score=min_score, how=how)
+            commands.train_files(positives, negatives, FastTextSettings(*astuple(fasttext)), model)
+        return commands.classify_files(paths, output, model=model, min_score=min_score, how=how)
 
     return call
 
 
 @command
-def mine(
+def _mine(
     paths: Docs,
     output: Annotated[
         str,
@@ -214,7 +216,7 @@ def mine(
     Without --annotations the seed cannot grow. After a run, fill in proposals.csv (math, decided_by) and give it as
     --annotations to the next.
     """
-    from dsmath_lib.corpus.classifier import Settings
+    from dsmath_lib.corpus.classifier import FastTextSettings
     from dsmath_lib.crawl import commands
     from dsmath_lib.crawl.mined import Rules
 
@@ -222,19 +224,19 @@ def mine(
         raise typer.BadParameter("give either --keep-share or --keep-tokens")
     rules = vars(loop) | {k: tuple(getattr(loop, k) or ()) for k in ("keep_share", "keep_tokens")}
     return partial(
-        commands.mine,
+        commands.mine_files,
         paths,
         output,
         seed=seed_pages,
         annotations=annotations or (),
         rules=Rules(**rules),
-        settings=Settings(*astuple(fasttext)),
+        settings=FastTextSettings(*astuple(fasttext)),
         partitions=partitions,
     )
 
 
 @command
-def decontaminate(
+def _decontaminate(
     paths: Docs,
     output: Out,
     benchmark: _option(list[str], "FILE or FILE:field (.jsonl, .json, .parquet, .tsv); repeatable"),
@@ -249,7 +251,7 @@ def decontaminate(
     if mode not in ("page", "segment"):
         raise typer.BadParameter(f"must be page or segment, not {mode}", param_hint="--mode")
     return partial(
-        commands.decontaminate,
+        commands.decontaminate_files,
         paths,
         output,
         benchmarks=benchmark,

@@ -16,7 +16,7 @@ import numpy as np
 from dsmath_lib.base.files import replaced
 from dsmath_lib.engines.index import spaced
 
-POSITIVE, NEGATIVE = "__label__math", "__label__other"
+POSITIVE, NEGATIVE_LABEL = "__label__math", "__label__other"
 _BATCH = 2_000  # pages per predict call
 _THEIRS = {
     "word_ngrams": "wordNgrams", "min_count": "minCount", "epochs": "epoch", "threads": "thread",
@@ -29,7 +29,7 @@ NaN or other results in every run. Install the fixed one alone: pip uninstall -y
 
 
 @dataclass(frozen=True)
-class Settings:
+class FastTextSettings:
     """fastText settings. The paper gives dim 256, lr 0.1, 3-grams, min count 3, 3 epochs; the rest is ours."""
 
     dim: int
@@ -80,8 +80,8 @@ def one_line(text: str) -> str:
     return spaced(text).replace("__label__", "label")
 
 
-def train(
-    positives: Iterable[str], negatives: Iterable[str], settings: Settings, folder: Path
+def train_classifier(
+    positives: Iterable[str], negatives: Iterable[str], settings: FastTextSettings, folder: Path
 ) -> Any:
     """Train on lines made by ``one_line``; the order is a shuffle that depends on the seed alone.
 
@@ -95,7 +95,7 @@ def train(
     try:
         starts, counts = array("q"), []
         with spool.open("wb") as f:
-            for label, lines in ((POSITIVE, positives), (NEGATIVE, negatives)):
+            for label, lines in ((POSITIVE, positives), (NEGATIVE_LABEL, negatives)):
                 before = len(starts)
                 for text in lines:
                     starts.append(f.tell())
@@ -162,7 +162,7 @@ def save(model: Any, path: Path) -> None:
         model.save_model(str(tmp))
 
 
-def score(model: Any, lines: Sequence[str]) -> np.ndarray:
+def score_lines(model: Any, lines: Sequence[str]) -> np.ndarray:
     """P(math) of each line, shape (n,), float64 in [0, 1]. A line without a known word gets 0.5."""
     out = np.full(len(lines), 0.5)
     for start in range(0, len(lines), _BATCH):

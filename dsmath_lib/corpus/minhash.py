@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from dsmath_lib.engines.index import hash_words as word_hashes
 from dsmath_lib.engines.index import least, runs
-from dsmath_lib.engines.index import words as word_hashes
 
 MAX_LEADERS = 16  # one bucket of unlike pages must not cost n^2
 _CHUNK = 4_096  # signatures of one bucket in memory at a time
@@ -55,7 +55,7 @@ def band_keys(signatures: np.ndarray, bands: int) -> np.ndarray:
     return keys
 
 
-def pairs(
+def near_pairs(
     keys: np.ndarray,
     ids: np.ndarray,
     take: Callable[[np.ndarray], np.ndarray],

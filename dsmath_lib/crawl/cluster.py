@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.records import Document
-from dsmath_lib.crawl.jobs import Job, Result, Runner
-from dsmath_lib.crawl.shards import Row, as_record, to_row
+from dsmath_lib.crawl.jobs import Job, Runner, ShardResult
+from dsmath_lib.crawl.shards import DocRow, as_record, to_row
 
 POLL_S = 5.0
 Step = Callable[[Iterable[Document]], Iterator[Document]]
@@ -45,7 +45,7 @@ def runner(kind: str, logs: str | Path, *, tasks: int, **options: Any) -> Runner
     """
     make = executor_class(kind)
 
-    def go(job: Job) -> list[Result]:
+    def go(job: Job) -> list[ShardResult]:
         todo = [i for i in range(job.n) if job.finished(i) is None]
         for i in todo:  # what an earlier run left with errors must not count as done
             job.marker(i).unlink(missing_ok=True)
@@ -77,13 +77,13 @@ def executor_class(kind: str) -> Any:
         raise ImportError(f"{err}; install it with: pip install -e '.[scale]'") from None
 
 
-def wait(job: Job, slurm_id: Any) -> list[Result]:
+def wait(job: Job, slurm_id: Any) -> list[ShardResult]:
     """The results of all shards, once they are there. Slurm returns at once, so this is where a run waits.
 
     Raises:
         RuntimeError: the executor has ended and shards are missing; finished ones are kept.
     """
-    out: dict[int, Result] = {}
+    out: dict[int, ShardResult] = {}
     while True:
         ended = slurm_id is None or not _in_queue(slurm_id)
         for i in range(job.n):
@@ -115,7 +115,7 @@ def as_step(step: Step):
 def _as_step(data: Iterable[Any], rank: int, world_size: int, *, step: Step) -> Iterator[Any]:
     from datatrove.data import Document as Theirs
 
-    def ours() -> Iterator[Row]:
+    def ours() -> Iterator[DocRow]:
         for d in data:
             meta = dict(d.metadata)
             row = to_row({"url": meta.pop("url", ""), **meta, "text": d.text, "_id": d.id})

@@ -23,7 +23,7 @@ from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.crawl import dedup, mining, pipeline, read_pages
 from dsmath_lib.crawl.annotate import propose, read_tables, write_proposals
-from dsmath_lib.crawl.jobs import Result, Runner, run, total_counts
+from dsmath_lib.crawl.jobs import Runner, ShardResult, run_job, total_counts
 from dsmath_lib.crawl.mined import Mined, Round, Rules
 from dsmath_lib.crawl.pipeline import Work, docs_of
 from dsmath_lib.crawl.shards import (
@@ -36,7 +36,7 @@ from dsmath_lib.crawl.shards import (
     with_fields,
 )
 
-KINDS = (*read_pages.WARC, *read_pages.HTML, *READERS)
+_KINDS = (*read_pages.WARC, *read_pages.HTML, *READERS)
 CACHES = ("cache-", "indices-")  # files that ``datasets`` leaves beside those of a data set
 
 
@@ -45,7 +45,7 @@ class How:
     """How a command runs: bytes of a shard, the unit of work, and what runs its jobs."""
 
     shard_bytes: int = SHARD_BYTES
-    runner: Runner = run
+    runner: Runner = run_job
 
 
 HERE = How()
@@ -90,7 +90,7 @@ def find(inputs: Sequence[str], folder: Path) -> list[Path]:
         if name == "-":
             out.append(_spool(folder))
         elif path.is_dir():
-            below = (p for p in sorted(path.rglob("*")) if p.name.lower().endswith(KINDS))
+            below = (p for p in sorted(path.rglob("*")) if p.name.lower().endswith(_KINDS))
             out += [p for p in below if p.is_file() and not p.name.startswith(CACHES)]
         else:
             out.append(path)
@@ -112,7 +112,7 @@ def _spool(folder: Path) -> Path:
     return path.rename(path.with_suffix(kind))
 
 
-def finish(parts: Sequence[Path], results: Sequence[Result], out: str) -> int:
+def finish(parts: Sequence[Path], results: Sequence[ShardResult], out: str) -> int:
     """Put the parts together, say what was counted and what went wrong; returns the exit code."""
     assemble(parts, out)
     counts = total_counts(results)
@@ -127,30 +127,37 @@ def finish(parts: Sequence[Path], results: Sequence[Result], out: str) -> int:
 
 
 # -- the commands ----------------------------------------------------------------------------------------------------
-def extract(inputs: Sequence[str], out: str, *, max_chars: int, how: How = HERE) -> int:
+def extract_files(inputs: Sequence[str], out: str, *, max_chars: int, how: How = HERE) -> int:
     """Pages of any kind of file to ``{url, text, lang, n_formulas}``."""
     with workplace(inputs, out, how) as (work, shards):
         pages = partial(_pages, shards, max_chars)
-        return finish(*pipeline.extract(work, pages, max_chars), out)
+        return finish(*pipeline.extract_docs(work, pages, max_chars), out)
 
 
-def _pages(shards: Sequence[Shard], max_chars: int, i: int, n: int, result: Result) -> Iterator:
+def _pages(
+    shards: Sequence[Shard], max_chars: int, i: int, n: int, result: ShardResult
+) -> Iterator:
     counts, errors = result["counts"], result["errors"]
     return read_pages.read_shard(shards[i], counts, errors, max_chars=max_chars)
 
 
 def deduplicate(
-    inputs: Sequence[str], out: str, settings: dedup.Settings, *, dropped: str = "", how: How = HERE
+    inputs: Sequence[str],
+    out: str,
+    settings: dedup.DedupSettings,
+    *,
+    dropped: str = "",
+    how: How = HERE,
 ) -> int:
     """One document of each canonical address and of each group of near duplicates."""
     with workplace(inputs, out, how) as (work, shards):
-        parts, results = dedup.dedup(shards, work.folder, settings, work.runner)
+        parts, results = dedup.dedup_shards(shards, work.folder, settings, work.runner)
         if dropped:
             assemble([dedup.dropped_path(work.folder, i) for i in range(work.n)], dropped)
         return finish(parts, results, out)
 
 
-def classify(
+def classify_files(
     inputs: Sequence[str], out: str, *, model: str, min_score: float = 0.0, how: How = HERE
 ) -> int:
     """Documents with their ``score``; those under ``min_score`` are left out."""
@@ -162,14 +169,17 @@ def classify(
 
 
 def _scored(
-    shards: Sequence[Shard], model: str, min_score: float, i: int, n: int, result: Result
+    shards: Sequence[Shard], model: str, min_score: float, i: int, n: int, result: ShardResult
 ) -> Iterator:
-    scored = pipeline.classify(docs_of(shards, i, n, result), model)
+    scored = pipeline.classify_docs(docs_of(shards, i, n, result), model)
     return (d for d in scored if d.extra["score"] >= min_score)
 
 
-def train(
-    positives: Sequence[str], negatives: Sequence[str], settings: classifier.Settings, out: str
+def train_files(
+    positives: Sequence[str],
+    negatives: Sequence[str],
+    settings: classifier.FastTextSettings,
+    out: str,
 ) -> None:
     """Train a classifier on two sets of documents and save it, whole or not at all.
 
@@ -183,7 +193,9 @@ def train(
     def lines(inputs: Sequence[str]) -> Iterator[str]:
         return (classifier.one_line(d.text) for d in _documents(inputs, path.parent, errors))
 
-    model = classifier.train(lines(positives), lines(negatives), settings, path.absolute().parent)
+    model = classifier.train_classifier(
+        lines(positives), lines(negatives), settings, path.absolute().parent
+    )
     if errors:
         raise BadFile(errors[0])
     classifier.save(model, path)
@@ -194,14 +206,14 @@ def _documents(inputs: Sequence[str], folder: Path, errors: list[str]) -> Iterat
         yield from read_documents(shard, Counter(), errors)
 
 
-def mine(
+def mine_files(
     inputs: Sequence[str],
     out: str,
     *,
     seed: Sequence[str],
     annotations: Sequence[str],
     rules: Rules,
-    settings: classifier.Settings,
+    settings: classifier.FastTextSettings,
     partitions: int = 1,
     how: How = HERE,
 ) -> int:
@@ -233,7 +245,7 @@ def _say(r: Round) -> dict[str, Any]:
 
 
 def _kept(
-    shards: Sequence[Shard], got: Mined, last: int, i: int, n: int, result: Result
+    shards: Sequence[Shard], got: Mined, last: int, i: int, n: int, result: ShardResult
 ) -> Iterator:
     docs = read_documents(shards[i], Counter(), result["errors"])
     rows = zip(docs, got.kept(last, i), got.scores(last, i), strict=True)
@@ -247,7 +259,7 @@ def benchmark_index(specs: tuple[str, ...], n: int, min_grams: int) -> decon.Ind
     return decon.build_index(texts, n=n, min_grams=min_grams)
 
 
-def decontaminate(
+def decontaminate_files(
     inputs: Sequence[str],
     out: str,
     *,
@@ -264,7 +276,7 @@ def decontaminate(
     texts = [[b, pipeline.benchmark_texts(b)] for b in benchmarks]
     with workplace(inputs, out, how, texts, n, min_grams) as (work, shards):
         docs = partial(docs_of, shards)
-        parts, results, found = pipeline.decontaminate(work, docs, index, mode)
+        parts, results, found = pipeline.decontaminate_docs(work, docs, index, mode)
         if report:
             write_json(Path(report), found.as_json())
         for row in found.rows():

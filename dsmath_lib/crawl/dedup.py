@@ -22,8 +22,8 @@ import numpy as np
 from dsmath_lib.base.files import key_of, write_fast
 from dsmath_lib.base.urls import plainness, record_hash
 from dsmath_lib.corpus import minhash
-from dsmath_lib.crawl.exchange import Rows, gather, load, save, scatter
-from dsmath_lib.crawl.jobs import Job, Result, Runner, run
+from dsmath_lib.crawl.exchange import BucketRows, gather, load_bucket, save_bucket, scatter
+from dsmath_lib.crawl.jobs import Job, Runner, ShardResult, run_job
 from dsmath_lib.crawl.shards import Shard, dumps, part_path, read_documents, stamps, write_part
 
 _ID = np.dtype([("id", "u8"), ("rank", "u8"), ("place", "u8")])
@@ -35,7 +35,7 @@ _ROWS = np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
-class Settings:
+class DedupSettings:
     """``bands`` times ``rows`` MinHash values over ``shingle`` words; pages from ``min_similarity`` on are one.
 
     ``partitions``: how many parts the joins are cut into. The result does not change; the memory of a join does
@@ -49,9 +49,9 @@ class Settings:
     partitions: int = 1
 
 
-def dedup(
-    shards: Sequence[Shard], folder: Path, settings: Settings, runner: Runner = run
-) -> tuple[list[Path], list[Result]]:
+def dedup_shards(
+    shards: Sequence[Shard], folder: Path, settings: DedupSettings, runner: Runner = run_job
+) -> tuple[list[Path], list[ShardResult]]:
     """Run all jobs; finished ones in ``folder`` are taken from there.
 
     Returns:
@@ -98,7 +98,7 @@ def _owner(hashes: np.ndarray, partitions: int) -> np.ndarray:
 
 
 # -- the jobs --------------------------------------------------------------------------------------------------------
-def _sign(shards: Sequence[Shard], folder: Path, s: Settings, i: int, n: int) -> Result:
+def _sign(shards: Sequence[Shard], folder: Path, s: DedupSettings, i: int, n: int) -> ShardResult:
     errors: list[str] = []
     perms = minhash.permutations(s.bands * s.rows)
     sigs, ids = [], []
@@ -107,14 +107,14 @@ def _sign(shards: Sequence[Shard], folder: Path, s: Settings, i: int, n: int) ->
         ids.append((record_hash(d), plainness(d), i << 32 | row))
     table = np.array(ids, dtype=_ID)
     none = np.zeros((0, s.bands * s.rows), np.uint32)
-    save(_path(folder, "sign", i), np.stack(sigs) if sigs else none)
-    save(_path(folder, "ids", i), table["id"])
+    save_bucket(_path(folder, "sign", i), np.stack(sigs) if sigs else none)
+    save_bucket(_path(folder, "ids", i), table["id"])
     to = _owner(table["id"], s.partitions)
     scatter(_path(folder, "to-addresses", i), table, to, s.partitions)
     return {"documents": len(ids), "errors": errors}
 
 
-def _addresses(folder: Path, n_shards: int, p: int, n: int) -> Result:
+def _addresses(folder: Path, n_shards: int, p: int, n: int) -> ShardResult:
     rows = gather(_paths(folder, "to-addresses", n_shards), p)
     rows = rows[np.lexsort((rows["place"], rows["rank"], rows["id"]))]
     again = np.r_[False, rows["id"][1:] == rows["id"][:-1]] if len(rows) else np.zeros(0, bool)
@@ -124,11 +124,11 @@ def _addresses(folder: Path, n_shards: int, p: int, n: int) -> Result:
     return {"duplicates": len(lost)}
 
 
-def _bands(folder: Path, s: Settings, i: int, n: int) -> Result:
+def _bands(folder: Path, s: DedupSettings, i: int, n: int) -> ShardResult:
     lost = gather(_paths(folder, "addresses", s.partitions), i)
-    ids = load(_path(folder, "ids", i))
+    ids = load_bucket(_path(folder, "ids", i))
     rows = np.setdiff1d(np.arange(len(ids)), (lost["place"] & _ROWS).astype(np.int64))
-    keys = minhash.band_keys(load(_path(folder, "sign", i))[rows], s.bands)
+    keys = minhash.band_keys(load_bucket(_path(folder, "sign", i))[rows], s.bands)
     table = np.zeros(keys.size, dtype=_BAND)
     table["key"] = keys.ravel()
     table["id"] = np.repeat(ids[rows], s.bands)
@@ -137,13 +137,13 @@ def _bands(folder: Path, s: Settings, i: int, n: int) -> Result:
     return {"documents": len(rows)}
 
 
-def _pairs(folder: Path, n_shards: int, s: Settings, p: int, n: int) -> Result:
+def _pairs(folder: Path, n_shards: int, s: DedupSettings, p: int, n: int) -> ShardResult:
     table = gather(_paths(folder, "bands", n_shards), p)
     shard, row = _shard_of(table["place"]), (table["place"] & _ROWS).astype(np.int64)
 
     @lru_cache(maxsize=256)
-    def signatures(i: int) -> Rows:
-        return Rows(_path(folder, "sign", i))
+    def signatures(i: int) -> BucketRows:
+        return BucketRows(_path(folder, "sign", i))
 
     def take(at: np.ndarray) -> np.ndarray:
         wanted = zip(shard[at].tolist(), row[at].tolist(), strict=True)
@@ -151,7 +151,7 @@ def _pairs(folder: Path, n_shards: int, s: Settings, p: int, n: int) -> Result:
 
     found: set[tuple[int, int, int, int]] = set()
     ids, places = table["id"], table["place"]
-    for leader, members in minhash.pairs(table["key"], ids, take, s.min_similarity):
+    for leader, members in minhash.near_pairs(table["key"], ids, take, s.min_similarity):
         for m in members:
             found.add((int(ids[leader]), int(ids[m]), int(places[leader]), int(places[m])))
     both = [(a, b, pa) for a, b, pa, _ in found] + [(b, a, pb) for a, b, _, pb in found]
@@ -160,44 +160,52 @@ def _pairs(folder: Path, n_shards: int, s: Settings, p: int, n: int) -> Result:
     return {"pairs": len(found)}
 
 
-def _groups(folder: Path, n_shards: int, partitions: int, i: int, n: int) -> Result:
+def _groups(folder: Path, n_shards: int, partitions: int, i: int, n: int) -> ShardResult:
     """Every page takes the smallest id it hears of from its pairs, until no page hears of a smaller one."""
     for p in range(partitions):
         edges = np.unique(gather(_paths(folder, "pairs", partitions), p))
         nodes, first = np.unique(edges["node"], return_index=True)
-        save(_path(folder, "edges", p), edges)
-        save(_path(folder, "places", p), edges["place"][first])
-        save(_path(folder, "nodes", p), nodes)
-        save(_path(folder, "labels", p), nodes)
+        save_bucket(_path(folder, "edges", p), edges)
+        save_bucket(_path(folder, "places", p), edges["place"][first])
+        save_bucket(_path(folder, "nodes", p), nodes)
+        save_bucket(_path(folder, "labels", p), nodes)
     rounds, changed = 0, True
     while changed:
         rounds, changed = rounds + 1, False
         for p in range(partitions):
-            edges, nodes = load(_path(folder, "edges", p)), load(_path(folder, "nodes", p))
+            edges, nodes = (
+                load_bucket(_path(folder, "edges", p)),
+                load_bucket(_path(folder, "nodes", p)),
+            )
             told = np.zeros(len(edges), dtype=_MESSAGE)
             told["node"] = edges["other"]
-            told["label"] = load(_path(folder, "labels", p))[np.searchsorted(nodes, edges["node"])]
+            told["label"] = load_bucket(_path(folder, "labels", p))[
+                np.searchsorted(nodes, edges["node"])
+            ]
             to = _owner(told["node"], partitions)
             scatter(_path(folder, "messages", p), told, to, partitions)
         for p in range(partitions):
             told = gather(_paths(folder, "messages", partitions), p)
-            nodes = load(_path(folder, "nodes", p))
-            before = np.array(load(_path(folder, "labels", p)))
+            nodes = load_bucket(_path(folder, "nodes", p))
+            before = np.array(load_bucket(_path(folder, "labels", p)))
             labels = before.copy()
             np.minimum.at(labels, np.searchsorted(nodes, told["node"]), told["label"])
             if (labels != before).any():
                 changed = True
-                save(_path(folder, "labels", p), labels)
+                save_bucket(_path(folder, "labels", p), labels)
     for p in range(partitions):
-        nodes, labels = load(_path(folder, "nodes", p)), load(_path(folder, "labels", p))
+        nodes, labels = (
+            load_bucket(_path(folder, "nodes", p)),
+            load_bucket(_path(folder, "labels", p)),
+        )
         goes = np.asarray(labels != nodes)
         lost = np.zeros(int(goes.sum()), dtype=_DROP)
-        lost["place"], lost["of"] = load(_path(folder, "places", p))[goes], labels[goes]
+        lost["place"], lost["of"] = load_bucket(_path(folder, "places", p))[goes], labels[goes]
         scatter(_path(folder, "groups", p), lost, _shard_of(lost["place"]), n_shards)
     return {"rounds": rounds}
 
 
-def _keep(shards: Sequence[Shard], folder: Path, partitions: int, i: int, n: int) -> Result:
+def _keep(shards: Sequence[Shard], folder: Path, partitions: int, i: int, n: int) -> ShardResult:
     counts: Counter = Counter()
     errors: list[str] = []
     lost: dict[int, tuple[str, int]] = {}

@@ -20,7 +20,7 @@ from typing import Any
 
 from dsmath_lib.base.files import write_fast
 
-Result = dict[str, Any]  # plain data; "counts" are added up, "errors" make a shard unfinished
+ShardResult = dict[str, Any]  # plain data; "counts" are added up, "errors" make a shard unfinished
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Job:
     folder: Path
     n: int
     key: str
-    do: Callable[[int, int], Result]
+    do: Callable[[int, int], ShardResult]
 
     def marker(self, i: int) -> Path:
         return self.folder / self.name / f"{i:05d}.done.json"
 
-    def result(self, i: int) -> Result | None:
+    def result(self, i: int) -> ShardResult | None:
         """What a shard left, None if it has not run."""
         try:
             row = json.loads(self.marker(i).read_text(encoding="utf-8"))
@@ -47,12 +47,12 @@ class Job:
             return None
         return row["result"] if isinstance(row, dict) and row.get("key") == self.key else None
 
-    def finished(self, i: int) -> Result | None:
+    def finished(self, i: int) -> ShardResult | None:
         """The result of a shard that is done. One with errors is not: the next run tries it again."""
         result = self.result(i)
         return None if result is None or result.get("errors") else result
 
-    def run_shard(self, i: int) -> Result:
+    def run_shard(self, i: int) -> ShardResult:
         """Do one shard and mark it, unless it is done."""
         if (result := self.finished(i)) is None:
             result = self.do(i, self.n)
@@ -60,10 +60,10 @@ class Job:
         return result
 
 
-Runner = Callable[[Job], list[Result]]
+Runner = Callable[[Job], list[ShardResult]]
 
 
-def run(job: Job, *, workers: int = 1, report: bool = False) -> list[Result]:
+def run_job(job: Job, *, workers: int = 1, report: bool = False) -> list[ShardResult]:
     """Run a job here: shard after shard, or in ``workers`` processes. Returns the results in the order of the shards.
 
     Args:
@@ -113,7 +113,7 @@ def _die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def total_counts(results: Iterable[Result]) -> Counter:
+def total_counts(results: Iterable[ShardResult]) -> Counter:
     """The sum of the counts of all shards."""
     total: Counter = Counter()
     for r in results:
@@ -128,7 +128,7 @@ class _Progress:
         self.job, self.start, self.last = job, time.monotonic(), 0.0
         self.done = self.docs = 0
 
-    def __call__(self, result: Result) -> None:
+    def __call__(self, result: ShardResult) -> None:
         self.done += 1
         self.docs += result.get("documents", 0)
         now, end = time.monotonic(), self.done == self.job.n

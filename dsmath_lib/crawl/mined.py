@@ -11,7 +11,7 @@ import numpy as np
 
 from dsmath_lib.corpus import rank
 from dsmath_lib.crawl import rounds
-from dsmath_lib.crawl.exchange import load
+from dsmath_lib.crawl.exchange import load_bucket
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class Mined:
 
     def table(self, i: int) -> np.ndarray:
         """The ``PAGE`` rows of shard ``i``."""
-        return load(rounds.prepared(self.folder, i))
+        return load_bucket(rounds.prepared(self.folder, i))
 
     def urls(self, i: int) -> list[str]:
         return json.loads(rounds.prepared(self.folder, i, ".urls.json").read_text(encoding="utf-8"))
 
     def scores(self, number: int, i: int) -> np.ndarray:
-        return load(rounds.made(self.folder, number, "score", i))
+        return load_bucket(rounds.made(self.folder, number, "score", i))
 
     def kept(self, number: int, i: int) -> np.ndarray:
-        return load(rounds.made(self.folder, number, "keep", i))
+        return load_bucket(rounds.made(self.folder, number, "keep", i))
 
     def added(self, number: int) -> Iterator[str]:
         """Addresses of the pages that joined the seed after a round."""
         for i in range(self.n_shards):
             urls = self.urls(i)
-            yield from (urls[j] for j in load(rounds.made(self.folder, number, "grow", i)))
+            yield from (urls[j] for j in load_bucket(rounds.made(self.folder, number, "grow", i)))
 
     def scored(self, number: int) -> Iterator[tuple[str, float]]:
         """Every page of the crawl with its score in a round."""
@@ -55,7 +55,7 @@ class Mined:
         at = (
             rounds.made(self.folder, number, "score", i, ".hist.npy") for i in range(self.n_shards)
         )
-        return sum(load(p).astype(np.int64) for p in at)
+        return sum(load_bucket(p).astype(np.int64) for p in at)
 
     def tokens(self) -> int:
         """Tokens of the whole crawl."""

@@ -28,8 +28,8 @@ from dsmath_lib.base.records import Document
 from dsmath_lib.corpus import classifier
 from dsmath_lib.crawl import rounds
 from dsmath_lib.crawl.annotate import Annotations
-from dsmath_lib.crawl.exchange import load
-from dsmath_lib.crawl.jobs import Job, Runner, run
+from dsmath_lib.crawl.exchange import load_bucket
+from dsmath_lib.crawl.jobs import Job, Runner, run_job
 from dsmath_lib.crawl.mined import Mined, Round, Rules, quality
 from dsmath_lib.crawl.shards import Shard, stamps
 
@@ -54,7 +54,7 @@ def prepare(
     table: Annotations,
     folder: Path,
     partitions: int = 1,
-    runner: Runner = run,
+    runner: Runner = run_job,
 ) -> Prepared:
     """What the loop needs of every page, made once; finished shards in ``folder`` are taken from there.
 
@@ -92,7 +92,7 @@ def prepare(
 def mine(
     ready: Prepared,
     rules: Rules,
-    settings: classifier.Settings,
+    settings: classifier.FastTextSettings,
     *,
     truth: Mapping[str, bool] | None = None,
     on_round: Callable[[Round], None] = lambda _: None,
@@ -118,7 +118,7 @@ def mine(
 
 
 def _round(
-    ready: Prepared, mined: Mined, rules: Rules, settings: classifier.Settings, key: str
+    ready: Prepared, mined: Mined, rules: Rules, settings: classifier.FastTextSettings, key: str
 ) -> Round:
     """The next round, as jobs over the shards and sums between them."""
     number, n = len(mined.rounds) + 1, mined.n_shards
@@ -180,18 +180,18 @@ def negatives_up_to(mined: Mined, number: int, n: int) -> int:
     return int(least.max()) if len(least) else 0
 
 
-def train_round(mined: Mined, number: int, settings: classifier.Settings) -> None:
+def train_round(mined: Mined, number: int, settings: classifier.FastTextSettings) -> None:
     """Train on the seed, the pages that joined it, and the negatives, in an order that the shards do not change."""
     here = mined.round_folder(number)
     index = []
     for i in range(mined.n_shards):
-        rows = np.array(load(here / "sample" / f"{i:05d}.npy"))
+        rows = np.array(load_bucket(here / "sample" / f"{i:05d}.npy"))
         index.append((np.full(len(rows), i), rows))
     shard = np.concatenate([s for s, _ in index])
     rows = np.concatenate([r for _, r in index])
     order = np.lexsort((rows["id"], rows["round"]))  # the seed's rounds first, then negatives
-    negative = rows["round"][order] == rounds.NEGATIVE
-    model = classifier.train(
+    negative = rows["round"][order] == rounds._NEGATIVE
+    model = classifier.train_classifier(
         _seed_and(mined.folder, _lines(here, shard, rows, order[~negative])),
         _lines(here, shard, rows, order[negative]),
         settings,

@@ -21,8 +21,15 @@ from dsmath_lib.base.files import key_of
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.corpus import classifier
 from dsmath_lib.corpus import decontaminate as decon
-from dsmath_lib.crawl.jobs import Job, Result, Runner, run
-from dsmath_lib.crawl.shards import Row, Shard, part_path, read_documents, with_fields, write_part
+from dsmath_lib.crawl.jobs import Job, Runner, ShardResult, run_job
+from dsmath_lib.crawl.shards import (
+    DocRow,
+    Shard,
+    part_path,
+    read_documents,
+    with_fields,
+    write_part,
+)
 from dsmath_lib.engines.webtext import documents, language
 from dsmath_lib.stage.data import read_rows
 
@@ -30,8 +37,8 @@ BATCH = 500  # documents scored in one call
 QUESTION_FIELDS = ("question", "problem", "prompt", "text")
 
 # make(i, n, result): the documents of shard i of n; counts and errors go into the result
-Make = Callable[[int, int, Result], Iterable[Document]]
-Pages = Callable[[int, int, Result], Iterable[Page | Document]]
+Make = Callable[[int, int, ShardResult], Iterable[Document]]
+Pages = Callable[[int, int, ShardResult], Iterable[Page | Document]]
 
 
 @dataclass(frozen=True)
@@ -44,34 +51,36 @@ class Work:
     folder: Path
     n: int
     key: str
-    runner: Runner = run
+    runner: Runner = run_job
 
-    def over(self, name: str, make: Make, *settings: Any) -> tuple[list[Path], list[Result]]:
+    def over(self, name: str, make: Make, *settings: Any) -> tuple[list[Path], list[ShardResult]]:
         """Do a step on every shard: part files in order, and what was counted."""
         do = partial(write_shard, make, self.folder / name)
         job = Job(name, self.folder, self.n, key_of(self.key, settings), do)
         return [part_path(self.folder / name, i) for i in range(self.n)], self.runner(job)
 
 
-def write_shard(make: Make, folder: Path, i: int, n: int) -> Result:
+def write_shard(make: Make, folder: Path, i: int, n: int) -> ShardResult:
     """Make the documents of one shard and write them, whole or not at all."""
-    result: Result = {"counts": Counter(), "errors": []}
+    result: ShardResult = {"counts": Counter(), "errors": []}
     written = write_part(make(i, n, result), part_path(folder, i))
     return result | {"documents": written}
 
 
-def docs_of(shards: Sequence[Shard], i: int, n: int, result: Result) -> Iterator[Row]:
+def docs_of(shards: Sequence[Shard], i: int, n: int, result: ShardResult) -> Iterator[DocRow]:
     """The documents of a shard of JSONL or Parquet files."""
     return read_documents(shards[i], result["counts"], result["errors"])
 
 
 # -- extract ---------------------------------------------------------------------------------------------------------
-def extract(work: Work, pages: Pages, max_chars: int) -> tuple[list[Path], list[Result]]:
+def extract_docs(work: Work, pages: Pages, max_chars: int) -> tuple[list[Path], list[ShardResult]]:
     """Pages to ``{url, text, lang, n_formulas}``; a page that cannot be used is counted by reason."""
     return work.over("extract", partial(_extract, pages, max_chars), max_chars)
 
 
-def _extract(pages: Pages, max_chars: int, i: int, n: int, result: Result) -> Iterator[Document]:
+def _extract(
+    pages: Pages, max_chars: int, i: int, n: int, result: ShardResult
+) -> Iterator[Document]:
     found = pages(i, n, result)
     return tell_language(documents(found, result["counts"], max_chars=max_chars))
 
@@ -83,19 +92,19 @@ def tell_language(docs: Iterable[Document]) -> Iterator[Document]:
 
 
 # -- classify --------------------------------------------------------------------------------------------------------
-def classify(docs: Iterable[Document], model: str) -> Iterator[Row]:
+def classify_docs(docs: Iterable[Document], model: str) -> Iterator[DocRow]:
     """Documents with ``score``, P(mathematics) by the classifier of a file."""
     docs = iter(docs)
     while batch := list(islice(docs, BATCH)):
         lines = [classifier.one_line(d.text) for d in batch]
-        for d, p in zip(batch, classifier.score(classifier.load(model), lines), strict=True):
+        for d, p in zip(batch, classifier.score_lines(classifier.load(model), lines), strict=True):
             yield with_fields(d, score=round(float(p), 6))
 
 
 # -- decontaminate ---------------------------------------------------------------------------------------------------
-def decontaminate(
+def decontaminate_docs(
     work: Work, docs: Make, index: Callable[[], decon.Index], mode: str
-) -> tuple[list[Path], list[Result], decon.Report]:
+) -> tuple[list[Path], list[ShardResult], decon.Report]:
     """Documents without benchmark text, and a report of what was found.
 
     Args:
@@ -110,7 +119,7 @@ def decontaminate(
 
 
 def _clean(
-    docs: Make, index: Callable[[], decon.Index], mode: str, i: int, n: int, result: Result
+    docs: Make, index: Callable[[], decon.Index], mode: str, i: int, n: int, result: ShardResult
 ) -> Iterator[Document]:
     report = decon.Report()
     yield from decon.decontaminate(docs(i, n, result), index(), report, mode=mode)

@@ -15,7 +15,7 @@ from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from dsmath_lib.base.record_files import BadFile, Part, read_records, reader_of, whole, why
 from dsmath_lib.base.records import Document, Page
-from dsmath_lib.crawl.shards import Row, Shard, to_row
+from dsmath_lib.crawl.shards import DocRow, Shard, to_row
 
 WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
 HTML = (".html", ".htm", ".xhtml")
@@ -52,7 +52,7 @@ def read_shard(
     for part in shard:
         before = Counter(counts)
         try:
-            yield from read(part, counts, max_chars=max_chars)
+            yield from read_crawl_file(part, counts, max_chars=max_chars)
         except BadFile as err:
             errors.append(str(err))
         for reason in (counts - before).keys():
@@ -60,7 +60,9 @@ def read_shard(
                 counts[f"note: {part.path}: {reason.removeprefix('file ')}"] += 1
 
 
-def read(part: Part, counts: Counter, *, max_chars: int = 1_000_000) -> Iterator[Page | Document]:
+def read_crawl_file(
+    part: Part, counts: Counter, *, max_chars: int = 1_000_000
+) -> Iterator[Page | Document]:
     """Everything usable in one part, by its suffix: pages, or documents where the file holds plain text.
 
     Args:
@@ -231,7 +233,7 @@ def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
 
 def page_or_document(
     row: Mapping[str, Any], counts: Counter, *, max_chars: int
-) -> Page | Row | None:
+) -> Page | DocRow | None:
     """The one rule for a row of any file: a page if ``html`` holds text, else a document if ``text`` does.
 
     A field that is missing, null, blank or no text counts as not there; so does a null ``url``, which becomes "".

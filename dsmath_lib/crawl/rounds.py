@@ -19,14 +19,14 @@ from dsmath_lib.base.urls import host, record_hash, url_hash
 from dsmath_lib.corpus import classifier, rank
 from dsmath_lib.corpus.math_domains import math_domains, page_counts
 from dsmath_lib.crawl.annotate import Annotations
-from dsmath_lib.crawl.exchange import load, save
-from dsmath_lib.crawl.jobs import Result
+from dsmath_lib.crawl.exchange import load_bucket, save_bucket
+from dsmath_lib.crawl.jobs import ShardResult
 from dsmath_lib.crawl.shards import Shard, read_documents
 
 PAGE = np.dtype(
     [("id", "u8"), ("hash", "u8"), ("tokens", "i8"), ("host", "i4"), ("math_path", "?")]
 )
-NEGATIVE = 2**31 - 1  # the "round" of a negative
+_NEGATIVE = 2**31 - 1  # the "round" of a negative
 _SAMPLE = np.dtype([("round", "i4"), ("id", "u8"), ("start", "i8"), ("length", "i4")])
 _BATCH = 2_000
 
@@ -43,7 +43,7 @@ def made(folder: Path, number: int, name: str, i: int, suffix: str = ".npy") -> 
 
 def pages(
     crawl: Sequence[Shard], table: Annotations, folder: Path, partitions: int, i: int, n: int
-) -> Result:
+) -> ShardResult:
     """One shard: ``lines`` (text), ``table`` (one ``PAGE`` a row), ``urls`` and ``hosts`` (JSON)."""
     counts: Counter = Counter()
     errors: list[str] = []
@@ -61,7 +61,7 @@ def pages(
             rows.append((record_hash(d), sample_hash(d), rank.n_tokens(d.text), h, yes))
             urls.append(d.url)
     found = np.array(rows, dtype=PAGE)
-    save(path.with_suffix(".npy"), found)
+    save_bucket(path.with_suffix(".npy"), found)
     write_fast(path.with_suffix(".urls.json"), json.dumps(urls))
     write_fast(path.with_suffix(".hosts.json"), json.dumps(list(hosts)))
     write_counts(path.with_suffix(".counts.jsonl"), page_counts(urls), partitions)
@@ -119,9 +119,9 @@ def read_counts(paths: Iterable[Path], p: int) -> Counter[str]:
 
 def joined(folder: Path, i: int, number: int) -> np.ndarray:
     """For each page of a shard the round after which it joined the seed, 0 if none before round ``number``."""
-    out = np.zeros(len(load(prepared(folder, i))), dtype=np.int32)
+    out = np.zeros(len(load_bucket(prepared(folder, i))), dtype=np.int32)
     for r in range(1, number):
-        out[load(made(folder, r, "grow", i))] = r
+        out[load_bucket(made(folder, r, "grow", i))] = r
     return out
 
 
@@ -132,12 +132,12 @@ def lines(folder: Path, i: int) -> Iterator[bytes]:
             yield line[:-1]
 
 
-def sample(folder: Path, number: int, up_to: int, i: int, n: int) -> Result:
+def sample(folder: Path, number: int, up_to: int, i: int, n: int) -> ShardResult:
     """The training lines of a shard: pages of the seed, and pages not in it with a hash up to ``up_to``."""
-    table = load(prepared(folder, i))
+    table = load_bucket(prepared(folder, i))
     since = joined(folder, i, number)
     negative = (since == 0) & (table["hash"] <= np.uint64(up_to))
-    kind = np.where(negative, NEGATIVE, since)
+    kind = np.where(negative, _NEGATIVE, since)
     rank_by = np.where(negative, table["hash"], table["id"])
     path = made(folder, number, "sample", i, ".txt")
     rows, start = [], 0
@@ -146,35 +146,39 @@ def sample(folder: Path, number: int, up_to: int, i: int, n: int) -> Result:
             if k:
                 rows.append((k, by, start, len(line)))
                 start += f.write(line)
-    save(path.with_suffix(".npy"), np.array(rows, dtype=_SAMPLE))
+    save_bucket(path.with_suffix(".npy"), np.array(rows, dtype=_SAMPLE))
     return {"negatives": int(negative.sum())}
 
 
-def score(folder: Path, number: int, i: int, n: int) -> Result:
+def score(folder: Path, number: int, i: int, n: int) -> ShardResult:
     """P(math) of every page, float32, and the tokens in each score bin."""
     model = classifier.load(str(folder / f"round-{number}" / "model.bin"))
-    tokens = load(prepared(folder, i))["tokens"]
+    tokens = load_bucket(prepared(folder, i))["tokens"]
     out = np.zeros(len(tokens), dtype=np.float32)
     source, at = lines(folder, i), 0
     while batch := [b.decode("utf-8") for b in islice(source, _BATCH)]:
-        out[at : at + len(batch)] = classifier.score(model, batch)
+        out[at : at + len(batch)] = classifier.score_lines(model, batch)
         at += len(batch)
-    save(made(folder, number, "score", i), out)
-    save(made(folder, number, "score", i, ".hist.npy"), rank.histogram(out, tokens))
+    save_bucket(made(folder, number, "score", i), out)
+    save_bucket(made(folder, number, "score", i, ".hist.npy"), rank.histogram(out, tokens))
     return {"documents": len(out)}
 
 
 def keep(
     folder: Path, number: int, cut: tuple[np.ndarray, int, float], partitions: int, i: int, n: int
-) -> Result:
+) -> ShardResult:
     """The pages that ``rank.keep_top`` keeps, and how many of each domain they are.
 
     ``cut``: tokens per score bin of the whole crawl, the budget, and the least score.
     """
-    table = load(prepared(folder, i))
-    kept, lowest = rank.keep_top(load(made(folder, number, "score", i)), *cut)
-    before = load(made(folder, number - 1, "keep", i)) if number > 1 else np.zeros(len(kept), bool)
-    save(made(folder, number, "keep", i), kept)
+    table = load_bucket(prepared(folder, i))
+    kept, lowest = rank.keep_top(load_bucket(made(folder, number, "score", i)), *cut)
+    before = (
+        load_bucket(made(folder, number - 1, "keep", i))
+        if number > 1
+        else np.zeros(len(kept), bool)
+    )
+    save_bucket(made(folder, number, "keep", i), kept)
     names = hosts(folder, i)
     per_host = np.bincount(table["host"][kept], minlength=len(names))
     counts: Any = {name: int(c) for name, c in zip(names, per_host, strict=True) if name and c}
@@ -194,7 +198,7 @@ def hosts(folder: Path, i: int) -> list[str]:
 
 def domains(
     folder: Path, number: int, n_shards: int, share: float, min_pages: int, p: int, n: int
-) -> Result:
+) -> ShardResult:
     """The math domains of one partition of the domains, by the totals of the whole crawl."""
     crawl = read_counts((prepared(folder, i, ".counts.jsonl") for i in range(n_shards)), p)
     got = read_counts(
@@ -203,14 +207,14 @@ def domains(
     return {"found": math_domains(crawl, got, share=share, min_pages=min_pages)}
 
 
-def grow(folder: Path, number: int, found: frozenset[str], i: int, n: int) -> Result:
+def grow(folder: Path, number: int, found: frozenset[str], i: int, n: int) -> ShardResult:
     """Rows of the pages under annotated math paths of math domains that the round did not collect."""
-    table = load(prepared(folder, i))
+    table = load_bucket(prepared(folder, i))
     in_domain = np.array([name in found for name in hosts(folder, i)], dtype=bool)
-    missed = table["math_path"] & ~load(made(folder, number, "keep", i))
+    missed = table["math_path"] & ~load_bucket(made(folder, number, "keep", i))
     missed &= joined(folder, i, number) == 0
     if len(missed):
         missed &= in_domain[table["host"]]
     rows = np.flatnonzero(missed)
-    save(made(folder, number, "grow", i), rows)
+    save_bucket(made(folder, number, "grow", i), rows)
     return {"added": len(rows)}

@@ -34,7 +34,7 @@ Shard = tuple[Part, ...]
 
 
 @dataclass(frozen=True)
-class Row(Document):
+class DocRow(Document):
     """A document with the other fields of its record, which pass through every command."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -100,13 +100,13 @@ def _group_bytes(path: Path) -> list[int]:
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
-def to_row(record: Mapping[str, Any]) -> Row | None:
+def to_row(record: Mapping[str, Any]) -> DocRow | None:
     """A record with ``text`` as a document; None if it has no text."""
     text = record.get("text")
     if not isinstance(text, str) or not text.strip():
         return None
     n = record.get("n_formulas")
-    return Row(
+    return DocRow(
         str(record.get("url") or ""),
         text,
         str(record.get("lang") or ""),
@@ -115,7 +115,7 @@ def to_row(record: Mapping[str, Any]) -> Row | None:
     )
 
 
-def read_documents(shard: Shard, counts: Counter, errors: list[str]) -> Iterator[Row]:
+def read_documents(shard: Shard, counts: Counter, errors: list[str]) -> Iterator[DocRow]:
     """The documents of a shard of JSONL or Parquet files; what cannot be read is named in ``errors``."""
     for part in shard:
         try:
@@ -137,10 +137,10 @@ def as_record(doc: Document) -> dict[str, Any]:
     return own | dict(getattr(doc, "extra", {}))
 
 
-def with_fields(doc: Document, **fields: Any) -> Row:
+def with_fields(doc: Document, **fields: Any) -> DocRow:
     """A document with more fields in its record."""
     extra = {k: v for k, v in (as_record(doc) | fields).items() if k not in _OWN}
-    return Row(doc.url, doc.text, doc.lang, doc.n_formulas, extra)
+    return DocRow(doc.url, doc.text, doc.lang, doc.n_formulas, extra)
 
 
 def as_shards(parts: Sequence[Path]) -> list[Shard]:

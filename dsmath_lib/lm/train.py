@@ -215,7 +215,7 @@ class Loop:
         self.optimizer.step()
 
 
-def train(
+def train_model(
     model: PreTrainedModel,
     batches: Callable[[int], Batch],
     settings: TrainSettings,

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.report.ledger import Measure, StageResults, as_text, first_of, minus
 from dsmath_lib.report.ledger import metric as measure_of
-from dsmath_lib.report.plots import COLOURS, STYLE, axes
+from dsmath_lib.report.plots import _STYLE, COLOURS, axes
 from dsmath_lib.rows.benchmarks import BENCHMARKS
 
-EVAL = "08_evaluation"
+_EVAL = "08_evaluation"
 # a toy benchmark, or a part of one, stands for one of the paper's
 STANDS_FOR = {"toy-gsm": "gsm8k", "toy-math": "math", "toy-cmath": "cmath", "math-500": "math"}
 PAPER_NAME = {"gsm8k": "GSM8K", "math": "MATH", "cmath": "CMATH", "mgsm-zh": "MGSM-zh"}
@@ -24,19 +24,19 @@ def paper_score(benchmark: str, model: str, prompt: str) -> float | None:
 
 def eval_metric(model: str, benchmark: str, prompt: str, how: str) -> Measure:
     """A score of the evaluation stage, e.g. ``eval_metric("sft", "toy-gsm", "cot", "greedy")``."""
-    return measure_of(EVAL, f"{model}.{benchmark}.{prompt}.{how}")
+    return measure_of(_EVAL, f"{model}.{benchmark}.{prompt}.{how}")
 
 
 def gain(benchmark: str, prompt: str, how: str) -> Measure:
     """RL policy minus SFT model on the same questions: the paired difference when there is one."""
-    paired = measure_of(EVAL, f"diff.policy-sft.{benchmark}.{prompt}.{how}")
+    paired = measure_of(_EVAL, f"diff.policy-sft.{benchmark}.{prompt}.{how}")
     before, after = (eval_metric(m, benchmark, prompt, how) for m in ("sft", "policy"))
     return first_of(paired, minus(after, before))
 
 
 def measured_pairs(results: StageResults) -> list[tuple[str, str]]:
     """The (benchmark, prompt) pairs for which both the SFT and the RL model have a greedy score."""
-    names = results.get(EVAL, {}).get("metrics", {})
+    names = results.get(_EVAL, {}).get("metrics", {})
     parts = [n.split(".") for n in names if n.startswith("policy.") and n.endswith(".greedy")]
     pairs = [(p[1], p[2]) for p in parts if len(p) == 4]
     return [p for p in pairs if gain(*p, "greedy")(results) is not None]
@@ -87,7 +87,7 @@ def gains_figure(results: StageResults) -> Figure:
     ax.set_yticks(range(len(pairs)), [f"{b}, {p}" for b, p in pairs])
     ax.invert_yaxis()
     ax.set_xlabel("RL minus SFT, points of greedy accuracy")
-    ax.set_title("What RL added", loc=STYLE["axes.titlelocation"])
+    ax.set_title("What RL added", loc=_STYLE["axes.titlelocation"])
     ax.legend(loc="best")
     return fig
 
@@ -95,6 +95,6 @@ def gains_figure(results: StageResults) -> Figure:
 def by_k(results: StageResults, model: str, benchmark: str, how: str) -> dict[int, Estimate]:
     """``how`` is ``maj`` or ``pass``: the estimates over K of one model, chain of thought."""
     prefix = f"{model}.{benchmark}.cot.{how}@"
-    names = [n for n in results.get(EVAL, {}).get("metrics", {}) if n.startswith(prefix)]
-    found = {int(n.removeprefix(prefix)): measure_of(EVAL, n)(results) for n in names}
+    names = [n for n in results.get(_EVAL, {}).get("metrics", {}) if n.startswith(prefix)]
+    found = {int(n.removeprefix(prefix)): measure_of(_EVAL, n)(results) for n in names}
     return {k: found[k] for k in sorted(found) if found[k] is not None}

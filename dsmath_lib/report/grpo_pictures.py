@@ -45,7 +45,7 @@ def advantage_plot(group_size: int, ddof: int, eps: float) -> Figure:
     )
     share = [i / 50 for i in range(51)]
     sizes = sorted({4, group_size, 64})
-    points = [{"p": p} | {str(g): no_signal(p, g) for g in sizes} for p in share]
+    points = [{"p": p} | {str(g): without_signal_share(p, g) for g in sizes} for p in share]
     curves(
         points,
         "p",
@@ -58,7 +58,7 @@ def advantage_plot(group_size: int, ddof: int, eps: float) -> Figure:
     return fig
 
 
-def no_signal(p: float, group_size: int) -> float:
+def without_signal_share(p: float, group_size: int) -> float:
     """Chance that ``group_size`` answers, each right with chance ``p``, are all right or all wrong."""
     return p**group_size + (1 - p) ** group_size
 

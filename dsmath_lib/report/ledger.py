@@ -186,7 +186,7 @@ def load_results(scale: str) -> dict[str, dict[str, Any]]:
     return out
 
 
-def judge(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
+def verdict_of(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
     """Measure one claim over runs that differ in the seed, and give its verdict.
 
     One part that disagrees makes the claim disagree. A claim agrees when every part agrees. A part
@@ -204,7 +204,7 @@ def judge(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
 
 def ledger(claims: Sequence[Claim], runs: Sequence[StageResults]) -> "Ledger":
     """Judge all claims."""
-    return Ledger([judge(c, runs) for c in claims])
+    return Ledger([verdict_of(c, runs) for c in claims])
 
 
 def as_text(e: Estimate | None, unit: str = "%") -> str:

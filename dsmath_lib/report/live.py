@@ -35,10 +35,10 @@ NUMBERS = {
     "zero_variance": "groups without signal",
     "grad_norm": "gradient norm",
 }
-Row = dict[str, Any]
+LogRow = dict[str, Any]
 
 
-def panel_plot(rows: Sequence[Row], evals: Sequence[Row] = ()) -> Figure:
+def panel_plot(rows: Sequence[LogRow], evals: Sequence[LogRow] = ()) -> Figure:
     """One small panel per number of the log, validation accuracy last; a number no row has is an empty panel."""
     fig, axs = axes(2, 4, width=13, height=4.8)
     for ax, (key, title) in zip(axs, NUMBERS.items(), strict=False):
@@ -47,7 +47,7 @@ def panel_plot(rows: Sequence[Row], evals: Sequence[Row] = ()) -> Figure:
     return fig
 
 
-def in_words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
+def in_words(rows: Sequence[LogRow], evals: Sequence[LogRow] = ()) -> str:
     """The newest numbers as a sentence: alternative text, and all a reader without the picture needs."""
     if not rows:
         return "No step is done yet."
@@ -60,7 +60,7 @@ def in_words(rows: Sequence[Row], evals: Sequence[Row] = ()) -> str:
     return text + "."
 
 
-def samples_html(row: Row | None) -> Html:
+def samples_html(row: LogRow | None) -> Html:
     """The texts of a ``.samples`` row with their rewards, escaped, as a table; empty without a row."""
     if row is None:
         return Html()
@@ -84,7 +84,7 @@ class Panel:
         self.run, self.samples = run, None
         self.rows, self.evals = self.stage.read_log(run), self.stage.read_log(f"{run}.eval")
 
-    def feed(self, row: Row) -> None:
+    def feed(self, row: LogRow) -> None:
         """Take a new row of the log; draw when the last picture is old enough."""
         kind = row["kind"]
         run = next((r for r in self.runs if kind in (r, f"{r}.eval", f"{r}.samples")), None)

@@ -21,7 +21,7 @@ COLOURS = mpl.style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()[
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKS = "osD^vPX*<>"
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++")
-STYLE = {
+_STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
     "font.size": 11,
@@ -44,14 +44,14 @@ Drawn = Estimate | float | None
 
 def style() -> None:
     """Set the style for figures a notebook draws by hand."""
-    mpl.rcParams.update(STYLE)
+    mpl.rcParams.update(_STYLE)
 
 
 def axes(
     rows: int = 1, cols: int = 1, *, width: float = 6.4, height: float = 3.6
 ) -> tuple[Figure, list[Axes]]:
     """An empty figure in our style and its axes, row by row; width and height in inches."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         fig = Figure(figsize=(width, height), layout="constrained")
         return fig, list(fig.subplots(rows, cols, squeeze=False).flat)
 
@@ -83,7 +83,7 @@ def curves(
         ax: draw into these axes of an existing figure.
     """
     labels = ys if isinstance(ys, Mapping) else {y: y for y in ys}
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         ax = axes()[1][0] if ax is None else ax
         for i, (y, label) in enumerate(labels.items()):
             points = [(_number(r.get(x)), _number(r.get(y))) for r in rows if r.get(y) is not None]
@@ -119,7 +119,7 @@ def bars(
     """
     groups = estimates if isinstance(estimates, Mapping) else {"": estimates}
     width, scale = 0.8 / len(groups), 100 if percent else 1
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         if ax is None:
             ax = axes(width=max(6.4, 0.55 * len(labels) * len(groups) + 2))[1][0]
         for g, (name, values) in enumerate(groups.items()):
@@ -178,7 +178,7 @@ def lines_with_band(
         log2: x axis in powers of two, ticks at the given x.
     """
     scale = 100 if percent else 1
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         ax = axes()[1][0] if ax is None else ax
         for i, (name, estimates) in enumerate(series.items()):
             v, low, high = ([scale * e[k] for e in map(interval, estimates)] for k in range(3))

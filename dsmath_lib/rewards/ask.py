@@ -10,7 +10,7 @@ from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rows.rewards import REWARDS
 
-RULE = "paper"  # extraction rule of the accuracy in 03, 05 and 06
+ASK_RULE = "paper"  # extraction rule of the accuracy in 03, 05 and 06
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ def draw_completions(
     return done
 
 
-def ask(sampler: Sampler, asked: Questions, how: Sampling, seed: int, rule: str = RULE) -> Answers:
+def ask(
+    sampler: Sampler, asked: Questions, how: Sampling, seed: int, rule: str = ASK_RULE
+) -> Answers:
     """Draw ``how.n`` answers to each question and grade them; ``rule`` as in ``is_right``."""
     return graded(asked, draw_completions(sampler, asked.prompts, how, seed), rule)
 

@@ -24,7 +24,7 @@ def is_worked(text: str) -> bool:
     return len(lines) > 1 and bool(boxes(lines[-1]))
 
 
-FORMS: dict[str, Callable[[str], bool]] = {"tags": has_tags, "worked": is_worked}
+TEXT_FORMS: dict[str, Callable[[str], bool]] = {"tags": has_tags, "worked": is_worked}
 
 
 _GUESSES = ("paper", "simplerl", "lenient")  # rules that fall back to the last number
@@ -50,7 +50,7 @@ def reward(rule: str, gold: object, text: str, finish: str) -> dict[str, float]:
         return {"accuracy": 0.0, "format": row.no_box}
     parts = {"accuracy": row.right if _right(row.extraction, gold, text, finish) else row.wrong}
     if row.form:
-        has = finish != "length" and FORMS[row.form](text)
+        has = finish != "length" and TEXT_FORMS[row.form](text)
         return parts | {"format": row.form_value if has else 0.0}
     return parts if row.no_box is None else parts | {"format": 0.0}
 

@@ -101,7 +101,7 @@ def returns_of(x: Scored) -> torch.Tensor:
 
 def _pair(x: Scored, m: Method) -> torch.Tensor:
     """DPO: +1/P on the better and −1/P on the worse completion of each of P pairs, 0 on the others."""
-    better, worse = pairs(x.reward, x.rollouts.group, x.rollouts.lengths > 0)
+    better, worse = preference_pairs(x.reward, x.rollouts.group, x.rollouts.lengths > 0)
     out = torch.zeros_like(x.reward)
     out[better], out[worse] = 1.0 / max(len(better), 1), -1.0 / max(len(worse), 1)
     return out
@@ -122,7 +122,7 @@ def coefficients(x: Scored, method: Method) -> torch.Tensor:
     return COEFFICIENTS[method.coefficient](x, method)
 
 
-def pairs(
+def preference_pairs(
     reward: torch.Tensor, group: torch.Tensor, usable: torch.Tensor
 ) -> tuple[list[int], list[int]]:
     """Rows of the better and of the worse completion of each pair; no row is in two pairs.

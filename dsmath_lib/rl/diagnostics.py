@@ -32,21 +32,21 @@ MEASURED = (
     "pairs",
     "preferred",
 )
-Rows = Sequence[Mapping[str, Any]]
+LogRows = Sequence[Mapping[str, Any]]
 
 
-def measured(rows: Rows, key: str) -> list[float]:
+def measured(rows: LogRows, key: str) -> list[float]:
     """The values of ``key`` in the order of the rows, without those that were not measured."""
     return [r[key] for r in rows if r.get(key) is not None]
 
 
-def newest(rows: Rows, key: str) -> float | None:
+def newest(rows: LogRows, key: str) -> float | None:
     """The value of the last row that measured ``key``; None if none did."""
     found = measured(rows, key)
     return found[-1] if found else None
 
 
-def mean(rows: Rows, key: str) -> float | None:
+def mean(rows: LogRows, key: str) -> float | None:
     """Mean over the rows that measured ``key``; None if none did."""
     found = measured(rows, key)
     return sum(found) / len(found) if found else None

@@ -18,8 +18,8 @@ from dsmath_lib.rl.advantages import group_advantages, zero_variance
 from dsmath_lib.rl.kl import k3
 from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 
-EOS, GOOD, BAD, BOX, FILL = range(5)
-VOCAB, LENGTH = 5, 12
+_EOS, GOOD, BAD, BOX, FILL = range(5)
+_VOCAB, LENGTH = 5, 12
 Reward = Callable[[list[int]], dict[str, float]]
 
 
@@ -30,7 +30,7 @@ def right(tokens: list[int]) -> dict[str, float]:
 
 def right_and_ended(tokens: list[int]) -> dict[str, float]:
     """1 if the first token is GOOD and the completion ends in time."""
-    return {"accuracy": float(tokens[0] == GOOD and tokens[-1] == EOS)}
+    return {"accuracy": float(tokens[0] == GOOD and tokens[-1] == _EOS)}
 
 
 def right_or_half(tokens: list[int]) -> dict[str, float]:
@@ -167,10 +167,10 @@ def chosen(names: Sequence[str]) -> list[str]:
 
 def logits_of(first: tuple[float, ...], eos: float) -> torch.Tensor:
     """Table (2, LENGTH, VOCAB): class of the first token (GOOD or not), position, token."""
-    table = torch.zeros(2, LENGTH, VOCAB)
+    table = torch.zeros(2, LENGTH, _VOCAB)
     table[:, 0] = torch.tensor(first)
     table[:, 1:, GOOD : BOX + 1] = -9.0  # later tokens are filler or eos
-    table[:, 1:, EOS] = eos
+    table[:, 1:, _EOS] = eos
     return table
 
 
@@ -182,7 +182,7 @@ def at(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def sample(
+def sample_tokens(
     table: torch.Tensor, n: int, temperature: float, g: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``n`` completions (n, LENGTH), rows end at eos or at LENGTH, and their lengths (n,)."""
@@ -191,7 +191,7 @@ def sample(
     ids[:, 0] = torch.multinomial(p[0, 0], n, replacement=True, generator=g)
     rest = p[(ids[:, 0] == GOOD).long(), 1:]  # a table has no longer memory: all at once
     ids[:, 1:] = torch.multinomial(rest.flatten(0, 1), 1, generator=g).view(n, LENGTH - 1)
-    ended = ids == EOS
+    ended = ids == _EOS
     first = torch.where(ended.any(1), ended.int().argmax(1), LENGTH - 1)
     return ids, first + 1
 
@@ -203,7 +203,7 @@ def ends(rows: Sequence[Mapping[str, float]], key: str, share: float = 0.1) -> t
     return sum(values[:n]) / n, sum(values[-n:]) / n
 
 
-def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
+def train_small(s: Setting, seed: int = 0) -> list[dict[str, float]]:
     """GRPO on the table; one row of diagnostics per step."""
     g = torch.Generator().manual_seed(seed)
     table = logits_of(s.start, s.eos).requires_grad_()
@@ -212,7 +212,7 @@ def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
     group = torch.arange(s.groups).repeat_interleave(s.group_size)
     rows = []
     for step in range(s.steps):
-        ids, lengths = sample(table, len(group), s.sampler_temperature, g)
+        ids, lengths = sample_tokens(table, len(group), s.sampler_temperature, g)
         mask = torch.arange(LENGTH) < lengths[:, None]
         named = [s.reward(r[:n]) for r, n in zip(ids.tolist(), lengths.tolist(), strict=True)]
         reward = torch.tensor([sum(r.values()) for r in named])
@@ -220,7 +220,7 @@ def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
         everywhere = at(table, ids)
         logp = everywhere.gather(2, ids[..., None])[..., 0]
         ref = at(reference, ids).gather(2, ids[..., None])[..., 0]
-        trained = mask & (ids != EOS) if s.mask_eos else mask
+        trained = mask & (ids != _EOS) if s.mask_eos else mask
         weights = token_weights(lengths, s.norm, LENGTH)
         loss, _ = policy_loss(
             LogProbs(logp, logp.detach(), ref), advantages, trained, weights, Objective(beta=s.beta)
@@ -243,7 +243,7 @@ def train(s: Setting, seed: int = 0) -> list[dict[str, float]]:
 @cache
 def trained(s: Setting) -> tuple[dict[str, float], ...]:
     """``train`` with seed 0, once per setting: pictures and numbers come from the same run."""
-    return tuple(train(s))
+    return tuple(train_small(s))
 
 
 def growth(name: str) -> float:
@@ -265,7 +265,7 @@ def _diagnostics(everywhere, logp, ref, sampled, mask) -> dict[str, torch.Tensor
 
 def _of_answers(ids, lengths, named, reward, group) -> dict[str, torch.Tensor]:
     good = ids[:, 0] == GOOD
-    ended = ids.gather(1, lengths[:, None] - 1)[:, 0] == EOS
+    ended = ids.gather(1, lengths[:, None] - 1)[:, 0] == _EOS
     wrong = lengths[~good].float()
     return {
         "accuracy": torch.tensor([r["accuracy"] for r in named]).mean(),

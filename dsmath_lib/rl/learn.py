@@ -8,7 +8,7 @@ import torch
 from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values, sharing
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rl.coefficients import Scored, overlong_penalty, pairs, returns_of
+from dsmath_lib.rl.coefficients import Scored, overlong_penalty, preference_pairs, returns_of
 from dsmath_lib.rl.critic import value_loss
 from dsmath_lib.rl.experiment import Experiment, Players
 from dsmath_lib.rl.kl import k1
@@ -147,7 +147,7 @@ def batches_of(
     if not batches:
         runs = None
         if method.loss == "pair":
-            runs = list(zip(*pairs(x.reward, x.rollouts.group, keep), strict=True))
+            runs = list(zip(*preference_pairs(x.reward, x.rollouts.group, keep), strict=True))
         if e.cfg.skip_zero_variance or not objective.beta or method.loss == "pair":
             keep = keep & (advantages if advantages.ndim == 1 else advantages.abs().sum(1)).bool()
         counted = ~x.flat if method.drop_flat else None

@@ -18,7 +18,7 @@ from dsmath_lib.rl.kl import ESTIMATORS, k3
 
 NORMS = ("sequence", "token", "constant", "average", "sum")
 RATIOS = ("token", "sequence")
-Result = tuple[torch.Tensor, dict[str, torch.Tensor]]
+LossAndStats = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def policy_loss(
     mask: torch.Tensor,
     weights: torch.Tensor,
     o: Objective,
-) -> Result:
+) -> LossAndStats:
     """Clipped policy loss with the KL term inside (Eq. 3 with its sign turned, so that it is minimised).
 
     Args:
@@ -130,7 +130,7 @@ def likelihood_loss(
     mask: torch.Tensor,
     weights: torch.Tensor,
     o: Objective,
-) -> Result:
+) -> LossAndStats:
     """−Â log π: with Â = 1 the loss of SFT, with Â = 1 for right and 0 for wrong that of RFT (Eq. 10).
 
     Arguments as in ``policy_loss``; there is no ratio and no clip, and ``logp.old`` only feeds the diagnostics.
@@ -148,7 +148,7 @@ def pair_loss(
     mask: torch.Tensor,
     weights: torch.Tensor,
     o: Objective,
-) -> Result:
+) -> LossAndStats:
     """DPO, −log σ(margin). With weights ``average`` it is the paper's Eq. 12, with ``sum`` the usual one.
 
     Arguments as in ``policy_loss``, with rows 2k and 2k + 1 a pair: the sign of ``advantages`` (B,) says which is the
@@ -174,7 +174,7 @@ def _per_token(advantages: torch.Tensor) -> torch.Tensor:
     return advantages if advantages.ndim == 2 else advantages[:, None]
 
 
-LOSSES: dict[str, Callable[..., Result]] = {
+LOSSES: dict[str, Callable[..., LossAndStats]] = {
     "clip": policy_loss,
     "likelihood": likelihood_loss,
     "pair": pair_loss,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from dsmath_lib.rl.coefficients import Scored, coefficients, pairs
+from dsmath_lib.rl.coefficients import Scored, coefficients, preference_pairs
 from dsmath_lib.rl.learn import Cut, MicroBatch, assign, cut_rows
 from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LOSSES, LogProbs, Objective
@@ -91,7 +91,7 @@ def coefficient(
     raise ValueError(f"'{name}' is not in Table 10 (known: {', '.join(EQUATIONS)})")
 
 
-def check_row(
+def check_method(
     name: str, x: Table10, policy: torch.nn.Module, reference: torch.nn.Module
 ) -> dict[str, float | str]:
     """Gradient of the method's loss by autograd, beside Σ w GC ∇log π; both of all parameters.
@@ -107,7 +107,7 @@ def check_row(
     steps, no_kl = x.rollouts.step_rewards["steps"], torch.zeros(mask.shape)
     scored = Scored(x.rollouts, x.reward, steps, mask, no_kl, x.values * mask)
     advantages = coefficients(scored, m)  # (B,) or (B, T)
-    better, worse = pairs(x.reward, x.rollouts.group, lengths > 0)
+    better, worse = preference_pairs(x.reward, x.rollouts.group, lengths > 0)
     runs = list(zip(better, worse, strict=True)) if m.loss == "pair" else None
     whole = Cut(micro_tokens=10**6, device=next(policy.parameters()).device)
     (batch,) = cut_rows(x.rollouts, objective, whole, runs=runs)

@@ -12,13 +12,13 @@ from shutil import rmtree
 from dsmath_lib.base.files import key_of, replaced
 from dsmath_lib.base.records import Document
 from dsmath_lib.corpus import decontaminate as decon
-from dsmath_lib.corpus.classifier import Settings
+from dsmath_lib.corpus.classifier import FastTextSettings
 from dsmath_lib.corpus.rank import n_tokens
 from dsmath_lib.crawl import dedup, pipeline
-from dsmath_lib.crawl.jobs import Result, Runner, run, total_counts
+from dsmath_lib.crawl.jobs import Runner, ShardResult, run_job, total_counts
 from dsmath_lib.crawl.mined import Mined, Rules
 from dsmath_lib.crawl.pipeline import Work, docs_of
-from dsmath_lib.crawl.shards import Row, Shard, as_shards, read_documents, stamps, with_fields
+from dsmath_lib.crawl.shards import DocRow, Shard, as_shards, read_documents, stamps, with_fields
 from dsmath_lib.engines.webtext import without_formulas
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.runs import nb01_sources as sources
@@ -32,7 +32,7 @@ class Crawl:
     shards: list[Shard]
     counts: Counter
 
-    def docs(self) -> Iterator[Row]:
+    def docs(self) -> Iterator[DocRow]:
         """All pages, one at a time."""
         return _docs(self.shards)
 
@@ -44,12 +44,12 @@ class Clean:
     shards: list[Shard]
     report: decon.Report
 
-    def docs(self, kept: bool = False) -> Iterator[Row]:
+    def docs(self, kept: bool = False) -> Iterator[DocRow]:
         """All pages, or those of the last round."""
         return (d for d in _docs(self.shards) if d.extra["kept"] or not kept)
 
 
-def _docs(shards: Iterable[Shard]) -> Iterator[Row]:
+def _docs(shards: Iterable[Shard]) -> Iterator[DocRow]:
     for s in shards:
         yield from read_documents(s, Counter(), [])
 
@@ -67,9 +67,9 @@ def rules(cfg: MiningParams) -> Rules:
     )
 
 
-def fasttext_settings(cfg: MiningParams) -> Settings:
+def fasttext_settings(cfg: MiningParams) -> FastTextSettings:
     """The classifier's settings among the stage's parameters."""
-    return Settings(
+    return FastTextSettings(
         dim=cfg.ft_dim,
         lr=cfg.ft_lr,
         word_ngrams=cfg.ft_word_ngrams,
@@ -81,15 +81,15 @@ def fasttext_settings(cfg: MiningParams) -> Settings:
     )
 
 
-def runner(cfg: MiningParams) -> Runner:
+def runner_of(cfg: MiningParams) -> Runner:
     """How jobs run: in this process, or in ``workers`` processes."""
-    return partial(run, workers=cfg.workers)
+    return partial(run_job, workers=cfg.workers)
 
 
 def work(cfg: MiningParams, folder: Path, n: int, *key: object) -> Work:
     """Steps over ``n`` shards of a stage; done again when a parameter that may change a result has changed."""
     plain = cfg.model_dump(mode="json", exclude={"resume", "workers", "artifacts_dir", "threads"})
-    return Work(folder, n, key_of(plain, key), runner(cfg))
+    return Work(folder, n, key_of(plain, key), runner_of(cfg))
 
 
 def fresh(cfg: MiningParams, folder: Path) -> Path:
@@ -105,15 +105,15 @@ def build_crawl(cfg: MiningParams, folder: Path) -> Crawl:
     Finished shards in ``folder`` are taken from there, if parameters and files are the same.
     """
     at = work(cfg, fresh(cfg, folder), cfg.shards, sources.stamps(cfg))
-    parts, extracted = pipeline.extract(at, partial(sources.pages_of, cfg), cfg.max_page_chars)
-    settings = dedup.Settings(
+    parts, extracted = pipeline.extract_docs(at, partial(sources.pages_of, cfg), cfg.max_page_chars)
+    settings = dedup.DedupSettings(
         cfg.minhash_bands,
         cfg.minhash_rows,
         cfg.minhash_shingle,
         cfg.near_dup_similarity,
         cfg.partitions,
     )
-    parts, kept = dedup.dedup(as_shards(parts), folder / "dedup", settings, at.runner)
+    parts, kept = dedup.dedup_shards(as_shards(parts), folder / "dedup", settings, at.runner)
     counts = total_counts(extracted)
     gone = total_counts(kept)
     counts.update({why: gone[why] for why in ("duplicate address", "near duplicates")})
@@ -128,7 +128,7 @@ def crawl_without_formulas(cfg: MiningParams, crawl: Crawl, folder: Path) -> lis
     return as_shards(at.over("plain", partial(_plain, crawl.shards))[0])
 
 
-def _plain(crawl: Sequence[Shard], i: int, n: int, result: Result) -> Iterator[Document]:
+def _plain(crawl: Sequence[Shard], i: int, n: int, result: ShardResult) -> Iterator[Document]:
     return plain_docs(docs_of(crawl, i, n, result))
 
 
@@ -146,7 +146,7 @@ def _index(params: str) -> decon.Index:
     return decon.build_index(texts, n=cfg.decon_ngram, min_grams=cfg.decon_min_grams)
 
 
-def benchmark_index(cfg: MiningParams) -> decon.Index:
+def clean_index(cfg: MiningParams) -> decon.Index:
     """The index of the benchmark texts of a stage, made once per process."""
     return _index(cfg.model_dump_json())
 
@@ -156,14 +156,14 @@ def clean_crawl(cfg: MiningParams, crawl: Crawl, mined: Mined, folder: Path) -> 
     n, last = len(crawl.shards), mined.rounds[-1].number
     kept = [mined.kept(last, i).tolist() for i in range(n)]
     at = work(cfg, folder, n, stamps(crawl.shards), kept)
-    docs, index = partial(_marked, crawl.shards, mined, last), partial(benchmark_index, cfg)
-    parts, _, report = pipeline.decontaminate(at, docs, index, cfg.decon_mode)
+    docs, index = partial(_marked, crawl.shards, mined, last), partial(clean_index, cfg)
+    parts, _, report = pipeline.decontaminate_docs(at, docs, index, cfg.decon_mode)
     return Clean(as_shards(parts), report)
 
 
 def _marked(
-    crawl: Sequence[Shard], mined: Mined, last: int, i: int, n: int, result: Result
-) -> Iterator[Row]:
+    crawl: Sequence[Shard], mined: Mined, last: int, i: int, n: int, result: ShardResult
+) -> Iterator[DocRow]:
     pairs = zip(docs_of(crawl, i, n, result), mined.kept(last, i), strict=True)
     return (with_fields(d, kept=bool(k)) for d, k in pairs)
 

@@ -14,7 +14,7 @@ from dsmath_lib.base.records import Document, Page
 from dsmath_lib.corpus.decontaminate import BenchmarkText
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.crawl.annotate import Annotations, read_tables
-from dsmath_lib.crawl.jobs import Result
+from dsmath_lib.crawl.jobs import ShardResult
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.params.mining import MiningParams
 from dsmath_lib.stage.data import data_folder, data_path, read_rows
@@ -40,7 +40,7 @@ class Material:
     gallery: list[Page] = field(default_factory=list)
 
 
-def load(cfg: MiningParams) -> Material:
+def load_sources(cfg: MiningParams) -> Material:
     """The material of a stage.
 
     Raises:
@@ -80,7 +80,7 @@ def _web(n_pages: int, seed: int) -> Any:
     return make_web(n_pages, seed)
 
 
-def pages_of(cfg: MiningParams, i: int, n: int, result: Result) -> Iterator[Page | Document]:
+def pages_of(cfg: MiningParams, i: int, n: int, result: ShardResult) -> Iterator[Page | Document]:
     """The pages of shard ``i`` of ``n``: of the toy web, or of every n-th part of the list of files.
 
     What is read and skipped is counted in the result.
@@ -154,7 +154,7 @@ def _pages(
     for p in parts[i * len(parts) // n : (i + 1) * len(parts) // n]:
         counts["files"] += 1
         try:
-            for page in reading.read(p, counts, max_chars=cfg.max_page_chars):
+            for page in reading.read_crawl_file(p, counts, max_chars=cfg.max_page_chars):
                 known = addresses.get(Path(p.path)) if page.url.startswith("file:") else None
                 yield replace(page, url=known) if known else page
         except BadFile as err:

@@ -20,7 +20,7 @@ from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
-from dsmath_lib.lm.train import TrainSettings, score_examples, train
+from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.rows.prompts import TEMPLATES, chat_prompt
 from dsmath_lib.runs.kept import Kept, decided_by
@@ -219,7 +219,7 @@ def pretrain(
         return found
     model = new_model(cfg, len(tokenizer), device)
     settings = TrainSettings.of(cfg, steps, lr)
-    return kept.keep(model, tokenizer, train(model, batches, settings, stage, run, evaluate))
+    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def eval_curves(stage: Stage, runs: Sequence[str], name: str) -> EvalCurves:
     return EvalCurves(tokens, values, {run: v[middle] - v[-1] for run, v in values.items()})
 
 
-def compare(
+def compare_corpora(
     scores: Mapping[str, Mapping[str, np.ndarray]], langs: Sequence[str], reference: str
 ) -> dict[str, Estimate]:
     """Paired differences with 95 % intervals, all signed so that positive means ``reference`` is better.

@@ -14,7 +14,7 @@ from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.train import TrainSettings, score_examples, train
+from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.runs.kept import Kept, decided_by
@@ -97,7 +97,7 @@ def finetune(
         return found
     model = load_model(start, revision=cfg.base_revision, device=device)
     settings = TrainSettings.of(cfg, cfg.steps, lr)
-    return kept.keep(model, tokenizer, train(model, batches, settings, stage, run, evaluate))
+    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 
 
 def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:

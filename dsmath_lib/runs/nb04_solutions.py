@@ -150,7 +150,7 @@ def label_some(
     return out
 
 
-def counts(solutions: Sequence[Solution]) -> dict[str, Any]:
+def solution_counts(solutions: Sequence[Solution]) -> dict[str, Any]:
     """What a set of solutions holds: questions, solutions, the right ones, steps with labels, questions with pairs."""
     groups = by_question(solutions).values()
     known = [s.correct for s in solutions if s.correct is not None]

@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.lm.schedule import constant
-from dsmath_lib.lm.train import TrainSettings, train
+from dsmath_lib.lm.train import TrainSettings, train_model
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
 from dsmath_lib.rewards.training import label_loss_and_backward, step_batches
@@ -54,4 +54,4 @@ def train_reward_model(
     )
     settings = replace(settings, loss=label_loss_and_backward)
     batches = step_batches(rows, cfg.batch_size, cfg.seed)
-    return kept.keep(model, tokenizer, train(model, batches, settings, stage, name, evaluate))
+    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, name, evaluate))

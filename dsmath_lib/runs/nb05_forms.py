@@ -11,7 +11,7 @@ from dsmath_lib.base.files import digest_of, file_digest
 from dsmath_lib.base.seeds import questions_of_step, seed_for
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.lm.schedule import constant
-from dsmath_lib.lm.train import TrainSettings, autocast, train
+from dsmath_lib.lm.train import TrainSettings, autocast, train_model
 from dsmath_lib.rewards.ask import ask
 from dsmath_lib.rewards.labels import (
     NoSignal,
@@ -168,5 +168,5 @@ def _train_on(e: Experiment, run: str, start: Path, mixed: list[Solution]) -> Pr
         checkpoint_every=cfg.checkpoint_every,
         loss=label_loss_and_backward,
     )
-    numbers = train(model, step_batches(rows, RENEW_BATCH, seed), settings, e.stage, run)
+    numbers = train_model(model, step_batches(rows, RENEW_BATCH, seed), settings, e.stage, run)
     return kept.keep(model.eval(), e.tokenizer, {"loss": numbers["loss"]})[0]

@@ -33,7 +33,7 @@ from dsmath_lib.rl.losses import Objective, policy_loss
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
 
-VOCAB, PROMPT, COMPLETION, ROWS = 1024, 16, 32, 8
+_VOCAB, PROMPT, COMPLETION, _ROWS = 1024, 16, 32, 8
 
 
 def planned_mb(name: str, parameters: int) -> float:
@@ -48,36 +48,38 @@ def planned_mb(name: str, parameters: int) -> float:
 def peak_of(name: str, hidden: int, layers: int, device: str) -> dict[str, float]:
     """Run two updates of a method on random rollouts; peak memory in MB above what was in use before the models."""
     kind = "device" if device == "cuda" else "resident"
-    warm = build_model(Shape(16, 1, 2, 2, 32, VOCAB, 64))  # libraries load their parts on first use
+    warm = build_model(
+        Shape(16, 1, 2, 2, 32, _VOCAB, 64)
+    )  # libraries load their parts on first use
     warm(torch.zeros(1, 4, dtype=torch.long)).logits.sum().backward()
     torch.optim.AdamW(warm.parameters(), fused=True).step()
     # what is in use now, not its peak: loading libraries takes more for a moment than they hold
     before = psutil.Process().memory_info().rss / 1e6 if kind == "resident" else 0.0
     peak_before = peak_memory_mb()[kind]
-    policy = build_model(Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64))
+    policy = build_model(Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, _VOCAB, 64))
     reference = build_model(
-        Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, VOCAB, 64)
+        Shape(hidden, layers, hidden // 16, hidden // 16, 4 * hidden, _VOCAB, 64)
     )
     policy, reference = policy.to(device), reference.to(device).requires_grad_(False)
     players = Players(policy, reference, Critic(policy) if METHODS[name].needs_critic else None)
     parameters = [p for network in players.trained for p in network.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     g = torch.Generator().manual_seed(0)
-    ids = torch.randint(3, VOCAB, (ROWS, PROMPT + COMPLETION), generator=g).tolist()
+    ids = torch.randint(3, _VOCAB, (_ROWS, PROMPT + COMPLETION), generator=g).tolist()
     rollouts = Rollouts(
         [r[:PROMPT] for r in ids],
         [r[PROMPT:] for r in ids],
-        [[0.0] * COMPLETION] * ROWS,
-        ["eos"] * ROWS,
-        torch.zeros(ROWS, dtype=torch.long),
-        [""] * ROWS,
+        [[0.0] * COMPLETION] * _ROWS,
+        ["eos"] * _ROWS,
+        torch.zeros(_ROWS, dtype=torch.long),
+        [""] * _ROWS,
     )
     objective = Objective(beta=0.04 if METHODS[name].kl == "loss" else 0.0)
     cfg = SimpleNamespace(temperature=1.0, dtype="float32", numbers=MethodNumbers())
     batches = cut_rows(rollouts, objective, Cut(PROMPT + COMPLETION, device=device))
     if players.critic is not None:
-        measure_before(players, batches, cfg, (ROWS, COMPLETION), reference=True)
-    advantages = torch.randn(ROWS, COMPLETION, generator=g)
+        measure_before(players, batches, cfg, (_ROWS, COMPLETION), reference=True)
+    advantages = torch.randn(_ROWS, COMPLETION, generator=g)
     assign(batches, advantages, advantages)
     for _ in range(2):
         clear_gradients(players)
@@ -121,7 +123,7 @@ def compare_memory(
     return out
 
 
-def main() -> None:
+def measure_memory() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("method")
     parser.add_argument("--hidden", type=int, default=256)
@@ -132,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measure_memory()

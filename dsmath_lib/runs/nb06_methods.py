@@ -101,12 +101,12 @@ def results_table(start: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> 
     return rows
 
 
-PAIRS = (("online-rft", "rft"), ("grpo-os", "online-rft"), ("grpo-ps", "grpo-os"))  # of Figure 5
+_PAIRS = (("online-rft", "rft"), ("grpo-os", "online-rft"), ("grpo-ps", "grpo-os"))  # of Figure 5
 
 
 def differences(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
     """The steps of Figure 5 beside the paper's: those of whose methods both have run."""
-    paper = dict(zip(PAIRS, ("+2.4 / +1.3", "+0.8 / +0.4", "+1.7 / +0.3"), strict=True))
+    paper = dict(zip(_PAIRS, ("+2.4 / +1.3", "+0.8 / +0.4", "+1.7 / +0.3"), strict=True))
     return [
         {
             "difference": f"{TITLES[a]} − {TITLES[b]}",
@@ -121,7 +121,7 @@ def paired(outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], Estimate]:
     """(a, b) of ``PAIRS`` -> a minus b in sampled accuracy, paired by question; seeds are averaged first."""
     return {
         (a, b): paired_difference(outcomes[a].per_question, outcomes[b].per_question)
-        for a, b in PAIRS
+        for a, b in _PAIRS
         if a in outcomes and b in outcomes
     }
 

@@ -13,7 +13,7 @@ from dsmath_lib.evaluation.metrics import (
 from dsmath_lib.runs.nb07_simplerl import Look
 
 Log = Sequence[Mapping[str, Any]]  # validation rows of a run: step, accuracy, length, …
-PAIRS = (("warm-grpo", "zero-grpo"), ("zero-grpo", "format"))  # differ in start, or in reward
+_PAIRS = (("warm-grpo", "zero-grpo"), ("zero-grpo", "format"))  # differ in start, or in reward
 LENGTHS = (("r1-worked", "zero-grpo"),)
 
 
@@ -36,7 +36,7 @@ def claim_metrics(main: str, looks: Mapping[str, tuple[Look, Look]], logs: Mappi
     }
     out |= {f"main_{k}": v for k, v in turn(logs[main]).items()}
     out |= {f"main_{k}": after.behaviour[k] for k in ("length_right", "length_wrong")}
-    for a, b in PAIRS:
+    for a, b in _PAIRS:
         if a in logs and b in logs:
             out[f"{a}_minus_{b}"] = at_equal_steps(logs[a], logs[b], n)
     for a, b in LENGTHS:

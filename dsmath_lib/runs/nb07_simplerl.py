@@ -18,7 +18,7 @@ from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import PackedExamples, stream_batch, tokenize_samples
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.train import TrainSettings, train
+from dsmath_lib.lm.train import TrainSettings, train_model
 from dsmath_lib.params.simplerl import SimpleRLParams
 from dsmath_lib.rewards.ask import Answers, ask, flat
 from dsmath_lib.rewards.questions import as_prompts
@@ -36,7 +36,7 @@ from dsmath_lib.runs.policy_run import both_ways, sampled, train_run
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.reflection import long_cot
 
-ROWS = (
+_ROWS = (
     8  # rows of a training step before RL: of the toy's context they fit into any machine's memory
 )
 # parameters that decide the starts: nothing of RL is among them
@@ -110,7 +110,7 @@ def settings_for(cfg: SimpleRLParams, steps: int, lr: float) -> TrainSettings:
     return TrainSettings(
         steps=steps,
         lr=lambda k: constant_then_low(k, **rates),
-        micro_batch=ROWS,
+        micro_batch=_ROWS,
         dtype=cfg.dtype,
         checkpoint_every=20 if cfg.checkpoint_every else 0,
     )
@@ -132,17 +132,17 @@ def make_base(
     if not kept.found(device):
         model = load_model(source, revision=cfg.sft_revision, device=device)
         width = model.config.max_position_embeddings
-        steps = max(1, cfg.math_tokens // (ROWS * width))
+        steps = max(1, cfg.math_tokens // (_ROWS * width))
         rows = read_corpus(folder, "mined")
         texts = [r["text"] for r in rows if r["lang"] in cfg.langs and not kept_back(r)]
         pages = {"mined": tokenize_documents(tokenizer, texts)}
-        stream = mixture_stream(pages, {"mined": 1.0}, steps * ROWS * width + 1, cfg.seed).tokens
+        stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
         def batches(step: int):
-            return stream_batch(stream, step, ROWS, width, bos=tokenizer.bos_token_id)
+            return stream_batch(stream, step, _ROWS, width, bos=tokenizer.bos_token_id)
 
         settings = settings_for(cfg, steps, cfg.math_lr)
-        kept.keep(model, tokenizer, train(model, batches, settings, stage, "base"))
+        kept.keep(model, tokenizer, train_model(model, batches, settings, stage, "base"))
     return kept.folder
 
 
@@ -166,11 +166,11 @@ def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
         width = model.config.max_position_embeddings
         examples = tokenize_samples(tokenizer, long_samples(cfg, problems, cfg.warm_samples))
         packed = PackedExamples(
-            examples, width, cfg.warm_steps * ROWS, cfg.seed, isolate=True,
+            examples, width, cfg.warm_steps * _ROWS, cfg.seed, isolate=True,
             pad=tokenizer.pad_token_id,
         )  # fmt: skip
         settings = settings_for(cfg, cfg.warm_steps, cfg.warm_lr)
-        numbers = train(model, lambda k: packed.batch(k, ROWS), settings, e.stage, "warm")
+        numbers = train_model(model, lambda k: packed.batch(k, _ROWS), settings, e.stage, "warm")
         kept.keep(model, tokenizer, numbers)
     return kept.folder
 

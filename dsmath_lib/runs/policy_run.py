@@ -10,7 +10,7 @@ from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rewards.ask import RULE, Answers, Sampling, ask
+from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask
 from dsmath_lib.rewards.models import load_reward_model, reward_model_path
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.experiment import Experiment, Players, RunId
@@ -75,7 +75,7 @@ def sampled(cfg: RLParams, n: int | None = None) -> Sampling:
 
 
 def both_ways(
-    e: Experiment, model: PreTrainedModel, stream: str, rule: str = RULE
+    e: Experiment, model: PreTrainedModel, stream: str, rule: str = ASK_RULE
 ) -> dict[str, Answers]:
     """Greedy and sampled answers to the validation questions; every model gets the random numbers of ``stream``."""
     sampler, seed = e.sampler(model), seed_for(e.cfg.seed, stream)

@@ -18,6 +18,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.base.record_files import COMMIT, HUB, BadFile, Part, loads, of_line, read_records
 
+_COMMIT = re.compile(COMMIT)
 SET_IT = "set the folder with '-p data_dir PATH' or in params/<scale>/*.yaml"
 
 
@@ -86,7 +87,7 @@ def read_rows(
 
 
 def _read_hub(name: str, revision: str, split: str) -> list[dict[str, Any]]:
-    if not re.fullmatch(COMMIT, revision):
+    if not _COMMIT.fullmatch(revision):
         raise StageError(
             f"'{HUB}{name}' needs a pinned revision: the 40-digit commit hash of the data set, "
             f"got '{revision}' (a branch can move)"

@@ -24,13 +24,13 @@ def shards_in(folder: Path) -> list:
 
 
 def kept(given: list, folder: Path, runner: jobs.Runner) -> list[bytes]:
-    parts, _ = dedup.dedup(given, folder, SETTINGS, runner)
+    parts, _ = dedup.dedup_shards(given, folder, SETTINGS, runner)
     return [p.read_bytes() for p in parts]
 
 
 def test_local_executor(tmp_path: Path) -> None:
     given = shards_in(tmp_path)
-    want = kept(given, tmp_path / "here", jobs.run)
+    want = kept(given, tmp_path / "here", jobs.run_job)
     for tasks, workers in ((1, 1), (2, 2), (7, 1)):
         runner = cluster.runner("local", tmp_path / "logs", tasks=tasks, workers=workers)
         assert kept(given, tmp_path / f"work{tasks}", runner) == want
@@ -88,7 +88,7 @@ def test_ray_executor(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     given = shards_in(tmp_path)
-    want = kept(given, tmp_path / "here", jobs.run)
+    want = kept(given, tmp_path / "here", jobs.run_job)
     ray.init(
         num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, _node_ip_address="127.0.0.1"
     )  # fmt: skip

@@ -40,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def extract(given: object, out: Path) -> tuple[int, list[dict]]:
-    code = commands.extract([str(given)], str(out), max_chars=10**6)
+    code = commands.extract_files([str(given)], str(out), max_chars=10**6)
     return code, [json.loads(x) for x in out.read_text().splitlines()]
 
 

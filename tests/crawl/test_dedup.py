@@ -16,7 +16,7 @@ from dsmath_lib.crawl import dedup, exchange, jobs
 from dsmath_lib.crawl.shards import as_shards, read_documents, write_part
 from dsmath_lib.engines.webtext import extract
 
-SETTINGS = dedup.Settings(bands=28, rows=4, shingle=3, min_similarity=0.7)
+SETTINGS = dedup.DedupSettings(bands=28, rows=4, shingle=3, min_similarity=0.7)
 
 
 def pages() -> list[Document]:
@@ -60,8 +60,8 @@ def run(docs: list[Document], folder: Path, n: int, partitions: int) -> list[Doc
     for i in range(n):
         write_part(docs[i::n], folder / f"{i}.jsonl")
     given = as_shards([folder / f"{i}.jsonl" for i in range(n)])
-    settings = dedup.Settings(**{**vars(SETTINGS), "partitions": partitions})
-    parts, results = dedup.dedup(given, folder / "work", settings)
+    settings = dedup.DedupSettings(**{**vars(SETTINGS), "partitions": partitions})
+    parts, results = dedup.dedup_shards(given, folder / "work", settings)
     kept = [d for s in as_shards(parts) for d in read_documents(s, Counter(), [])]
     gone = dedup.read_dropped(folder / "work", n)
     assert len(kept) + len(gone) == len(docs)
@@ -102,12 +102,12 @@ def test_a_finished_run_is_not_done_again_and_other_settings_are(
     whole = run(docs, tmp_path, 2, 2)
     monkeypatch.setattr(minhash, "signature", lambda *a: pytest.fail("signed again"))
     given = as_shards([tmp_path / f"{i}.jsonl" for i in range(2)])
-    settings = dedup.Settings(**{**vars(SETTINGS), "partitions": 2})
-    parts, _ = dedup.dedup(given, tmp_path / "work", settings)
+    settings = dedup.DedupSettings(**{**vars(SETTINGS), "partitions": 2})
+    parts, _ = dedup.dedup_shards(given, tmp_path / "work", settings)
     assert [d for s in as_shards(parts) for d in read_documents(s, Counter(), [])] == whole
     monkeypatch.undo()
-    other = dedup.Settings(**{**vars(settings), "min_similarity": 1.0})
-    parts, _ = dedup.dedup(given, tmp_path / "work", other)
+    other = dedup.DedupSettings(**{**vars(settings), "min_similarity": 1.0})
+    parts, _ = dedup.dedup_shards(given, tmp_path / "work", other)
     assert sum(1 for p in parts for _ in p.open()) > len(whole)
 
 
@@ -116,7 +116,9 @@ def test_a_large_bucket_of_equal_pages_costs_little() -> None:
     asked = []
     take = lambda at: asked.append(len(at)) or sigs[at]  # noqa: E731
     found = list(
-        minhash.pairs(np.zeros(20_000, np.uint64), np.arange(20_000, dtype=np.uint64), take, 0.7)
+        minhash.near_pairs(
+            np.zeros(20_000, np.uint64), np.arange(20_000, dtype=np.uint64), take, 0.7
+        )
     )
     assert [len(m) for _, m in found] == [19_999] and max(asked) <= 4096
 

@@ -31,12 +31,14 @@ def ran(folder: Path) -> list[str]:
 def test_resume_by_key(tmp_path: Path) -> None:
     job = Job("j", tmp_path, 4, "key", partial(square, tmp_path))
     job.run_shard(2)
-    assert [r["documents"] for r in jobs.run(job)] == [0, 1, 4, 9] and ran(tmp_path) == list("0123")
-    assert jobs.total_counts(jobs.run(job)) == {"n": 16} and len(ran(tmp_path)) == 4
-    jobs.run(Job("j", tmp_path, 4, "other", partial(square, tmp_path)))
+    assert [r["documents"] for r in jobs.run_job(job)] == [0, 1, 4, 9] and ran(tmp_path) == list(
+        "0123"
+    )
+    assert jobs.total_counts(jobs.run_job(job)) == {"n": 16} and len(ran(tmp_path)) == 4
+    jobs.run_job(Job("j", tmp_path, 4, "other", partial(square, tmp_path)))
     assert len(ran(tmp_path)) == 8
     job.marker(3).write_text('{"key": "oth')
-    jobs.run(Job("j", tmp_path, 4, "other", partial(square, tmp_path)))
+    jobs.run_job(Job("j", tmp_path, 4, "other", partial(square, tmp_path)))
     assert len(ran(tmp_path)) == 9
 
 
@@ -44,17 +46,17 @@ def test_shards_with_errors_run_again(tmp_path: Path) -> None:
     job = Job("j", tmp_path, 3, "key", partial(square, tmp_path))
     BAD.add(1)
     try:
-        assert jobs.run(job)[1]["errors"] == ["bad"] == job.result(1)["errors"]
+        assert jobs.run_job(job)[1]["errors"] == ["bad"] == job.result(1)["errors"]
     finally:
         BAD.clear()
-    assert jobs.run(job)[1]["errors"] == [] and ran(tmp_path) == ["0", "1", "1", "2"]
+    assert jobs.run_job(job)[1]["errors"] == [] and ran(tmp_path) == ["0", "1", "1", "2"]
 
 
 def test_pool_gives_the_same_and_names_a_dead_worker(tmp_path: Path, capsys) -> None:
     job = Job("squares", tmp_path, 5, "key", partial(square, tmp_path))
-    results = jobs.run(job, workers=2, report=True)
+    results = jobs.run_job(job, workers=2, report=True)
     assert [r["documents"] for r in results] == [0, 1, 4, 9, 16]
     assert f"-{os.getpid()}-" not in " ".join(p.name for p in tmp_path.glob("ran-*"))
     assert "squares: 5/5 shards, 30 documents" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match="deadly: a worker process died"):
-        jobs.run(Job("deadly", tmp_path, 3, "key", die), workers=2)
+        jobs.run_job(Job("deadly", tmp_path, 3, "key", die), workers=2)

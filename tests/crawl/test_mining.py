@@ -28,7 +28,7 @@ from dsmath_lib.runs import nb01_corpus as build
 from dsmath_lib.runs import nb01_sources as sources
 from dsmath_lib.runs import nb01_tables as tables
 
-SETTINGS = classifier.Settings(
+SETTINGS = classifier.FastTextSettings(
     dim=16, lr=0.5, word_ngrams=2, min_count=1, epochs=20, bucket=2000, threads=1, seed=0
 )
 RULES = Rules(
@@ -82,7 +82,7 @@ def small_web() -> tuple[list[Document], list[Document], dict[str, bool], Annota
 def run(
     folder: Path,
     rules: Rules = RULES,
-    settings: classifier.Settings = SETTINGS,
+    settings: classifier.FastTextSettings = SETTINGS,
     n_shards: int = 1,
     **kw,
 ) -> mined.Mined:
@@ -150,7 +150,7 @@ def test_interrupted_run_goes_on_with_the_same_rounds(tmp_path: Path, after: int
         if stop.jobs > after:
             job.run_shard(0)
             raise Killed
-        return jobs.run(job)
+        return jobs.run_job(job)
 
     stop.jobs = 0
     with pytest.raises(Killed):
@@ -162,8 +162,10 @@ def test_interrupted_run_goes_on_with_the_same_rounds(tmp_path: Path, after: int
 def test_a_finished_round_is_not_trained_again(tmp_path: Path) -> None:
     run(tmp_path, rules=replace(RULES, max_rounds=1))
     trained = []
-    train = classifier.train
-    with mock.patch.object(classifier, "train", lambda *a: trained.append(1) or train(*a)):
+    train = classifier.train_classifier
+    with mock.patch.object(
+        classifier, "train_classifier", lambda *a: trained.append(1) or train(*a)
+    ):
         again = run(tmp_path)
     assert len(trained) == len(again.rounds) - 1
     assert plain(again) == plain(run(tmp_path / "fresh"))
@@ -213,7 +215,7 @@ def test_input_matrix_is_initialised(tmp_path: Path) -> None:
     """fastText 0.9.3 leaves most of the matrix uninitialised with one thread: with lr 0 it must be within 1/dim."""
     settings = replace(SETTINGS, lr=1e-12, dim=64, bucket=50_000)
     for _ in range(2):
-        model = classifier.train(["a b c"], ["d e f"], settings, tmp_path)
+        model = classifier.train_classifier(["a b c"], ["d e f"], settings, tmp_path)
         matrix = model.get_input_matrix()
         assert np.isfinite(matrix).all() and np.abs(matrix).max() <= 1 / 64 + 1e-6
         assert (
@@ -225,17 +227,17 @@ def test_training_repeats_exactly_and_separates(tmp_path: Path) -> None:
     rng = random.Random(1)
     pos, neg = ([text(rng, s) for _ in range(30)] for s in ("known", "news"))
     scores = [
-        classifier.score(classifier.train(pos, neg, SETTINGS, tmp_path), pos + neg)
+        classifier.score_lines(classifier.train_classifier(pos, neg, SETTINGS, tmp_path), pos + neg)
         for _ in range(2)
     ]
     np.testing.assert_allclose(*scores, rtol=0, atol=1e-6)  # fastText computes in float32
     assert scores[0][:30].min() > 0.5 > scores[0][30:].max()
     assert list(tmp_path.glob("train-*")) == []
-    assert classifier.score(
-        classifier.train(pos, neg, SETTINGS, tmp_path), ["", "unseen"]
+    assert classifier.score_lines(
+        classifier.train_classifier(pos, neg, SETTINGS, tmp_path), ["", "unseen"]
     ).tolist() == pytest.approx([0.5, 0.5], abs=0.5)
     with pytest.raises(ValueError, match="both classes"):
-        classifier.train(pos, [], SETTINGS, tmp_path)
+        classifier.train_classifier(pos, [], SETTINGS, tmp_path)
 
 
 def test_one_line() -> None:
@@ -258,12 +260,14 @@ def test_compact_scores_are_those_of_the_whole_model(tmp_path: Path) -> None:
     """One number per row and label in place of 32, at the same probabilities up to rounding."""
     math = [f"the sum of {i} and {i + 1} is {2 * i + 1}" for i in range(100)]
     other = [f"the price of {w} went up on day {i}" for i, w in enumerate(["tea", "oil"] * 50)]
-    settings = classifier.Settings(32, 0.5, 3, 1, 5, 5_000, 1, 0)
-    model = classifier.train(math, other, settings, tmp_path)
-    whole = classifier.score(model, math + other)
+    settings = classifier.FastTextSettings(32, 0.5, 3, 1, 5, 5_000, 1, 0)
+    model = classifier.train_classifier(math, other, settings, tmp_path)
+    whole = classifier.score_lines(model, math + other)
     small = classifier.compact(model)
     assert small.get_dimension() == 2 and small.get_input_matrix().shape[1] == 2
-    assert whole.std() > 0.2 and abs(classifier.score(small, math + other) - whole).max() < 1e-5
+    assert (
+        whole.std() > 0.2 and abs(classifier.score_lines(small, math + other) - whole).max() < 1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,7 +294,7 @@ def params(scale: str, **over) -> MiningParams:
 def test_world_end_to_end(tmp_path: Path) -> None:
     """What issue and paper ask of the mining, at the size of the smoke scale."""
     cfg = params("smoke", max_rounds=1)
-    material = sources.load(cfg)
+    material = sources.load_sources(cfg)
     crawl = build.build_crawl(cfg, tmp_path / "crawl")
     dup = tables.duplicate_groups(material.groups, crawl)
     assert dup["dup_groups"] == dup["dup_groups_reduced"] > 50 and dup["wrongly_merged"] == 0
@@ -327,7 +331,7 @@ def test_shards_and_workers_do_not_change_the_crawl(tmp_path: Path) -> None:
 
 def test_missing_data_folder() -> None:
     with pytest.raises(StageError, match="data_dir 'nowhere' is not a folder"):
-        sources.load(params("real-smoke", data_dir="nowhere"))
+        sources.load_sources(params("real-smoke", data_dir="nowhere"))
 
 
 def test_bad_benchmark_entry(data_dir: Path) -> None:
@@ -344,7 +348,7 @@ def test_bad_benchmark_entry(data_dir: Path) -> None:
 def test_real_pages_have_addresses_and_truth(data_dir: Path) -> None:
     over = {"page_sources": ["web/html/neardup/*.html"], "benchmark_sources": []}
     cfg = params("real-smoke", data_dir=str(data_dir), **over)
-    material = sources.load(cfg)
+    material = sources.load_sources(cfg)
     pages = [p for i in range(3) for p in sources.pages_of(cfg, i, 3, {"counts": Counter()})]
     assert len(pages) == 33 and all(p.url.startswith("http://hplgit.github.io/") for p in pages)
     assert sum(material.truth[p.url] for p in pages) == 32

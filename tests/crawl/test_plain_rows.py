@@ -17,7 +17,7 @@ from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.crawl.annotate import Annotations, page_path
 from dsmath_lib.crawl.mined import Rules
 
-SMALL = classifier.Settings(4, 0.5, 1, 1, 1, 1_000, 1, 0)
+SMALL = classifier.FastTextSettings(4, 0.5, 1, 1, 1, 1_000, 1, 0)
 NESTED = "[" * 900 + "]" * 900
 BAD = [  # legal lines, each of which would fail in some step as it is
     '{"url":"http://a.com/\\ud800","text":"x"}',
@@ -60,18 +60,18 @@ def test_every_command_goes_on_after_a_row(tmp_path: Path, line: str) -> None:
     after = '{"url":"http://d.org/last","text":"the last page of all"}'
     source = write(tmp_path / "in.jsonl", [line, after])
     out, model = tmp_path / "out.jsonl", str(tmp_path / "model.bin")
-    assert commands.extract([source], str(out), max_chars=1_000) == 0
+    assert commands.extract_files([source], str(out), max_chars=1_000) == 0
     assert "http://d.org/last" in urls(out)
-    settings = dedup.Settings(2, 2, 3, 0.9)
+    settings = dedup.DedupSettings(2, 2, 3, 0.9)
     assert (
         commands.deduplicate([source], str(out), settings, dropped=str(tmp_path / "gone.jsonl"))
         == 0
     )
     assert "http://d.org/last" in urls(out) and len(set(urls(out))) == len(urls(out))
-    parts = dedup.dedup(shards.plan([Path(source)]), tmp_path / "dedup", settings)[0]
+    parts = dedup.dedup_shards(shards.plan([Path(source)]), tmp_path / "dedup", settings)[0]
     assert len(dedup.read_dropped(tmp_path / "dedup", len(parts))) in (0, 1)
-    commands.train([source], [source], SMALL, model)
-    assert commands.classify([source], str(out), model=model) == 0
+    commands.train_files([source], [source], SMALL, model)
+    assert commands.classify_files([source], str(out), model=model) == 0
     assert "http://d.org/last" in urls(out)
     bench = tmp_path / "bench.jsonl"
     bench.write_text('{"question":"page 3 of some \\ud800 benchmark that has many words in it"}\n')
@@ -79,13 +79,15 @@ def test_every_command_goes_on_after_a_row(tmp_path: Path, line: str) -> None:
         bench.read_text() + '{"question":"\\ud800"}\n'
     )  # too short: named in the report
     said = str(tmp_path / "report.json")
-    assert commands.decontaminate([source], str(out), benchmarks=[str(bench)], report=said) == 0
+    assert (
+        commands.decontaminate_files([source], str(out), benchmarks=[str(bench)], report=said) == 0
+    )
     assert "http://d.org/last" in urls(out)
     rules = Rules((0.5,), 0.0, 1, 0.98, 0.1, 1, 1.0)
     options = dict(seed=[source], annotations=[], rules=rules, settings=SMALL)
-    assert commands.mine([source], str(tmp_path / "mined"), **options) == 0
+    assert commands.mine_files([source], str(tmp_path / "mined"), **options) == 0
     assert (tmp_path / "mined" / "proposals.csv").read_text(encoding="utf-8")
-    pages = list(reading.read(Part(source), Counter(), max_chars=1_000))
+    pages = list(reading.read_crawl_file(Part(source), Counter(), max_chars=1_000))
     assert pages[-1].url == "http://d.org/last"
     for page in pages:
         page.url.encode()
@@ -96,7 +98,7 @@ def test_lone_surrogates_are_marked_and_pages_stay_apart(tmp_path: Path) -> None
     lines = ['{"url":"http://a.com/\\ud800","text":"one"}', '{"url":"http://a.com/","text":"two words"}',
              '{"url":"http://a.com/\\ud83d\\ude00","text":"\\ud83d\\ude00 is whole"}']  # fmt: skip
     source = write(tmp_path / "in.jsonl", lines, 0)
-    commands.deduplicate([source], str(tmp_path / "out.jsonl"), dedup.Settings(2, 2, 3, 0.9))
+    commands.deduplicate([source], str(tmp_path / "out.jsonl"), dedup.DedupSettings(2, 2, 3, 0.9))
     assert urls(tmp_path / "out.jsonl") == [
         "http://a.com/\ufffd",
         "http://a.com/",
@@ -121,9 +123,9 @@ def test_files_whose_name_is_no_text(tmp_path: Path) -> None:
         path.write_text("<html><p>Some text.</p>")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    (page,) = reading.read(Part(str(path)), Counter())
+    (page,) = reading.read_crawl_file(Part(str(path)), Counter())
     page.url.encode()
-    assert commands.extract([str(path)], str(tmp_path / "out.jsonl"), max_chars=1_000) == 0
+    assert commands.extract_files([str(path)], str(tmp_path / "out.jsonl"), max_chars=1_000) == 0
     assert len(urls(tmp_path / "out.jsonl")) == 1
 
 
@@ -134,7 +136,7 @@ def test_charsets_that_give_surrogates(tmp_path: Path) -> None:
     warc += b"Content-Type: application/http\r\nContent-Length: %d\r\n\r\n" % len(head + body)
     (tmp_path / "a.warc").write_bytes(warc + head + body + b"\r\n\r\n")
     out = tmp_path / "out.jsonl"
-    assert commands.extract([str(tmp_path / "a.warc")], str(out), max_chars=1_000) == 0
+    assert commands.extract_files([str(tmp_path / "a.warc")], str(out), max_chars=1_000) == 0
     assert len(urls(out)) == 1
 
 
@@ -168,7 +170,7 @@ def test_a_row_that_python_cannot_hold(tmp_path: Path, name: str, column: dict) 
     found = list(records.read_records(Part(str(path)), counts))
     assert [r["url"] for r in found] == [f"http://a.org/{i}" for i in range(5)]
     assert sum(n for what, n in counts.items() if what.startswith("skipped: row not readable")) == 1
-    assert len(list(reading.read(Part(str(path)), Counter()))) == 5
+    assert len(list(reading.read_crawl_file(Part(str(path)), Counter()))) == 5
 
 
 def test_large_rows_are_counted_and_never_plain_data_together(tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_a_bomb_of_parquet_is_not_unpacked(tmp_path: Path) -> None:
     assert path.stat().st_size < 200_000
     before, counts = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, Counter()
     assert not list(records.read_records(Part(str(path)), counts))
-    assert not list(reading.read(Part(str(path)), counts))
+    assert not list(reading.read_crawl_file(Part(str(path)), counts))
     assert counts == {"skipped: over the size bound": 6}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
@@ -220,7 +222,9 @@ def test_a_bomb_of_parquet_is_not_unpacked(tmp_path: Path) -> None:
 def test_numbers_that_parquet_cannot_hold(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", [f'{{"url":"u","text":"t","x":{10**30}}}'], 0)
     with pytest.raises(ValueError, match=r"out\.parquet.*write \.jsonl instead"):
-        commands.deduplicate([source], str(tmp_path / "out.parquet"), dedup.Settings(2, 2, 3, 0.9))
+        commands.deduplicate(
+            [source], str(tmp_path / "out.parquet"), dedup.DedupSettings(2, 2, 3, 0.9)
+        )
 
 
 # -- addresses -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from dsmath_lib.base.record_files import BadFile, Part
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.crawl import read_pages as reading
-from dsmath_lib.crawl.shards import Row, as_record
+from dsmath_lib.crawl.shards import DocRow, as_record
 from dsmath_lib.engines.webtext.languages import language
 
 HTML = "<html><body><p>Ein schöner Tag für 小明</p></body></html>"
@@ -31,7 +31,7 @@ def warc(*records: tuple[str, bytes, str]) -> bytes:
 
 def read(path: Path, **kw) -> tuple[list, Counter]:
     counts: Counter = Counter()
-    return list(reading.read(Part(str(path)), counts, **kw)), counts
+    return list(reading.read_crawl_file(Part(str(path)), counts, **kw)), counts
 
 
 def test_warc_records_by_kind(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_html_files(tmp_path: Path) -> None:
     pages, counts = [], Counter()
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-        pages += reading.read(Part(str(tmp_path / name)), counts)
+        pages += reading.read_crawl_file(Part(str(tmp_path / name)), counts)
     assert pages[0].url == "https://a.org/x?a=1&b=2"
     assert "Привет" in pages[1].html and "小明" in pages[2].html and len(pages) == 3
     assert counts["skipped: not HTML"] == counts["skipped: empty"] == 1
@@ -119,7 +119,7 @@ def test_jsonl(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     got, counts = read(path)
-    assert got == [Row("u", "t", "en"), Page("v", "<p>x")]
+    assert got == [DocRow("u", "t", "en"), Page("v", "<p>x")]
     assert counts["skipped: empty"] == 2 and counts["skipped: line is not a JSON object"] == 2
 
 
@@ -187,7 +187,7 @@ def test_parquet(tmp_path: Path) -> None:
         {"url": "v", "html": "<p>x", "text": "", "lang": ""},
         {"url": "w", "html": None, "text": None, "lang": None},
     ]
-    want = [Row("u", "t", "en"), Page("v", "<p>x")]
+    want = [DocRow("u", "t", "en"), Page("v", "<p>x")]
     data = datasets.Dataset.from_list(rows)
     data.to_parquet(tmp_path / "a.parquet")
     got, counts = read(tmp_path / "a.parquet")

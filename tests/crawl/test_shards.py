@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dsmath_lib.base.record_files import Part, read_records
 from dsmath_lib.crawl import shards
-from dsmath_lib.crawl.shards import Row
+from dsmath_lib.crawl.shards import DocRow
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
@@ -37,7 +37,9 @@ def test_small_files_share_a_shard_and_order_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.parquet"])
 def test_formats_round_trip_with_other_fields(tmp_path: Path, name: str) -> None:
     docs = [
-        Row(f"http://a.org/{i}", f"text {i} 小明 $x^{i}$", "en", i, {"id": i, "meta": {"k": [i]}})
+        DocRow(
+            f"http://a.org/{i}", f"text {i} 小明 $x^{i}$", "en", i, {"id": i, "meta": {"k": [i]}}
+        )
         for i in range(20)
     ]
     parts = [tmp_path / f"{i}.jsonl" for i in range(3)]
@@ -56,7 +58,8 @@ def test_formats_round_trip_with_other_fields(tmp_path: Path, name: str) -> None
 
 def test_parquet_fields_of_different_kinds_are_an_error_and_leave_nothing(tmp_path: Path) -> None:
     shards.write_part(
-        [Row("u", "t", extra={"x": "a"}), Row("u", "t", extra={"x": [1]})], tmp_path / "p.jsonl"
+        [DocRow("u", "t", extra={"x": "a"}), DocRow("u", "t", extra={"x": [1]})],
+        tmp_path / "p.jsonl",
     )
     with pytest.raises(ValueError, match=r"out\.parquet.*write \.jsonl instead"):
         shards.assemble([tmp_path / "p.jsonl"], str(tmp_path / "out.parquet"))
@@ -92,10 +95,10 @@ def test_bad_files_are_named_and_the_others_go_on(tmp_path: Path) -> None:
 
 def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    shards.write_part([Row("u", "old")], path)
+    shards.write_part([DocRow("u", "old")], path)
 
     def broken():
-        yield Row("u", "new")
+        yield DocRow("u", "new")
         raise OSError("no more")
 
     with pytest.raises(OSError, match="no more"):
@@ -105,5 +108,5 @@ def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_lone_surrogates_can_be_written(tmp_path: Path) -> None:
-    shards.write_part([Row("u", "bad \ud800 text")], tmp_path / "a.jsonl")
+    shards.write_part([DocRow("u", "bad \ud800 text")], tmp_path / "a.jsonl")
     assert json.loads((tmp_path / "a.jsonl").read_bytes())["text"] == "bad ? text"

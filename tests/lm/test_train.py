@@ -13,7 +13,7 @@ from dsmath_lib.lm.train import (
     loss_and_backward,
     make_optimizer,
     score_examples,
-    train,
+    train_model,
 )
 from dsmath_lib.runs.kept import Kept, decided_by
 from tests.rounding import assert_same
@@ -104,7 +104,7 @@ def test_a_resumed_run_equals_a_straight_one(stage, kill_at):
     settings = TrainSettings(steps=10, eval_every=4, **SETTINGS)
     evaluate = lambda m: {"heldout": gradient_free_loss(m)}  # noqa: E731
     straight = tiny_model()
-    numbers = train(straight, batch_of, settings, stage, "straight", evaluate)
+    numbers = train_model(straight, batch_of, settings, stage, "straight", evaluate)
 
     def killed(step):
         if step == kill_at:
@@ -112,11 +112,11 @@ def test_a_resumed_run_equals_a_straight_one(stage, kill_at):
         return batch_of(step)
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_model(), killed, settings, stage, "resumed", evaluate)
+        train_model(tiny_model(), killed, settings, stage, "resumed", evaluate)
     resumed = tiny_model(seed=9)  # weights come from the checkpoint, if there is one
     if kill_at < 3:
         resumed = tiny_model()
-    again = train(resumed, batch_of, settings, stage, "resumed", evaluate)
+    again = train_model(resumed, batch_of, settings, stage, "resumed", evaluate)
     assert_same(weights(resumed), weights(straight))
     kept = ("loss", "tokens", "eval.heldout")
     assert_same([again[k] for k in kept], [numbers[k] for k in kept])
@@ -130,7 +130,7 @@ def test_a_resumed_run_equals_a_straight_one(stage, kill_at):
 def test_an_evaluation_cannot_take_the_name_of_a_number_of_the_training(stage, model):
     """Both measure a ``loss``: the numbers of the evaluation are told apart by their front."""
     settings = TrainSettings(steps=10, **SETTINGS)
-    numbers = train(
+    numbers = train_model(
         model, batch_of, settings, stage, "two", lambda m: {"loss": 99.0, "seconds": -1.0}
     )
     logged = stage.read_log("two")[-1]["loss"]
@@ -146,7 +146,7 @@ def gradient_free_loss(model):
 
 def test_it_learns(stage, model):
     settings = TrainSettings(steps=30, lr=lambda _: 1e-2, micro_batch=6, weight_decay=0.0)
-    numbers = train(model, lambda _: batch_of(0), settings, stage, "learn")
+    numbers = train_model(model, lambda _: batch_of(0), settings, stage, "learn")
     first = stage.read_log("learn")[0]
     assert numbers["loss"] < 0.5 * math.log(64) and numbers["loss"] < first["loss"]
     assert numbers["tokens"] == 30 * 6 * 20
@@ -160,12 +160,12 @@ def test_non_finite_loss_stops_saves_the_batch_and_keeps_the_checkpoint(stage, m
         return batch_of(step)
 
     with pytest.raises(NonFiniteLoss, match="step 5 has loss nan"):
-        train(model, batches, TrainSettings(steps=10, **SETTINGS), stage, "bad")
+        train_model(model, batches, TrainSettings(steps=10, **SETTINGS), stage, "bad")
     saved = load_file(stage.dir / "bad_batch.safetensors")
     assert torch.equal(saved["inputs"], batch_of(4)["inputs"])
     assert (stage.dir / "checkpoints/bad/step-000003").is_dir()
     again = tiny_model(seed=3)
-    train(again, batch_of, TrainSettings(steps=10, **SETTINGS), stage, "bad")
+    train_model(again, batch_of, TrainSettings(steps=10, **SETTINGS), stage, "bad")
     assert torch.isfinite(weights(again)).all()
 
 
@@ -220,7 +220,7 @@ def test_checkpoints_of_other_settings_are_not_continued(stage, tokenizer):
 
     def make(batches):
         model = tiny_model()
-        train(model, batches, settings, stage, "run")
+        train_model(model, batches, settings, stage, "run")
         return model
 
     seen = []

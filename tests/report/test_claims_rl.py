@@ -25,7 +25,7 @@ def run(one=None, zero=None, grpo=None, timings=None):
 
 
 def verdict(name, *runs):
-    return L.judge(BY_ID[name], runs).verdict
+    return L.verdict_of(BY_ID[name], runs).verdict
 
 
 def test_the_stage_of_a_claim_holds_the_cells_of_its_parts():
@@ -66,7 +66,7 @@ def test_memory_is_read_from_the_timings():
     assert verdict("C26", memory(600.0, 300.0)) == L.AGREES
     assert verdict("C26", memory(310.0, 300.0)) == L.DISAGREES
     assert verdict("C26", memory(600.0, 0.0)) == L.NOT_TESTED
-    e = L.judge(BY_ID["C26"], [memory(600.0, 300.0)]).estimates[0]
+    e = L.verdict_of(BY_ID["C26"], [memory(600.0, 300.0)]).estimates[0]
     assert (e.value, e.low, e.high) == (2.0, 2.0, 2.0)
 
 

@@ -83,11 +83,11 @@ def test_a_part_decides_the_claim():
     run = {"s": {"metrics": {"yes": estimate(1, 0.5, 1.5), "no": estimate(-1, -1.5, -0.5)}}}
     gone = (L.metric("s", "gone"), L.positive)
     up, down = (yes, L.positive), (no, L.positive)
-    assert L.judge(claim(up, up), [run]).verdict == L.AGREES
-    assert L.judge(claim(up, down), [run]).verdict == L.DISAGREES
-    assert L.judge(claim(up, gone), [run]).verdict == L.NOT_TESTED
-    assert L.judge(claim(down, gone), [run]).verdict == L.DISAGREES
-    assert L.judge(claim(), [run]).verdict == L.NOT_TESTED
+    assert L.verdict_of(claim(up, up), [run]).verdict == L.AGREES
+    assert L.verdict_of(claim(up, down), [run]).verdict == L.DISAGREES
+    assert L.verdict_of(claim(up, gone), [run]).verdict == L.NOT_TESTED
+    assert L.verdict_of(claim(down, gone), [run]).verdict == L.DISAGREES
+    assert L.verdict_of(claim(), [run]).verdict == L.NOT_TESTED
 
 
 def test_all_claims_of_the_fact_sheet_are_there_once():
@@ -109,14 +109,14 @@ def test_a_gain_in_chinese_is_transfer_only_after_english_rl():
     run = results(**{f"diff.policy-sft.{b}.greedy": estimate(0.1, 0.05, 0.15) for b in TRANSFER})
     for langs, verdict in ((["en"], L.AGREES), (["en", "zh"], L.NOT_TESTED)):
         run["05_grpo"]["params"] = {"langs": langs}
-        assert L.judge(BY_ID["C25"], [run]).verdict == verdict
+        assert L.verdict_of(BY_ID["C25"], [run]).verdict == verdict
 
 
 def test_one_run_without_interval_says_nothing_about_a_trend():
     late = {"mined.late_gain": 0.2, "seed.late_gain": 0.1}
-    assert L.judge(BY_ID["C08"], [results(**late)]).verdict == L.NOISY
+    assert L.verdict_of(BY_ID["C08"], [results(**late)]).verdict == L.NOISY
     three = [results(**late | {"mined.late_gain": g}) for g in (0.20, 0.21, 0.19)]
-    assert L.judge(BY_ID["C08"], three).verdict == L.AGREES
+    assert L.verdict_of(BY_ID["C08"], three).verdict == L.AGREES
 
 
 def test_ledger_views_carry_symbol_and_word_and_escape():
@@ -160,10 +160,10 @@ def test_english_and_chinese_are_judged_apart(claim, than):
             f"{name}.zh": estimate(0.64, 0.59, 0.69),
         }
     )
-    row = L.judge(BY_ID[claim], [run])
+    row = L.verdict_of(BY_ID[claim], [run])
     assert row.verdicts == (L.DISAGREES, L.AGREES) and row.verdict == L.DISAGREES
     assert [p.what.split()[0] for p in BY_ID[claim].parts] == ["English", "Chinese"]
-    only_chinese = L.judge(BY_ID["C09"], [run])
+    only_chinese = L.verdict_of(BY_ID["C09"], [run])
     assert only_chinese.verdicts == ((L.AGREES,) if than == "seed" else (L.NOT_TESTED,))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from dsmath_lib.base.records import Completions, Problem
 from dsmath_lib.engines.decode import SamplerError
-from dsmath_lib.rewards.ask import RULE, Sampling, ask, is_right
+from dsmath_lib.rewards.ask import ASK_RULE, Sampling, ask, is_right
 from dsmath_lib.rewards.questions import Questions, as_prompts
 from dsmath_lib.rows.rewards import REWARDS
 
@@ -53,8 +53,8 @@ def test_the_grader_sees_the_question():
 def test_a_rule_is_a_reward_or_an_extraction():
     """A reward knows that an answer was cut off: the number at which it happened to end is none."""
     p = Problem("a", "1 + 1?", "2")
-    assert RULE not in REWARDS
-    assert is_right(RULE, p, "so 2", "length") and not is_right("accuracy", p, "so 2", "length")
+    assert ASK_RULE not in REWARDS
+    assert is_right(ASK_RULE, p, "so 2", "length") and not is_right("accuracy", p, "so 2", "length")
     assert is_right("accuracy", p, "so 2", "eos") and not is_right("boxed", p, "so 2", "eos")
 
 

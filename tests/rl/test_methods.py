@@ -7,7 +7,13 @@ import torch
 
 from dsmath_lib.engines.layout import pad
 from dsmath_lib.rl.advantages import group_advantages
-from dsmath_lib.rl.coefficients import COEFFICIENTS, Scored, coefficients, overlong_penalty, pairs
+from dsmath_lib.rl.coefficients import (
+    COEFFICIENTS,
+    Scored,
+    coefficients,
+    overlong_penalty,
+    preference_pairs,
+)
 from dsmath_lib.rl.critic import Critic, value_loss
 from dsmath_lib.rl.learn import batches_of, weigh
 from dsmath_lib.rl.losses import (
@@ -104,8 +110,8 @@ def test_pairs():
     group = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
     every = torch.ones(8, dtype=torch.bool)
     reward = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.2, 0.9])
-    assert pairs(reward, group, every) == ([0, 7], [1, 6])
-    assert pairs(reward, group, torch.arange(8) != 1) == ([7], [6])
+    assert preference_pairs(reward, group, every) == ([0, 7], [1, 6])
+    assert preference_pairs(reward, group, torch.arange(8) != 1) == ([7], [6])
     a = COEFFICIENTS["pair"](scored(), METHODS["dpo"])
     assert a.tolist() == [1, -1, 0, 0, 0, 0]  # row 2 is empty, group 1 has no contrast
 

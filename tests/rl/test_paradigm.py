@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dsmath_lib.rl.paradigm import EQUATIONS, check_row, coefficient, example
+from dsmath_lib.rl.paradigm import EQUATIONS, check_method, coefficient, example
 from tests.rl.conftest import tiny_policy
 
 pytestmark = pytest.mark.numeric
@@ -14,7 +14,7 @@ COMPLETIONS = [[20, 21, 1], [22, 23, 24, 25], [40], [1], [30, 2], [30, 31, 33, 1
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_every_row_of_table_10(name):
     x = example(PROMPTS, COMPLETIONS)
-    row = check_row(name, x, tiny_policy(), tiny_policy(seed=1))
+    row = check_method(name, x, tiny_policy(), tiny_policy(seed=1))
     assert row["largest difference"] < 1e-12
     assert row["norm of the gradient"] > 1e-3
 
@@ -25,7 +25,7 @@ def test_the_check_can_fail(name, monkeypatch):
     from dsmath_lib.rl import paradigm
 
     monkeypatch.setattr(paradigm, "coefficient", lambda *a: 1.05 * coefficient(*a))
-    row = check_row(name, example(PROMPTS, COMPLETIONS), tiny_policy(), tiny_policy(seed=1))
+    row = check_method(name, example(PROMPTS, COMPLETIONS), tiny_policy(), tiny_policy(seed=1))
     assert row["largest difference"] > 1e-5
 
 

@@ -11,7 +11,7 @@ from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.runs.nb02_pretraining import (
     by_language,
-    compare,
+    compare_corpora,
     eval_curves,
     heldout_pages,
     heldout_problems,
@@ -127,12 +127,12 @@ def test_tokenizer_learns_from_the_mixture_and_the_seed_decides():
 def test_paired_differences_are_positive_when_the_reference_is_better():
     mined = {"loss": np.array([1.0, 2.0, 1.0]), "answer": np.array([1.0, 1.0, 0.0])}
     web = {"loss": np.array([2.0, 3.0, 3.0]), "answer": np.array([1.0, 0.0, 0.0])}
-    d = compare({"mined": mined, "web": web}, ["en", "en", "zh"], "mined")
+    d = compare_corpora({"mined": mined, "web": web}, ["en", "en", "zh"], "mined")
     assert d["diff.web-mined.loss"].value == pytest.approx(4 / 3)
     assert d["diff.web-mined.loss.zh"].value == 2.0
     assert d["diff.mined-web.answer"].value == pytest.approx(1 / 3)
     assert d["diff.web-mined.loss"].low > 0
-    assert compare({"web": web}, ["en"] * 3, "mined") == {}
+    assert compare_corpora({"web": web}, ["en"] * 3, "mined") == {}
 
 
 def test_curves_and_late_gain(stage):

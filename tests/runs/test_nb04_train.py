@@ -5,7 +5,7 @@ import torch
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.decode.sampler import HFSampler
-from dsmath_lib.lm.train import TrainSettings, train
+from dsmath_lib.lm.train import TrainSettings, train_model
 from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
 from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
@@ -48,7 +48,7 @@ def test_killed_and_resumed_is_the_same(stage, tokenizer, lm_folder, solutions, 
     rows = training_rows(name, solutions, 96, 2, 0)
     kind = "process" if name.startswith("process") else "outcome"
     straight = new_reward_model(lm_folder, kind, tokenizer)
-    numbers = train(straight, step_batches(rows, 4, 0), SETTINGS, stage, "straight")
+    numbers = train_model(straight, step_batches(rows, 4, 0), SETTINGS, stage, "straight")
 
     class Killed(list):
         reads = 0
@@ -61,9 +61,9 @@ def test_killed_and_resumed_is_the_same(stage, tokenizer, lm_folder, solutions, 
 
     killed = new_reward_model(lm_folder, kind, tokenizer)
     with pytest.raises(KeyboardInterrupt):
-        train(killed, step_batches(Killed(rows), 4, 0), SETTINGS, stage, "resumed")
+        train_model(killed, step_batches(Killed(rows), 4, 0), SETTINGS, stage, "resumed")
     resumed = new_reward_model(lm_folder, kind, tokenizer)
-    again = train(resumed, step_batches(rows, 4, 0), SETTINGS, stage, "resumed")
+    again = train_model(resumed, step_batches(rows, 4, 0), SETTINGS, stage, "resumed")
     assert_same(weights(resumed), weights(straight))
     assert_same([again[k] for k in ("loss", "tokens")], [numbers[k] for k in ("loss", "tokens")])
 
@@ -146,7 +146,7 @@ def test_pieces_resume_exactly(source, tokenizer, sampler, monkeypatch):
 def test_annotators_write_right_and_wrong_solutions(tokenizer, sampler):
     cfg = tiny(data="annotators", questions=20)
     found = data.load_data(cfg, Stage(cfg, "04_reward_model"), sampler, tokenizer)
-    numbers = data.counts(found.train)
+    numbers = data.solution_counts(found.train)
     assert 0.25 < numbers["right"] < 0.75 and numbers["truncated"] == 0
     assert numbers["questions"] == 20 and numbers["questions with both"] > 5
 
@@ -174,7 +174,7 @@ def test_real_labelled_data_make_rows_for_every_model(tokenizer, sampler, data_d
     )
     found = data.load_data(cfg, Stage(cfg, "04_reward_model"), sampler, tokenizer)
     assert not data.shared_questions(found)
-    numbers = data.counts(found.train)
-    assert numbers["questions"] <= 120 and data.counts(found.test)["questions"] <= 20
+    numbers = data.solution_counts(found.train)
+    assert numbers["questions"] <= 120 and data.solution_counts(found.test)["questions"] <= 20
     for name in ("pointwise", "process_hard", "process_soft"):
         assert training_rows(name, found.train, cfg.context, 2, 0)

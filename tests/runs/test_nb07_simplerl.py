@@ -163,7 +163,7 @@ def test_runs_end_to_end(base, tokenizer, problems, name):
     assert len(texts) == 2 and len(texts[0]["texts"]) == len(texts[0]["rewards"]) == 4
     assert len(before.greedy) == len(after.sampled) == 4 and before.behaviour["length"] > 0
     row = zero.result_row(name, before, after)
-    assert row["sampled gain"]["n"] == 4
+    assert row["sampled gain"].n == 4
     assert behaviour_plot({name: evals}).axes
     again = run(cfg, base, tokenizer, problems, name)  # loaded, not trained
     assert again[3] == after

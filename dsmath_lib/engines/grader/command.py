@@ -101,7 +101,7 @@ def second_opinion(row: dict[str, Any]) -> dict[str, Any]:
         "timeout": PEER_SECONDS,
     }
     try:
-        reply = symbolic.ask(request, PEER_SECONDS)
+        reply = symbolic.ask_symbolic(request, PEER_SECONDS)
     except OSError as err:
         reply = {"reason": f"math-verify is not available: {err}"}
     if "extracted" in reply:

@@ -39,7 +39,7 @@ _pool = PerProcess(lambda: Pool(_worker, MAX_WORKERS), Pool.close)
 close_symbolic = _pool.close
 
 
-def ask(request: dict, timeout: float) -> dict:
+def ask_symbolic(request: dict, timeout: float) -> dict:
     """The reply of a worker within ``timeout``, waiting for a free one included; the first start is not counted.
 
     A supervisor that died (the system may kill it) is replaced, and asked once more.
@@ -76,7 +76,7 @@ def symbolic_equal(gold: str, pred: str, timeout: float) -> tuple[bool, str]:
     if timeout <= 0:
         return False, TIMEOUT
     try:
-        reply = ask({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
+        reply = ask_symbolic({"gold": gold, "pred": pred, "timeout": timeout}, timeout)
     except OSError as err:
         return False, f"symbolic comparison is not available: {err}"
     verdict = bool(reply["equal"]), str(reply["reason"])

@@ -4,6 +4,6 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 """
 
 from dsmath_lib.engines.index.gramfilter import GramFilter
-from dsmath_lib.engines.index.loops import least, runs, spaced, words
+from dsmath_lib.engines.index.loops import hash_words, least, runs, spaced
 
-__all__ = ["GramFilter", "least", "runs", "spaced", "words"]
+__all__ = ["GramFilter", "hash_words", "least", "runs", "spaced"]

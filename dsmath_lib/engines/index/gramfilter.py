@@ -24,7 +24,7 @@ LONGEST = 10  # pieces that are compared
 _WINDOW = 4 * LONGEST + 2  # pieces that are read again where hashes are equal
 _AT_ONCE = 20_000  # keys
 _NONE = np.zeros(0, np.uint64)
-Step = Callable[[str], str]
+GramStep = Callable[[str], str]
 
 
 class GramFilter:
@@ -37,7 +37,9 @@ class GramFilter:
         holds: does a piece of text hold a key? Asked where hashes are equal.
     """
 
-    def __init__(self, keys: Iterable[str], fold: Step, layout: Step, holds: Callable[[str], bool]):
+    def __init__(
+        self, keys: Iterable[str], fold: GramStep, layout: GramStep, holds: Callable[[str], bool]
+    ):
         self._fold, self._layout, self._holds = fold, layout, holds
         # a key without pieces: every text may hold it; one of "-" and "*" alone, like a ruled line, is looked for
         self._all = False
@@ -49,7 +51,7 @@ class GramFilter:
         for i in range(0, len(keys), _AT_ONCE):
             some = keys[i : i + _AT_ONCE]
             units = _units("\n".join(some))
-            piece, unit, _ = loops.pieces(units, kinds, values)
+            piece, unit, _ = loops.word_pieces(units, kinds, values)
             ends = np.cumsum([len(_units(k)) + 1 for k in some])
             first = np.searchsorted(unit, np.concatenate([[0], ends]))
             count = np.minimum(np.diff(first), LONGEST)
@@ -115,11 +117,11 @@ class GramFilter:
         if laid:
             simple = self._layout(text.lower().replace("，", ","))
         units = _units(simple)
-        piece, unit, special = loops.pieces(units, kinds, values)
+        piece, unit, special = loops.word_pieces(units, kinds, values)
         if text.isascii() or not (special or (laid and foreign.take(units).any())):
             return units, piece, unit, True
         units = _units(self._layout(self._fold(text)))
-        return units, *loops.pieces(units, *_plain_tables())[:2], False
+        return units, *loops.word_pieces(units, *_plain_tables())[:2], False
 
 
 def _run_at(piece: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
@@ -157,7 +159,7 @@ def _kind(c: str) -> int:
 
 
 @lru_cache(1)
-def _unkept(fold: Step) -> list[str]:
+def _unkept(fold: GramStep) -> list[str]:
     """Characters that become a gram but no piece: ``-`` depends on its neighbours, ``*`` on a second one."""
     return [c for c in map(chr, range(0xD800)) if fold(c) in ("-", "*")] + ["－", "﹣", "＊", "﹡"]
 
@@ -177,7 +179,7 @@ def _plain_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(1)
-def _tables(fold: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tables(fold: GramStep) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind and value that each UTF-16 unit will have after ``fold``; which units become ASCII letters or digits.
 
     ``SPECIAL`` are units whose folded form depends on their neighbours or is not one character of the same kind.

@@ -55,7 +55,7 @@ def _crc_table() -> np.ndarray:
     return table[np.arange(256) ^ 0xFF]
 
 
-def words(text: str) -> np.ndarray:
+def hash_words(text: str) -> np.ndarray:
     """CRC-32 of each word and CJK character of a text in lower case, as UTF-8, shape (n,), uint64."""
     return _words(codes(text), *characters(), _crc_table())
 
@@ -151,7 +151,7 @@ def least(hashes, a, b):
 
 # -- grams -----------------------------------------------------------------------------------------------------------
 @compiled
-def pieces(units, kinds, values):
+def word_pieces(units, kinds, values):
     """The hash of each piece of a text, the unit where it starts, and whether one of its units is ``SPECIAL``.
 
     A comma between thousands counts as if it were not there.
@@ -191,7 +191,7 @@ def _three_digits(units, kinds, at):
 
 
 @compiled
-def known(table, shift, h):
+def _known(table, shift, h):
     """Is the bit of a hash set?"""
     at = h >> shift
     return table[at >> np.uint64(3)] >> (at & np.uint64(7)) & np.uint64(1)
@@ -207,7 +207,7 @@ def run_places(piece, n, power, table, shift):
         h = h * BASE + piece[i]
         if i >= n:
             h -= piece[i - n] * power
-        if i >= n - 1 and known(table, shift, h):
+        if i >= n - 1 and _known(table, shift, h):
             places[found], hashes[found] = i - n + 1, h
             found += 1
     return places[:found], hashes[:found]
@@ -223,7 +223,7 @@ def longer_places(piece, places, hashes, head, longest, table, shift):
         h = hashes[k]
         for i in range(places[k] + head, min(places[k] + longest - 1, len(piece))):
             h = h * BASE + piece[i]
-            if known(table, shift, h):
+            if _known(table, shift, h):
                 out[found], runs[found] = places[k], h
                 found += 1
     return out[:found], runs[:found]

@@ -23,10 +23,10 @@ _NAMES = sorted(
 _UNARY = {"sqrt": r"\sqrt", "hat": r"\hat", "bar": r"\bar", "vec": r"\vec", "dot": r"\dot"}
 _WORDS = [w for w in (*_UNARY, "frac", "root", "text", *_SYMBOLS, *_NAMES) if w.isalpha()]
 _OPEN, _CLOSE = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
-MAX_DEPTH = 40
+_MAX_DEPTH = 40
 
 
-def to_latex(source: str) -> str:
+def asciimath_to_latex(source: str) -> str:
     """LaTeX of one AsciiMath expression; what is not understood is copied."""
     stack, parts = _tokens(source), []
     while stack:
@@ -76,7 +76,7 @@ def _simple(stack: list[str], depth: int) -> str:
     if not stack or stack[-1] in _CLOSE:
         return ""
     t = stack.pop()
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return t
     if t in _UNARY:
         return f"{_UNARY[t]}{{{_bare(_simple(stack, depth + 1))}}}"

@@ -53,7 +53,7 @@ _P, _SCRIPT, _PLAIN = (np.uint64(_hash(n)) for n in ("p", "script", "plaintext")
 _WORD, _SEED = np.uint64(_PRIME), np.uint64(_FNV)
 
 
-def measure(low: bytes, tags: int) -> tuple[int, int, int, int]:
+def measure_markup(low: bytes, tags: int) -> tuple[int, int, int, int]:
     """Upper bounds for a page: elements open at once, lists open at once, bytes copied, attributes of one tag.
 
     A page that closes its tags gets its depth; one that leaves optional tags out gets more. *Bytes copied* is what

@@ -76,7 +76,7 @@ def undelimit(text: str) -> tuple[str, bool | None]:
     return t, None
 
 
-def clean(latex: str) -> str:
+def clean_latex(latex: str) -> str:
     """One line of LaTeX without wrappers that carry no mathematics; empty if too long or nothing is left."""
     if len(latex) > MAX_FORMULA:
         return ""
@@ -113,7 +113,7 @@ def _script_tex(node: LexborNode) -> tuple[str, bool]:
     kind = (node.attributes.get("type") or "").lower()
     text = html.unescape(node.text())
     if "asciimath" in kind:
-        return asciimath.to_latex(text) if len(text) <= MAX_FORMULA else "", False
+        return asciimath.asciimath_to_latex(text) if len(text) <= MAX_FORMULA else "", False
     return text, "mode=display" in kind.replace(" ", "")
 
 
@@ -125,7 +125,7 @@ def _math(node: LexborNode) -> tuple[str, bool] | None:
     a = node.attributes
     latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
     if not latex.strip():
-        latex = mathml.to_latex(node)
+        latex = mathml.mathml_to_latex(node)
     return (latex, is_display(node)) if latex.strip() else None
 
 

@@ -13,7 +13,7 @@ from dsmath_lib.engines.webtext.formulas import (
     WRAPPERS,
     Pattern,
     classes,
-    clean,
+    clean_latex,
     is_display,
 )
 from dsmath_lib.engines.webtext.signals import Signals
@@ -39,7 +39,7 @@ class Marks:
 
     def add(self, latex: str, display: bool) -> str:
         """The mark of a formula; empty if nothing is left of it, a space if it only groups."""
-        latex = clean(latex)
+        latex = clean_latex(latex)
         if latex in _GROUPING:
             return " "
         if not latex or len(self.formulas) >= MAX_FORMULAS:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
 
-MAX_DEPTH = 60  # deeper trees are cut to their text: recursion must stay bounded on hostile pages
+_MAX_DEPTH = 60  # deeper trees are cut to their text: recursion must stay bounded on hostile pages
 
 _LETTERS = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "varepsilon",
@@ -46,18 +46,18 @@ def symbol(text: str) -> str:
     return "".join(out)
 
 
-def to_latex(node: LexborNode, depth: int = 0) -> str:
+def mathml_to_latex(node: LexborNode, depth: int = 0) -> str:
     """LaTeX of a ``<math>`` node or any presentation element below it. Never raises on odd trees."""
     tag = (node.tag or "").rsplit(":", 1)[-1]
     if tag == "-text":
         return symbol((node.text_content or "").strip())
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return symbol(node.text(deep=True).strip())
     if tag in ("annotation", "annotation-xml", "mphantom", "-comment", "mspace", "none"):
         return ""
     if tag in _LEAF:
         return _LEAF[tag](node.text(deep=True).strip())
-    parts = [to_latex(c, depth + 1) for c in _children(node)]
+    parts = [mathml_to_latex(c, depth + 1) for c in _children(node)]
     build = _BUILD.get(tag)
     a = node.attributes
     if tag == "mfrac" and (a.get("linethickness") or "1")[0] == "0":

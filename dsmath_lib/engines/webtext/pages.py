@@ -82,7 +82,7 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
         raise PageError("over the size bound")
     html, data = without_ours(html)
     site = host(url) if any(name in url.lower() for name in DOLLAR_SITES) else ""
-    page = signals.read(html, data, site.endswith(DOLLAR_SITES))
+    page = signals.read_signals(html, data, site.endswith(DOLLAR_SITES))
     patterns = patterns_in(page)
     tree = bool(patterns) or guarded(page)
     if (tree or page.text) and b"<template" in page.low:
@@ -124,7 +124,7 @@ def _may_be_deep(low: bytes) -> bool:
     tags = low.count(b"<")
     if 2 * tags <= MAX_DEPTH and len(low) <= 2 * _MAX_ATTRIBUTES:
         return False
-    opened, lists, copied, attributes = bounds.measure(low, tags)
+    opened, lists, copied, attributes = bounds.measure_markup(low, tags)
     if attributes > _MAX_ATTRIBUTES:
         raise PageError("too many attributes")
     if copied > _MAX_COPIED or opened * tags > _MAX_SEARCHED:

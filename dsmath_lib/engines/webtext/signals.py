@@ -43,7 +43,7 @@ class Signals:
     scripts: bool
 
 
-def read(html: str, data: bytes, dollars: bool) -> Signals:
+def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
     """Signals of a page; ``data`` is its UTF-8. ``dollars``: its site takes ``$`` as a delimiter without saying so."""
     low = data.lower()
     counts, at = places(low, _NEEDLES, len(_SIGNS), _MAX_SIGNS)

@@ -153,7 +153,7 @@ def paired_differences(
 
 
 # -- a whole run -----------------------------------------------------------------------------------------------------
-class Results:
+class BenchmarkScores:
     """Completions and verdicts of all jobs of a run, graded once by each benchmark's rule."""
 
     def __init__(self, folder: Path | None = None, ks: Sequence[int] = ()) -> None:

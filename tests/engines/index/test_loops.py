@@ -41,7 +41,7 @@ def test_places_are_those_of_a_search(size: int) -> None:
 def test_pieces_join_thousands() -> None:
     def pieces(text: str) -> list[int]:
         kinds, values, _ = _tables(fold)
-        return loops.pieces(_units(text), kinds, values)[0].tolist()
+        return loops.word_pieces(_units(text), kinds, values)[0].tolist()
 
     assert pieces("1,000 km") == pieces("1000km") == pieces("１，０００ KM")
     assert pieces("1,234,567,") == pieces("1234567")

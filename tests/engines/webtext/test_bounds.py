@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, NodeType
 
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.engines.webtext.bounds import measure
+from dsmath_lib.engines.webtext.bounds import measure_markup
 from dsmath_lib.engines.webtext.pages import MAX_DEPTH, PageError, extract
 
 
 def opened(html: str) -> int:
-    return measure(html.lower().encode(), html.count("<"))[0]
+    return measure_markup(html.lower().encode(), html.count("<"))[0]
 
 
 def depth(html: str) -> int:
@@ -72,12 +72,12 @@ def test_elements_open_at_once(html: str, want: int) -> None:
     ],
 )
 def test_attributes_of_one_tag(tag: str, want: int) -> None:
-    assert measure(tag.encode(), tag.count("<"))[3] == want
+    assert measure_markup(tag.encode(), tag.count("<"))[3] == want
 
 
 def test_copied_bytes_count_inline_elements_that_stay_open() -> None:
     closed, left = "<p><b class=x>a</b></p>" * 50, "<p><b class=x>a</p>" * 50
-    assert measure(left.encode(), 150)[2] > 25 * measure(closed.encode(), 150)[2]
+    assert measure_markup(left.encode(), 150)[2] > 25 * measure_markup(closed.encode(), 150)[2]
 
 
 TAGS = st.sampled_from(

@@ -263,7 +263,7 @@ def test_mathml_structures() -> None:
     from selectolax.lexbor import LexborHTMLParser
 
     def latex(x: str) -> str:
-        return mathml.to_latex(LexborHTMLParser(f"<math>{x}</math>").css_first("math"))
+        return mathml.mathml_to_latex(LexborHTMLParser(f"<math>{x}</math>").css_first("math"))
 
     assert latex("<mfrac><mn>1</mn><mi>n</mi></mfrac>") == r"\frac{1}{n}"
     assert latex("<mroot><mi>x</mi><mn>3</mn></mroot>") == r"\sqrt[3]{x}"
@@ -279,6 +279,6 @@ def test_mathml_structures() -> None:
 
 
 def test_asciimath() -> None:
-    assert asciimath.to_latex("sum_(i=1)^n i^2/2") == r"\sum_{i = 1}^{n} \frac{i^{2}}{2}"
-    assert asciimath.to_latex("sqrt(a+b)/c") == r"\frac{\sqrt{a + b}}{c}"
-    asciimath.to_latex(")" * 50 + "(" * 5000)  # unbalanced and deep: no error
+    assert asciimath.asciimath_to_latex("sum_(i=1)^n i^2/2") == r"\sum_{i = 1}^{n} \frac{i^{2}}{2}"
+    assert asciimath.asciimath_to_latex("sqrt(a+b)/c") == r"\frac{\sqrt{a + b}}{c}"
+    asciimath.asciimath_to_latex(")" * 50 + "(" * 5000)  # unbalanced and deep: no error

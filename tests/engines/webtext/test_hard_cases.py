@@ -14,7 +14,7 @@ from dsmath_lib.corpus.decontaminate import (
     find_hits,
 )
 from dsmath_lib.crawl.read_pages import decode
-from dsmath_lib.engines.webtext.asciimath import to_latex
+from dsmath_lib.engines.webtext.asciimath import asciimath_to_latex
 from dsmath_lib.engines.webtext.pages import documents, extract
 
 NOTE = '<math><semantics><mi>x</mi><annotation encoding="application/x-tex">{}</annotation></semantics></math>'
@@ -171,12 +171,12 @@ def test_a_page_is_no_formula(tag: str, name: str) -> None:
     ],
 )
 def test_brackets_of_ascii_math_that_match_nothing(source: str, want: str) -> None:
-    assert to_latex(source) == want
+    assert asciimath_to_latex(source) == want
 
 
 def test_ascii_math_of_any_length_and_depth() -> None:
     for source in (")" * 100_000, "(" * 100_000, "sqrt" * 20_000, "x/" * 50_000, "x^" * 50_000):
-        assert to_latex(source)
+        assert asciimath_to_latex(source)
 
 
 def test_an_error_on_a_page_loses_that_page(monkeypatch: pytest.MonkeyPatch) -> None:

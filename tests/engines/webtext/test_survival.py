@@ -103,7 +103,7 @@ def test_declared_dollars_take_numbers_too() -> None:
 def test_no_false_formula_on_plain_pages(data_dir: Path) -> None:
     found = {}
     for path in sorted((data_dir / "web/html/plain").glob("*.html")):
-        for page in reading.read(Part(str(path)), Counter()):
+        for page in reading.read_crawl_file(Part(str(path)), Counter()):
             try:
                 if n := extract(page.html, page.url).found:
                     found[path.name] = n

@@ -14,7 +14,7 @@ from dsmath_lib.rewards.models import new_reward_model, score_completions
 from dsmath_lib.runs.nb08_evaluation import run
 from dsmath_lib.runs.nb08_evaluation.best_of import Ranker, ranked
 from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file
-from dsmath_lib.runs.nb08_evaluation.scores import Results, sample_rewards
+from dsmath_lib.runs.nb08_evaluation.scores import BenchmarkScores, sample_rewards
 from dsmath_lib.runs.nb08_evaluation.store import read_file, write_file
 from dsmath_lib.stage.folder import Stage
 
@@ -103,7 +103,7 @@ def test_best_of_k_is_a_score_and_stands_beside_the_vote(tmp_path, tokenizer):
             s["reward"] = reward
     path = run.completions_path(tmp_path, JOB)
     write_file(path, {"rule": "paper"}, made)
-    results = Results(tmp_path, [1, 4])
+    results = BenchmarkScores(tmp_path, [1, 4])
     results.add(JOB, made)
     scores = results.metrics()
     assert scores["sft.toy-gsm.cot.rm@1"].value == 0.5

@@ -23,7 +23,7 @@ from dsmath_lib.runs.nb08_evaluation.evaluate import (
 from dsmath_lib.runs.nb08_evaluation.formats import Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.published import SYSTEMS, agreement, rules_differ
 from dsmath_lib.runs.nb08_evaluation.run import EvalJob, sampled_tokens
-from dsmath_lib.runs.nb08_evaluation.scores import Results, score_line, scores_of
+from dsmath_lib.runs.nb08_evaluation.scores import BenchmarkScores, score_line, scores_of
 from dsmath_lib.runs.nb08_evaluation.store import read_scores, rows_made_with
 
 SETTINGS = EvalSettings("toy-cot", 0, False, 3, 0.7, 1.0, 12, 0)
@@ -210,7 +210,7 @@ def test_few_shot_programs_are_run_once_and_their_output_is_kept(tmp_path, token
     assert errors[0] == "" and "no program" in errors[1] and "ZeroDivision" in errors[2]
     assert errors[3].startswith("TimeoutError")
     rows[0]["answer"] = "42"
-    results = Results()
+    results = BenchmarkScores()
     results.add(EvalJob("base", "toy-gsm", "pot", True), rows)
     scores = results.metrics()
     assert scores["base.toy-gsm.pot.greedy"].value == 0.25
@@ -233,7 +233,7 @@ def row(i, greedy, samples):
 
 def test_scores_of_a_run(tmp_path):
     right, wrong, bare = "\\boxed{4}", "\\boxed{5}", "The answer is 4."
-    results = Results(tmp_path, [1, 2])
+    results = BenchmarkScores(tmp_path, [1, 2])
     sft = EvalJob("sft", "toy-gsm", "cot")
     results.add(sft, [row(0, bare, [right, wrong]), row(1, wrong, [wrong, wrong])])
     results.add(
@@ -268,7 +268,7 @@ def test_scores_of_a_run(tmp_path):
 def test_the_last_tool_output_is_a_score_of_its_own():
     r = row(0, "```python\nprint(5)\n```\n```output\n5\n```\nSo \\boxed{4}.", [])
     r["greedy"]["sampled"] = [1, 0, 1]
-    results = Results()
+    results = BenchmarkScores()
     results.add(EvalJob("sft", "toy-gsm", "tir"), [r])
     scores = results.metrics()
     assert scores["sft.toy-gsm.tir.greedy"].value == 1.0

@@ -10,7 +10,7 @@ from dsmath_lib.evaluation import behaviour as reflection
 from dsmath_lib.runs.nb08_evaluation import store
 from dsmath_lib.runs.nb08_evaluation.rescore import regrade_file, regrade_folder
 from dsmath_lib.runs.nb08_evaluation.run import EvalJob, completions_path
-from dsmath_lib.runs.nb08_evaluation.scores import Results
+from dsmath_lib.runs.nb08_evaluation.scores import BenchmarkScores
 
 
 def completion(text):
@@ -27,7 +27,7 @@ def folder(tmp_path):
     ]  # fmt: skip
     job = EvalJob("sft", "toy-gsm", "cot")
     store.write_file(completions_path(tmp_path, job), {"rule": "paper"}, rows)
-    results = Results(tmp_path, [1, 2])
+    results = BenchmarkScores(tmp_path, [1, 2])
     results.add(job, rows)
     return tmp_path
 
