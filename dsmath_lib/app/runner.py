@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import ParamsError, StageError
-from dsmath_lib.base.files import file_digest, write_atomic
+from dsmath_lib.base.files import file_digest, read_json, write_atomic
 from dsmath_lib.base.folders import (
     artifacts_folder,
     lock_folder,
@@ -193,14 +193,16 @@ def _upstream(job: StageRun) -> dict[str, str]:
     out = {}
     for name in registry.STAGES[job.stage].reads:
         folder = job.folder.parent / name
-        results = _read(folder / "results.json")
+        results = read_json(folder / "results.json")
         if results:
-            out[name] = f"{_read(folder / 'digest.json').get('digest')}:{metrics_digest(results)}"
+            out[name] = (
+                f"{read_json(folder / 'digest.json').get('digest')}:{metrics_digest(results)}"
+            )
     return out
 
 
 def _up_to_date(job: StageRun, digest: str) -> bool:
-    old, results = _read(job.folder / "digest.json"), job.folder / "results.json"
+    old, results = read_json(job.folder / "digest.json"), job.folder / "results.json"
     same = old.get("digest") == digest and results.exists()
     return same and old.get("results") == file_digest(results)
 
@@ -216,7 +218,7 @@ def _prepare(job: StageRun, digest: str) -> bool:
         cfg = registry.params_model(job.stage).check(job.params, job.stage)
         artifacts = artifacts_folder(cfg.artifacts_dir, cfg.scale, job.stage)
         folder = Folder(without_links(job.folder), without_links(artifacts))
-        started = _read(job.folder / "digest.json")
+        started = read_json(job.folder / "digest.json")
         if line := folder.settle(made_of(cfg, folder, job.notebook), resume=cfg.resume):
             print(f"{job.stage}: {line}")
         elif started and not folder.finished:
@@ -339,13 +341,6 @@ def _cell_output(record: logging.LogRecord) -> bool:
         "Ending Cell",
     )
     return bool(text.strip()) and not text.startswith((*noise, "<IPython.core.display."))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _now() -> str:

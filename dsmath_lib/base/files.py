@@ -42,6 +42,15 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; {} if there is none, or it is damaged, or no object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write_fast(path: Path, data: str | bytes) -> None:
     """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
     with replaced(path) as tmp:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_fast
+from dsmath_lib.base.files import read_json, write_fast
 
 ShardResult = dict[str, Any]  # plain data; "counts" are added up, "errors" make a shard unfinished
 
@@ -41,11 +41,8 @@ class Job:
 
     def result(self, i: int) -> ShardResult | None:
         """What a shard left, None if it has not run."""
-        try:
-            row = json.loads(self.marker(i).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return row["result"] if isinstance(row, dict) and row.get("key") == self.key else None
+        row = read_json(self.marker(i))
+        return row["result"] if row.get("key") == self.key else None
 
     def finished(self, i: int) -> ShardResult | None:
         """The result of a shard that is done. One with errors is not: the next run tries it again."""

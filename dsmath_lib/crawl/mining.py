@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dsmath_lib.base.files import key_of, write_fast
+from dsmath_lib.base.files import key_of, read_json, write_fast
 from dsmath_lib.base.records import Document
 from dsmath_lib.corpus import classifier
 from dsmath_lib.crawl import rounds
@@ -131,7 +131,7 @@ def _round(
     positives = ready.n_seed + sum(r.added for r in mined.rounds)
     wanted = max(round(rules.negatives_per_positive * positives), 1)
     sampled = job("sample", n, negatives_up_to(mined, number, wanted))
-    if not (here / "model.bin").exists() or _key_in(here / "model.json") != key:
+    if not (here / "model.bin").exists() or read_json(here / "model.json").get("key") != key:
         train_round(mined, number, settings)
         write_fast(here / "model.json", json.dumps({"key": key}))
     job("score", n)
@@ -220,18 +220,7 @@ def _lines(here: Path, shard: np.ndarray, rows: np.ndarray, order: np.ndarray) -
         yield f.read(int(rows["length"][j])).decode("utf-8")
 
 
-def _key_in(path: Path) -> str | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("key")
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
 def _saved(folder: Path, number: int, key: str) -> Round | None:
     """A finished round made by the same rules from the same pages, or None."""
-    path = folder / f"round-{number}.json"
-    if _key_in(path) != key:
-        return None
-    row = json.loads(path.read_text(encoding="utf-8"))
-    row.pop("key")
-    return Round(**row)
+    row = read_json(folder / f"round-{number}.json")
+    return Round(**row) if row.pop("key", None) == key else None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import read_json, write_atomic
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage import checkpoint
@@ -53,15 +53,17 @@ class Kept:
         """The finished model with its numbers, or None; then it must be made, and ``keep`` be called."""
         stage, marker = self.stage, self.folder / "done.json"
         log = stage.carry(
-            self.folder, self.module, lambda old: _digest_in(old / "done.json") == self.digest
+            self.folder,
+            self.module,
+            lambda old: read_json(old / "done.json").get("digest") == self.digest,
         )
         if log is not None:
-            stage.take_rows(log, json.loads(marker.read_text("utf-8"))["kinds"])
-        if stage.cfg.resume and _digest_in(marker) == self.digest:
-            numbers = json.loads(marker.read_text("utf-8"))["numbers"]
+            stage.take_rows(log, read_json(marker)["kinds"])
+        if stage.cfg.resume and read_json(marker).get("digest") == self.digest:
+            numbers = read_json(marker)["numbers"]
             return self.load(self.folder, device=device), numbers
         started_for = self.checkpoints / "settings.json"
-        if not (stage.cfg.resume and _digest_in(started_for) == self.digest):
+        if not (stage.cfg.resume and read_json(started_for).get("digest") == self.digest):
             checkpoint.clear(self.checkpoints)  # of another run under the same name
             write_atomic(started_for, json.dumps({"digest": self.digest}))
         stage.watchers.append(self._note)
@@ -87,10 +89,3 @@ class Kept:
 
     def _note(self, row: Mapping[str, Any]) -> None:
         self.kinds.add(row["kind"])
-
-
-def _digest_in(path: Path) -> str | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["digest"]
-    except (OSError, ValueError, KeyError):
-        return None

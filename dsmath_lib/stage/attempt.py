@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import text_digest, write_atomic
+from dsmath_lib.base.files import read_json, text_digest, write_atomic
 
 ASIDE = "previous"
 _FILE = "attempt.json"
@@ -62,7 +62,7 @@ class Folder:
     # -- the attempt that lies there ------------------------------------------------------
     def read(self) -> dict[str, Any]:
         """The whole ``attempt.json``; {} if there is none or it is damaged."""
-        return _read(self.path / _FILE)
+        return read_json(self.path / _FILE)
 
     def made_of(self) -> MadeOf | None:
         """What lies there was made of; None if nothing lies there."""
@@ -75,7 +75,7 @@ class Folder:
 
     def known_inputs(self) -> list[str]:
         """Names of all inputs that an attempt read, that in place or one kept aside."""
-        made = [self.made_of(), *(_made_of(_read(f / _FILE)) for f in self._folders())]
+        made = [self.made_of(), *(_made_of(read_json(f / _FILE)) for f in self._folders())]
         return sorted({k for m in made if m for k in m.inputs})
 
     @property
@@ -134,7 +134,7 @@ class Folder:
 
     def _aside(self, now: MadeOf) -> str | None:
         for folder in self._folders():
-            made = _made_of(_read(folder / _FILE))
+            made = _made_of(read_json(folder / _FILE))
             if made and not made.changes(now):
                 return folder.name
         return None
@@ -165,7 +165,7 @@ class Folder:
         if path.exists():
             return None
         for folder in self._folders():
-            made = _made_of(_read(folder / _FILE))
+            made = _made_of(read_json(folder / _FILE))
             if path.is_relative_to(self.artifacts):
                 old = self._artifacts_aside / folder.name / path.relative_to(self.artifacts)
             else:
@@ -206,11 +206,3 @@ def _link_file(source: str | Path, target: str | Path) -> None:
 def _made_of(attempt: Mapping[str, Any]) -> MadeOf | None:
     parts = {k: attempt.get(k) for k in ("params", "inputs", "code")}
     return MadeOf(**parts) if all(isinstance(v, dict) for v in parts.values()) else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import read_json, write_atomic
 from dsmath_lib.evaluation.metrics import Estimate
 
 SUFFIX = ".jsonl.gz"
@@ -57,7 +57,4 @@ def write_scores(path: Path, scores: Mapping[str, Any]) -> None:
 
 def read_scores(path: Path) -> _Row:
     """The scores kept for the completions file ``path``; {} if there are none."""
-    try:
-        return json.loads(scores_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    return read_json(scores_path(path))
