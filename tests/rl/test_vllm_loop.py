@@ -22,6 +22,7 @@ from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.runs.nb05_grpo import greedy_accuracy
 from dsmath_lib.stage.folder import Stage
 from tests.rl.conftest import experiment, grpo_params
+from tests.rounding import assert_same
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,9 +115,7 @@ def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
     monkeypatch.setattr(vllm_sampler.Engine, "generate", generate)
     resumed, again = train(tokenizer, long_questions, scale="killed")
     # the engine computes in float32; a step of training moves weights by 1e-2
-    near = {"rel": 1e-4, "abs": 1e-6}
-    for got, want in zip(rows(resumed), rows(straight), strict=True):
-        assert got == pytest.approx(want, **near)
+    assert_same(rows(resumed), rows(straight), near=1e-4)
     assert all(r["mismatch"] < 2e-5 for r in resumed.read_log("grpo"))
     for p, q in zip(again.parameters(), policy.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-4)
