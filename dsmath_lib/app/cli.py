@@ -64,6 +64,8 @@ def params(
     from dsmath_lib.params import table
     from dsmath_lib.rows.stages import STAGES
 
+    if write and names:
+        raise ParamsError("--write writes all notebooks and takes no names")
     if write:
         print("\n".join(f"wrote {path}" for path in write_generated(ROOT)) or "all up to date")
         return

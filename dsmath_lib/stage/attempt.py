@@ -4,7 +4,7 @@
 files of the run whose results, log, checkpoints and artifacts lie there. When the stage is opened
 
 - with the same, everything is used as it lies there;
-- with others, it moves to ``previous/<digest>/`` (artifacts to ``artifacts.previous/<digest>/``) and a new attempt
+- with others, it moves to ``previous/<digest>-<n>/`` (artifacts to ``artifacts.previous/``) and a new attempt
   begins. Opened again with the old ones, it moves back. Finished runs that the change does not touch are linked
   into the new attempt (``carry``). When the new results are complete, what was kept aside is removed.
 """
@@ -109,35 +109,44 @@ class Folder:
         return f"{why}: done anew; {kept} kept in {ASIDE}/ until the new results are complete"
 
     def _set_aside(self, old: MadeOf | None) -> None:
-        name = old.digest if old else "unknown"
+        name = self._free_name(old.digest if old else "unknown")
         inside = self.artifacts.is_relative_to(self.path)
         stay = {ASIDE, self._artifacts_aside.name} if inside else {ASIDE}
         target = self.path / ASIDE / name
-        shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
+        # the note of what it was made of goes first: what is left by a kill is not taken for whole
+        for p in sorted(self.path.iterdir(), key=lambda p: p.name != _FILE):
+            if p.name not in stay and p != self.artifacts:
+                p.rename(target / p.name)
         if self.artifacts.exists():
             weights = self._artifacts_aside / name
-            shutil.rmtree(weights, ignore_errors=True)
             weights.parent.mkdir(parents=True, exist_ok=True)
             self.artifacts.rename(weights)
-        for p in list(self.path.iterdir()):
-            if p.name not in stay:
-                p.rename(target / p.name)
+
+    def _free_name(self, name: str) -> str:
+        """A run kept aside is never overwritten, not by another one of the same parameters either."""
+        taken = {
+            p.name for place in (self.path / ASIDE, self._artifacts_aside) for p in place.glob("*")
+        }
+        n = next(n for n in range(1, len(taken) + 2) if f"{name}-{n}" not in taken)
+        return f"{name}-{n}"
 
     def _bring_back(self, name: str) -> None:
         source, weights = self.path / ASIDE / name, self._artifacts_aside / name
-        for p in list(source.iterdir()):
-            p.rename(self.path / p.name)
-        source.rmdir()
         if weights.exists():
             weights.rename(self.artifacts)
+        for p in sorted(source.iterdir(), key=lambda p: p.name == _FILE):
+            p.rename(self.path / p.name)
+        source.rmdir()
 
     def _aside(self, now: MadeOf) -> str | None:
+        found = []
         for folder in self._folders():
-            made = _made_of(read_json(folder / _FILE))
+            attempt = read_json(folder / _FILE)
+            made = _made_of(attempt)
             if made and not made.changes(now):
-                return folder.name
-        return None
+                found.append((not attempt.get("results"), len(found), folder.name))
+        return min(found)[2] if found else None  # a finished one first, else the newest
 
     def drop_aside(self) -> None:
         """Remove what was kept aside: the new results are complete."""

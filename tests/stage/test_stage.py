@@ -144,6 +144,18 @@ def test_finished_results_are_kept_aside_until_the_new_ones_are_complete(capsys)
     assert aside(other) == 0 and not (other.dir / "artifacts.previous").exists()
 
 
+def test_a_finished_run_aside_outlives_other_tries_with_the_same_parameters():
+    s = leave_work()
+    s.done({"m": 1})
+    old = (s.dir / "results.json").read_bytes()
+    for _ in range(2):  # begun and given up
+        stage(resume=False)
+    assert aside(s) == 2
+    stage(seed=1)
+    back = stage()
+    assert (back.dir / "results.json").read_bytes() == old and kept(back)
+
+
 def test_several_attempts_wait_aside():
     for seed in (0, 1, 2):
         leave_work(seed=seed)
