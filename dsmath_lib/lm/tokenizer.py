@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dsmath_lib.base.prompts import plain_ids
 from dsmath_lib.lm.model import pinned
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"  # ids 0, 1, 2
@@ -55,6 +56,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         bos_token=BOS,
         eos_token=EOS,
         pad_token=PAD,
+        add_bos_token=True,
         clean_up_tokenization_spaces=False,
     )
 
@@ -77,11 +79,4 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of plain text. Text that spells a special token (``<eos>``) stays text."""
-    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-
-
-def encode_many(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """``encode`` for many texts at once; the fast tokenizer works in parallel."""
-    if not texts:
-        return []
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return plain_ids(tokenizer, [text])[0]

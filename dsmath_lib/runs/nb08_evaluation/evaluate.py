@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import digest_of
-from dsmath_lib.base.records import Problem
+from dsmath_lib.base.prompts import prompt_ids
+from dsmath_lib.base.records import Problem, Prompt
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
-from dsmath_lib.lm.tokenizer import encode
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import PromptStyle, make_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
 from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
@@ -28,7 +28,8 @@ PRINTED = 1_000  # characters of a program's output that are kept
 class EvalSettings:
     """Everything besides model and questions that a score depends on.
 
-    template: a prompt template (tuned models) or a few-shot format of ``formats.FORMATS`` (base models).
+    template: a prompt template (tuned models, ``system``: its system text) or a few-shot format of ``formats.FORMATS``
+    (base models).
     With ``tools``: ``protocol`` is a row of ``tir.PROTOCOLS``. executor, allow_network and tool_seconds are options of
     ``run_program``. examples: worked ones for a base model, ``shots`` of them; published: a ready text instead.
     """
@@ -48,6 +49,7 @@ class EvalSettings:
     sampler: str = "hf"  # another one draws other completions from the same seed
     examples: tuple[Demonstration, ...] = ()
     published: str = ""
+    system: str = ""
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -63,20 +65,21 @@ class EvalSettings:
 def prompt_of(
     tokenizer, problem: Problem, settings: EvalSettings, room: int = 0
 ) -> tuple[str, list[int]]:
-    """Text and token ids (with bos, where the tokenizer has one) of a question's prompt.
+    """Text and token ids of a question's prompt.
 
     ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
     """
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     if settings.template not in FORMATS:
-        text = chat_prompt(settings.template, problem.question, problem.lang)
-        return text, bos + encode(tokenizer, text)
+        style = PromptStyle(settings.template, settings.system)
+        prompt = make_prompt(style, problem.question, problem.lang)
+        (ids,) = prompt_ids(tokenizer, [prompt])
+        return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
     use = settings.examples[: settings.shots]
     while True:
         text = few_shot_prompt(
             settings.template, problem.question, use, published=settings.published
         )
-        ids = bos + encode(tokenizer, text)
+        (ids,) = prompt_ids(tokenizer, [Prompt(text)])
         if not room or len(ids) <= room or not use:
             return text, ids
         use = use[1:]
