@@ -10,8 +10,8 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dsmath_lib.base.hub import pinned, reading
 from dsmath_lib.base.prompts import plain_ids
-from dsmath_lib.lm.model import pinned
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"  # ids 0, 1, 2
 SPECIALS = [BOS, EOS, PAD]
@@ -67,11 +67,13 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
     A tokenizer without a pad token pads with eos: our masks come from lengths, not from ids.
 
     Raises:
-        ValueError: a Hub name without a 40-digit commit as ``revision``.
+        ModelError: a Hub name without a 40-digit commit as ``revision``, or what cannot be read; says why.
     """
-    tok = AutoTokenizer.from_pretrained(
-        str(name_or_path), revision=pinned(name_or_path, revision), trust_remote_code=False
-    )
+    revision = pinned(name_or_path, revision)
+    with reading(name_or_path, "tokenizer"):
+        tok = AutoTokenizer.from_pretrained(
+            str(name_or_path), revision=revision, trust_remote_code=False
+        )
     if tok.pad_token_id is None:
         tok.pad_token = tok.eos_token
     return tok

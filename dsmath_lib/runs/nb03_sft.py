@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
@@ -96,6 +97,7 @@ def finetune(
     if found := kept.found(device):
         return found
     model = load_model(start, revision=cfg.base_revision, device=device)
+    fit_vocabulary(model, tokenizer)
     settings = TrainSettings.of(cfg, cfg.steps, lr)
     return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 

@@ -265,9 +265,11 @@ def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[Sa
     try:
         tokenizer = load_tokenizer(who.source, who.revision)
         model = load_model(who.source, revision=who.revision, device=device, dtype=cfg.dtype)
+        return make_sampler(cfg, model.eval(), tokenizer), tokenizer
+    except StageError:
+        raise
     except (ValueError, OSError) as err:
         raise StageError(f"model '{who.source}': {str(err).splitlines()[0]}") from err
-    return make_sampler(cfg, model.eval(), tokenizer), tokenizer
 
 
 def sampled_tokens(rows: Sequence[dict[str, Any]]) -> int:
