@@ -15,6 +15,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.prompts import bos_ids, plain_ids
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
 from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import Shape, build_model, load_model
@@ -221,6 +222,7 @@ def pretrain(
     if found := kept.found(device):
         return found
     model = new_model(cfg, len(tokenizer), device)
+    fit_vocabulary(model, tokenizer)
     settings = TrainSettings.of(cfg, steps, lr)
     return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 

@@ -13,6 +13,7 @@ from dsmath_lib.base.files import digest_of
 from dsmath_lib.base.prompts import prompt_ids
 from dsmath_lib.base.records import Problem, Prompt
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import context_of
 from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
@@ -118,8 +119,8 @@ def complete_all(
     prompts = [prompt_of(tokenizer, p, settings, max(room, 1)) for p in problems]
     ids = [i for _, i in prompts]
     drawn = replace(settings, seed=seed_for(settings.seed, path.stem, "evaluation"))
-    greedy = _complete(sampler, tokenizer, ids, replace(drawn, n=1, temperature=0.0))
-    sampled = _complete(sampler, tokenizer, ids, drawn) if settings.n else []
+    greedy = _answers(sampler, tokenizer, ids, replace(drawn, n=1, temperature=0.0))
+    sampled = _answers(sampler, tokenizer, ids, drawn) if settings.n else []
     rows = [
         {
             **{f: getattr(p, f) for f in FIELDS},
@@ -135,6 +136,21 @@ def complete_all(
 
 
 FIELDS = ("id", "question", "answer", "lang", "family", "level", "tolerance")
+
+
+def _answers(
+    sampler, tokenizer, ids: list[list[int]], settings: EvalSettings
+) -> list[dict[str, Any]]:
+    """``settings.n`` records of each prompt; one that fills the model's context gets empty ones, which count as cut."""
+    context = _context(sampler)
+    fits = [len(i) < context for i in ids]
+    if not all(fits):
+        n = fits.count(False)
+        print(f"{n} of {len(ids)} prompts fill the context of {context} tokens: unanswered, wrong")
+    done = iter(_complete(sampler, tokenizer, [i for i in ids if len(i) < context], settings))
+    empty: dict[str, Any] = {"ids": [], "text": "", "finish": "length"}
+    empty |= {"output": None, "tool_error": "the prompt did not fit"} if settings.program else {}
+    return [next(done) if fit else dict(empty) for fit in fits for _ in range(settings.n)]
 
 
 def _complete(
@@ -182,7 +198,7 @@ def with_outputs(
 
 
 def _context(sampler) -> int:
-    return int(getattr(sampler.model.config, "max_position_embeddings", 0) or 1 << 30)
+    return context_of(sampler.model)
 
 
 def _record(g: Generation) -> dict[str, Any]:
