@@ -45,7 +45,7 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
 
 @contextmanager
 def reading(name_or_path: str | Path, what: str = "model") -> Iterator[None]:
-    """Reads ``what`` of a model in its body; an error there becomes a ``ModelError`` that names the place and the cause."""
+    """Its body reads ``what`` of a model; an error there becomes a ``ModelError`` that names place and cause."""
     try:
         yield
     except StageError:
@@ -69,7 +69,7 @@ def _why(err: Exception, folder: Path) -> str:
             "is not in the local cache, and the Hub cannot be reached: run once with a network, or name a folder. "
             "Finished steps are kept"
         )
-    if "safetensors" in low and "no file" in low or "does not appear to have a file named" in low:
+    if ("safetensors" in low and "no file" in low) or "does not appear to have a file named" in low:
         return SAFE
     if "gated" in low or "401" in low or "403" in low:
         return f"is not open on the Hub: accept its terms there, or name a folder ({text[:160]})"

@@ -87,7 +87,7 @@ def bos_ids(tokenizer) -> list[int]:
 
 
 def answer_form(tokenizer, prompt: Prompt) -> AnswerForm:
-    """How an answer to this prompt is written: after ``Assistant:`` with a space, else at once; then the end of its turn.
+    """How an answer to a prompt is written: after ``Assistant:`` with a space, else at once; then what ends its turn.
 
     Raises:
         PromptError: nothing ends an answer (the tokenizer has no eos token), or see ``prompt_ids``.
@@ -122,7 +122,7 @@ def turn_end(tokenizer) -> int | None:
 
 
 def marks(tokenizer) -> frozenset[int]:
-    """Ids of control tokens: the special ones, and added ones that are written like a mark (``<think>``, ``[INST]``)."""
+    """Ids of control tokens: the special ones, and added ones written like a mark (``<think>``, ``[INST]``)."""
     return frozenset(_marks(tokenizer, len(tokenizer)))
 
 
@@ -230,7 +230,11 @@ def _chat_frame(tokenizer, template: str, has_system: bool) -> Frame:
     padded = _render(tokenizer, _messages([f"\n {w} \n" for w in words]))
     for what, word in zip(("question", "system text")[: len(words)], words[::-1], strict=True):
         if text.count(word) != 1:
-            fix = "leave system_prompt empty" if what == "system text" else "set question_template to a named one"
+            fix = (
+                "leave system_prompt empty"
+                if what == "system text"
+                else "set question_template to a named one"
+            )
             raise PromptError(
                 f"the chat template of {_name(tokenizer)} shows the {what} {text.count(word)} times: {fix}"
             )

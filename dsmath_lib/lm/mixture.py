@@ -35,7 +35,7 @@ class Mixture:
 def tokenize_documents(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> list[np.ndarray]:
-    """Each text as ``[bos] + ids + [eos]`` in int32, without bos where the tokenizer has none; empty ones are left out."""
+    """Each text as ``[bos] + ids + [eos]`` in int32 (no bos where the tokenizer has none); empty ones are left out."""
     bos, eos = bos_ids(tokenizer), tokenizer.eos_token_id
     encoded = plain_ids(tokenizer, [t for t in texts if t])
     return [np.array([*bos, *ids, eos], dtype=np.int32) for ids in encoded]

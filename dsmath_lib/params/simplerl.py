@@ -1,6 +1,6 @@
 """Parameters of 07_simplerl_zero. "paper" is SimpleRL's first release here, or Zoo where it says so."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 

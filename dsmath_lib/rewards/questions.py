@@ -77,7 +77,8 @@ def as_prompts(
     if not kept:
         shortest = min(map(len, prompts), default=0)
         raise StageError(
-            f"no prompt fits {max_tokens} tokens (the shortest has {shortest}): a smaller max_new_tokens leaves more room"
+            f"no prompt fits {max_tokens} tokens (the shortest has {shortest}): "
+            "a smaller max_new_tokens leaves more room"
         )
     if len(kept) < len(prompts):
         longest = max(map(len, prompts))

@@ -1,4 +1,4 @@
-"""Prompt templates by name, rows of ``prompts.yaml``: what exactly a model is asked; ``base/prompts.py`` makes the ids."""
+"""Prompt templates by name, rows of ``prompts.yaml``: what a model is asked; ``base/prompts.py`` makes the ids."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -53,8 +53,7 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
             cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families
         )
         references = [
-            Sample(make_prompt(cfg.style, p.question, p.lang), ((cot(p), True),))
-            for p in problems
+            Sample(make_prompt(cfg.style, p.question, p.lang), ((cot(p), True),)) for p in problems
         ]
         return SFTData(samples, problems, references)
     rows = read_rows(cfg.dataset, data_dir=cfg.data_dir, revision=cfg.data_revision)

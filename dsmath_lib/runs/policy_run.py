@@ -13,8 +13,8 @@ from dsmath_lib.evaluation.metrics import Estimate, accuracy, paired_difference,
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask, flat
-from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.models import load_reward_model, reward_model_path
+from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.experiment import Experiment, Players, RunId
 from dsmath_lib.rl.loop import train_policy
@@ -96,8 +96,8 @@ def other_readings(asked: Questions, before: Answers, after: Answers) -> dict[st
     """The same answers read in two other ways, and what was cut: a gain of the form alone shows here.
 
     Returns:
-        ``strict_*`` (the format that was asked for: a box or nothing) and ``lenient_*`` (the last statement of any kind),
-        each before, after and the paired gain; ``truncated_*``: share of the answers that ran out of tokens.
+        ``strict_*`` (the form that was asked for: a box or nothing) and ``lenient_*`` (the last statement of any
+        kind), each before, after and the paired gain; ``truncated_*``: share of the answers that ran out of tokens.
     """
     out: dict[str, Any] = {}
     for rule in ("strict", "lenient"):

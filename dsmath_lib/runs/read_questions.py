@@ -94,7 +94,7 @@ def _fields(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     """A field as text: numbers plainly, lists joined, of a chat the last turn of the user; "" if there is nothing."""
-    if value is None or isinstance(value, float) and not math.isfinite(value):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, float):
         return f"{value:.15g}"

@@ -31,7 +31,10 @@ def test_a_hub_name_needs_a_commit_and_a_network(read):
 
 @pytest.mark.parametrize("read", [load_model, load_reward_model])
 def test_code_of_the_model_is_not_run(read, tmp_path):
-    config = {"model_type": "odd", "auto_map": {"AutoConfig": "odd.C", "AutoModelForCausalLM": "odd.M"}}
+    config = {
+        "model_type": "odd",
+        "auto_map": {"AutoConfig": "odd.C", "AutoModelForCausalLM": "odd.M"},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "odd.py").write_text("raise SystemExit('this ran')")
     assert "auto_map" in said(read, tmp_path)

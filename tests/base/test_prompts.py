@@ -161,7 +161,11 @@ def test_rows_of_text_lead_with_a_space_after_a_colon_only():
     ("kind", "system", "message"),
     [
         ("no-template", "", "has no chat template: set question_template"),
-        ("needs-system", "", r"needs a system text \(A system message comes first\): set system_pr"),
+        (
+            "needs-system",
+            "",
+            r"needs a system text \(A system message comes first\): set system_pr",
+        ),
         ("gemma", "Be brief.", r"takes no system text \(System role not supported\): leave system"),
     ],
 )
@@ -184,7 +188,11 @@ def with_template(template: str):
     [
         ("Hello!", "", "shows the question 0 times"),
         ("{{ messages[0]['content'] * 2 }}", "", "shows the question 2 times"),
-        ("{{ messages[-1]['content'] }}", "S", "shows the system text 0 times: leave system_prompt"),
+        (
+            "{{ messages[-1]['content'] }}",
+            "S",
+            "shows the system text 0 times: leave system_prompt",
+        ),
         ("{{ messages[0]['content'][0]['text'] }}", "", "shows the question 0 times"),
         ("{% if %}", "", "cannot be used"),
     ],

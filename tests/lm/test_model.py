@@ -2,8 +2,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.base.hub import ModelError
+from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.lm.model import Shape, WeightsError, build_model, load_model, n_parameters
 
 from .conftest import tiny_model

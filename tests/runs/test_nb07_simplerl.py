@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import torch
 
-from dsmath_lib.base.errors import StageError, ParamsError
+from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation.behaviour import reflections

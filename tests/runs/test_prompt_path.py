@@ -1,4 +1,4 @@
-"""One way to ask: what SFT trains on, the sampler is fed, a reward model scores and a benchmark asks has the same ids."""
+"""One way to ask: what SFT trains on, a sampler is fed, a reward model scores and a benchmark asks: the same ids."""
 
 import pytest
 
@@ -66,7 +66,9 @@ def test_all_ask_with_the_same_ids(kind, style):
 
 def test_the_worlds_samples_are_asked_in_the_rows_of_the_family():
     tokenizer = tokenizer_of("qwen2")
-    samples = sft_samples(30, 0, PromptStyle("chat"), cot_share=0.4, program_share=0.3, tir_share=0.3)
+    samples = sft_samples(
+        30, 0, PromptStyle("chat"), cot_share=0.4, program_share=0.3, tir_share=0.3
+    )
     for s in samples:
         form = s.meta["form"]
         row = "chat" if form == "cot" else f"chat-{form}"

@@ -55,7 +55,8 @@ class HFSampler:
         A completion that reaches the model's context ends with "length".
 
         Raises:
-            ValueError: an empty prompt, a prompt that fills the context, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
+            ValueError: an empty prompt, a prompt that fills the context, ``n`` or ``max_new_tokens`` below 1,
+                temperature below 0, top_p not in (0, 1].
         """
         context = context_of(self.model)
         check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)

@@ -68,7 +68,7 @@ def scores_of(rows: _Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[
 
 
 def other_readings_of(rows: _Rows) -> dict[str, list[bool]]:
-    """``greedy-strict``, ``greedy-lenient`` and, with tools, ``greedy-program``: the greedy completions read by that rule.
+    """``greedy-strict``, ``greedy-lenient`` and, with tools, ``greedy-program``: greedy completions by that rule.
 
     {} for programs: their answer is what they printed, which has one reading.
     """
