@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.exercises import register
-from dsmath_lib.report.ledger import positive
+from dsmath_lib.report.verdict_rules import positive
 
 
 def verdict(low: float, high: float) -> str:
