@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
+from dsmath_lib.engines.adapters import refuse_adapter
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
@@ -89,7 +90,7 @@ def load_model(
     """Load weights from a local folder, or from the Hub at a pinned commit; safetensors only.
 
     Raises:
-        ValueError: a Hub name without a 40-digit commit as ``revision``, or an unknown ``dtype``.
+        ValueError: a Hub name without a 40-digit commit as ``revision``, an unknown ``dtype``, an adapter.
         WeightsError: a tensor is missing, not one of the model's, of another shape, or not finite; names them.
         OSError: there are no safetensors weights at that place.
     """
@@ -128,6 +129,8 @@ def load_weights(
     Raises:
         ValueError, WeightsError, OSError: as ``load_model``.
     """
+    revision = pinned(name_or_path, revision)
+    refuse_adapter(name_or_path, revision)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
@@ -135,7 +138,7 @@ def load_weights(
         with torch.random.fork_rng(devices=[]):
             model, found = kind.from_pretrained(
                 str(name_or_path),
-                revision=pinned(name_or_path, revision),
+                revision=revision,
                 dtype=DTYPES[dtype],
                 attn_implementation="sdpa",
                 use_safetensors=True,  # pickle weights could run code

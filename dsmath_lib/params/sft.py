@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.lora import LoraParams
 
 
-class SFTParams(Params):
+class SFTParams(LoraParams):
     stage: ClassVar[str] = "03_sft"
 
     # data
