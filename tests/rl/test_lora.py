@@ -1,4 +1,4 @@
-"""The loop with an adapter: only it is trained and kept, the reference is the policy without it, a resumed run is the same."""
+"""The loop with an adapter: only it is trained and kept, the reference is the policy without it, resumed is straight."""
 
 import copy
 from dataclasses import replace
@@ -110,9 +110,7 @@ class Stale(HFSampler):
 
 
 @pytest.mark.parametrize("kind", [HFSampler, Stale])
-def test_an_adapter_that_was_not_pushed_is_noticed(
-    start, tokenizer, questions, monkeypatch, kind
-):
+def test_an_adapter_that_was_not_pushed_is_noticed(start, tokenizer, questions, monkeypatch, kind):
     monkeypatch.setattr(Experiment, "sampler", lambda self, model: kind(model, self.tokenizer))
     e = made(start, tokenizer, questions)
     train(e)
