@@ -1,4 +1,4 @@
-"""The loop with an adapter: only it is trained and kept, the reference is the policy without it, resumed is straight."""
+"""The loop with an adapter: only it is trained and kept, the reference is the policy without it, it can be resumed."""
 
 import copy
 from dataclasses import replace

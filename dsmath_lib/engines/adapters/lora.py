@@ -5,7 +5,6 @@ kinds, one rank for all, no bias, no embedding, no output layer, no variant such
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +49,7 @@ def with_adapter(model: Any, cfg: Any, start: Path | str = "", revision: str = "
     if adapter_of(model):
         raise ParamsError("the model has an adapter already: one is put on a plain model only")
     names = _checked_targets(model, cfg.lora_targets)
-    with torch.random.fork_rng(), _quiet():
+    with torch.random.fork_rng(devices=[]):
         from peft import LoraConfig, inject_adapter_in_model
 
         config = LoraConfig(
@@ -85,17 +84,6 @@ def _checked_targets(model: Any, kind: str) -> Sequence[str]:
                 f"{name} in each of its {blocks} blocks; LoRA works with models of the Llama and Qwen2 kind"
             )
     return TARGETS[kind]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """peft imports torchao where it is, which warns of every part that needs a GPU."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 class Adapter:

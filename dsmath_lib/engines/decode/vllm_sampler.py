@@ -181,7 +181,9 @@ class Engine:
                 **options,
             )
 
-    def hold(self, model: torch.nn.Module, mark: object, adapter: LoraAdapter | None) -> None:
+    def hold(
+        self, model: torch.nn.Module, mark: object, adapter: LoraAdapter | None = None
+    ) -> None:
         """Wake up, and push the weights, or the adapter, unless the engine has those of ``mark``."""
         if self.holds is mark:
             return
