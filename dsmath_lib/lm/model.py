@@ -129,8 +129,6 @@ def load_weights(
     Raises:
         ValueError, WeightsError, OSError: as ``load_model``.
     """
-    revision = pinned(name_or_path, revision)
-    refuse_adapter(name_or_path, revision)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
@@ -138,7 +136,7 @@ def load_weights(
         with torch.random.fork_rng(devices=[]):
             model, found = kind.from_pretrained(
                 str(name_or_path),
-                revision=revision,
+                revision=pinned(name_or_path, revision),
                 dtype=DTYPES[dtype],
                 attn_implementation="sdpa",
                 use_safetensors=True,  # pickle weights could run code
@@ -180,10 +178,11 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
     """The revision to load: none needed for a local folder, a whole commit hash for a Hub name.
 
     Raises:
-        ValueError: no such folder, or a Hub name whose revision can move.
+        ValueError: no such folder, a Hub name whose revision can move, or an adapter where a model should be.
     """
     name = str(name_or_path)
     if Path(name).is_dir():
+        refuse_adapter(name, "main")
         return "main"
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ValueError(f"no such model folder: {name}")
@@ -192,6 +191,7 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
             f"'{name}' is not a local folder, so it names a Hub model: pin it with a "
             f"40-digit commit as revision (got '{revision}'), since a branch can change"
         )
+    refuse_adapter(name, revision)
     return revision
 
 

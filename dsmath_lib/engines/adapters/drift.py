@@ -23,7 +23,8 @@ def merge_drift(
     Returns:
         cycles -> largest absolute difference, over the standard deviation of ``weight``.
     """
-    start = weight.detach().to(dtype)
+    weight = weight.detach()
+    start = weight.to(dtype)
     g, w, spread, found = torch.Generator().manual_seed(0), start.clone(), weight.std(), {}
     for i in range(1, max(cycles) + 1):
         b, a = (torch.randn(n, rank, generator=g, dtype=torch.float32) for n in weight.shape)

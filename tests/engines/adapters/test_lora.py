@@ -32,6 +32,7 @@ from dsmath_lib.engines.adapters import (
 from dsmath_lib.engines.decode import HFSampler
 from dsmath_lib.engines.layout import pad
 from dsmath_lib.lm.model import load_model
+from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.rl.logprobs import completion_logprobs
 from tests.engines.adapters.conftest import lora, moved, plain
 from tests.lm.conftest import tokenizer  # noqa: F401
@@ -236,6 +237,8 @@ def test_a_folder_with_an_adapter_is_no_model(adapted, tmp_path):
     for name in "ab":
         with pytest.raises(ValueError, match=r"holds an adapter.*the merged model"):
             load_model(tmp_path / name)
+        with pytest.raises(ValueError, match="holds an adapter"):
+            load_tokenizer(tmp_path / name)  # the first that a notebook opens
     plain().save_pretrained(tmp_path / "c")
     adapter_of(adapted).save(tmp_path / "c" / ADAPTER_FOLDER)
     refuse_adapter(tmp_path / "c", "main")
