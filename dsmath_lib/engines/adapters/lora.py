@@ -148,41 +148,46 @@ class Adapter:
                 m.enable_adapters(True)
 
 
-class AdapterOff:
+class _Without:
+    """A part of a model, called with the adapter off and without a gradient; all else is the part's own."""
+
+    def __init__(self, adapter: Adapter, part: torch.nn.Module):
+        self._adapter, self._part = adapter, part
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.no_grad(), self._adapter.switched_off():
+            return self._part(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_adapter", "_part", "to", "requires_grad_", "load_state_dict"):
+            raise AttributeError(
+                f"{name}: a model seen without its adapter has no weights of its own"
+            )
+        return getattr(self._part, name)
+
+
+class AdapterOff(_Without):
     """A model whose adapter is off in every forward pass: the weights under it, of which there is no second copy.
 
     All else (configuration, device, output layer, which has no adapter) is the model's own.
     """
 
     def __init__(self, model: Any):
-        self.adapter = Adapter(model, on=False)
+        super().__init__(Adapter(model, on=False), model)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("adapter", "to", "requires_grad_", "load_state_dict"):
-            raise AttributeError(
-                f"{name}: a model seen without its adapter has no weights of its own"
-            )
-        return getattr(self.adapter.model, name)
-
-    def _without(self, module: Callable[..., Any]) -> Callable[..., Any]:
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            with torch.no_grad(), self.adapter.switched_off():
-                return module(*args, **kwargs)
-
-        return forward
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._without(self.adapter.model)(*args, **kwargs)
+    @property
+    def adapter(self) -> Adapter:
+        return self._adapter
 
     @property
     def base_model(self) -> Callable[..., Any]:
-        return self._without(self.adapter.model.base_model)
+        return _Without(self._adapter, self._part.base_model)
 
     def get_decoder(self) -> Callable[..., Any]:
-        return self._without(self.adapter.model.get_decoder())
+        return _Without(self._adapter, self._part.get_decoder())
 
     def train(self, mode: bool = True) -> "AdapterOff":
-        self.adapter.model.train(mode)
+        self._part.train(mode)
         return self
 
     def eval(self) -> "AdapterOff":
@@ -190,7 +195,7 @@ class AdapterOff:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Of the plain model."""
-        return dict(self.adapter.base_weights())
+        return dict(self._adapter.base_weights())
 
 
 def adapter_of(model: Any) -> Adapter | None:
