@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from dsmath_lib.base.dtypes import DTYPES, at_least_float32
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.progress import progress
+from dsmath_lib.engines.memory import hidden_states
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import checkpoint
 from dsmath_lib.stage.folder import Stage
@@ -52,7 +53,7 @@ def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, t
     Returns:
         ``(n, V)`` logits and ``(n,)`` targets, row by row.
     """
-    hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
+    hidden = hidden_states(model.get_decoder(), **model_inputs(batch))
     wanted = batch["targets"] != IGNORE
     logits = at_least_float32(model.get_output_embeddings()(hidden[wanted]))
     return logits, batch["targets"][wanted]

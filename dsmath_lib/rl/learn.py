@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values, sharing
+from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored, overlong_penalty, preference_pairs, returns_of
@@ -16,9 +16,6 @@ from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LogProbs, Objective, token_weights
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import Method
-
-# a row of so many times the hidden size spends as much on attention as on a layer's matrices
-LONG_ROW = 6
 
 
 @dataclass
@@ -42,13 +39,12 @@ class Cut:
     """How a batch is cut; it changes memory and speed, not the result.
 
     micro_tokens: tokens at once, padding too. share_prompt: completions of a group that follow one copy of their
-    prompt, at most, so that it is read once for all of them; fewer where ``long_row`` says so, see ``sharing``.
+    prompt, at most, so that it is read once for all of them.
     """
 
     micro_tokens: int
     share_prompt: int = 1
     device: torch.device | str = "cpu"
-    long_row: int | None = None
 
 
 def objective_of(cfg: RLParams, method: Method) -> Objective:
@@ -127,8 +123,7 @@ def measure_before(
 
 def cut_of(cfg: RLParams, players: Players) -> Cut:
     """How the parameters say that a batch is cut."""
-    long_row = LONG_ROW * players.policy.config.hidden_size
-    return Cut(cfg.micro_tokens, cfg.share_prompt, players.device, long_row)
+    return Cut(cfg.micro_tokens, cfg.share_prompt, players.device)
 
 
 def batches_of(
@@ -200,14 +195,8 @@ def _runs(rollouts: Rollouts, cut: Cut, keep: torch.Tensor | None) -> list[list[
     for i, g in enumerate(rollouts.group.tolist()):
         if keep is None or keep[i]:
             groups.setdefault(g, []).append(i)
-    runs = []
-    for g in groups.values():
-        n = cut.share_prompt
-        if cut.long_row is not None:
-            sizes = [len(rollouts.completions[i]) for i in g]
-            n = sharing(len(rollouts.prompts[g[0]]), sizes, n, cut.long_row)
-        runs += [g[i : i + n] for i in range(0, len(g), n)]
-    return runs
+    n = cut.share_prompt
+    return [g[i : i + n] for g in groups.values() for i in range(0, len(g), n)]
 
 
 def assign(

@@ -5,6 +5,7 @@ from torch.utils.checkpoint import checkpoint
 
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.engines.layout import Tokens
+from dsmath_lib.engines.memory import hidden_states
 
 LOGITS_AT_ONCE = 2**26  # numbers: 256 MB in float32
 
@@ -28,11 +29,8 @@ def completion_logprobs(
     Returns:
         log-probs (B, T) with gradient, and entropies (B, T) in nats without; both at least float32 and 0 at padding.
     """
-    given = {"position_ids": tokens.positions, "attention_mask": tokens.attention}
-    out = model.base_model(
-        input_ids=tokens.ids, use_cache=False, **{k: v for k, v in given.items() if v is not None}
-    )  # causal, so padding on the right is never seen
-    hidden = tokens.before_completions(out.last_hidden_state)  # (N, H)
+    hidden = hidden_states(model.base_model, tokens.ids, tokens.positions, tokens.owner)
+    hidden = tokens.before_completions(hidden)  # (N, H)
     target = tokens.at_completions(tokens.ids)  # (N,)
     mask = tokens.mask
     head = model.get_output_embeddings()

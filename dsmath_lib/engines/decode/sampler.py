@@ -9,13 +9,11 @@ once, and a finished row leaves the batch by giving its slot to a running one::
 Any causal language model of transformers with rotary positions and full attention works (Llama, Qwen2, DeepSeek LLM).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from transformers import AttentionInterface, Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
+from dsmath_lib.base.attention import attention_by
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
@@ -121,7 +119,7 @@ class HFSampler:
                 token = _compact(ended, token, rows, lengths, mask, cache)
                 alive = len(token)
                 rows, lengths, mask = rows[:alive], lengths[:alive], mask[:alive]
-            with _attention(self.model, "dsmath_decode"):
+            with attention_by(self.model.config, "dsmath_decode"):
                 hidden = self.model.base_model(
                     input_ids=token[:, None],
                     position_ids=(lengths + t)[:, None],
@@ -186,17 +184,6 @@ def _decode_attention(module, query, key, value, attention_mask, scaling=None, *
 
 
 AttentionInterface.register("dsmath_decode", _decode_attention)
-
-
-@contextmanager
-def _attention(model: torch.nn.Module, name: str) -> Iterator[None]:
-    """Let ``model`` use another attention function; it reads the name from its config at each call."""
-    config, before = model.config, model.config._attn_implementation
-    config._attn_implementation = name
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
 
 
 class _Slots(CacheLayerMixin):
