@@ -5,12 +5,13 @@
 
     python bench/rl.py --trl-python TRL_ENV/bin/python --only real --model FOLDER   a real model, e.g. SmolLM2-135M
 
-Both train the same model on the same prompts with the same G, lengths, reward and loss (TRL's options for the
-paper's objective). Workloads: ``toy``, whose completions end as those of the toy's SFT model do, after some 20 of
-at most 96 tokens; ``full``, where hardly any completion ends before the limit of 64, so that nothing can be saved
-by leaving out padding; and with ``--model`` ``real``, a pre-trained model whose completions all have 128 tokens.
-Each side runs in processes of its own, in turns. TRL learns from ``--trl-rows`` completions at once. Seconds are CPU seconds of the process with
-one thread, so that other work on the machine does not count. Without ``--trl-python`` only this project's side runs.
+Both train the same model on the same prompts with the same G, lengths, reward and loss (TRL's options for the paper's
+objective). Workloads: ``toy``, whose completions end as those of the toy's SFT model do, after some 20 of at most 96
+tokens; ``full``, where hardly any completion ends before the limit of 64, so that nothing can be saved by leaving out
+padding; and with ``--model`` ``real``, a pre-trained model whose completions all have 128 tokens. Each side runs in
+processes of its own, in turns. TRL learns from ``--trl-rows`` completions at once. Seconds are CPU seconds of the
+process with one thread, so that other work on the machine does not count. Without ``--trl-python`` only this project's
+side runs.
 """
 
 import argparse

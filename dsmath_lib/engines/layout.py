@@ -33,7 +33,7 @@ class Tokens:
     before: torch.Tensor  # (B,) column that predicts it: the last of its prompt
     lengths: torch.Tensor  # (B,) completion tokens
     positions: torch.Tensor | None = None  # (R, L); None: 0, 1, 2, …
-    # (R, L) on the CPU, whose each token is: 0 the prompt's, j the row's j-th completion's, -1 padding; None: not shared
+    # (R, L) on the CPU: 0 at the prompt, j at the row's j-th completion, -1 at padding; None: rows are not shared
     owner: torch.Tensor | None = None
 
     @property

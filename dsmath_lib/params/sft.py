@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.trained import TrainedParams
 
 
-class SFTParams(Params):
+class SFTParams(TrainedParams):
     stage: ClassVar[str] = "03_sft"
 
     # data
@@ -39,9 +40,6 @@ class SFTParams(Params):
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
-    dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper=OPEN
-    )
     # looking and saving
     max_new_tokens: int = par(96, "longest answer in the quick accuracy", ge=1)
     evals: int = par(8, "held-out measurements in the run", ge=1)

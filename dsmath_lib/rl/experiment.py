@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
 from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.memory import cast
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.questions import Questions
@@ -40,12 +42,19 @@ class Experiment:
         return load_model(self.start, revision=revision, device=self.device)
 
     def reference(self) -> PreTrainedModel:
-        """The start's weights, never trained: no gradient, no dropout."""
-        return self.policy().requires_grad_(False).eval()
+        """The start's weights, never trained: no gradient, no dropout. Loaded once."""
+        return self._reference
+
+    @cached_property
+    def _reference(self) -> PreTrainedModel:
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weights)
+        return cast(self.policy().requires_grad_(False).eval(), dtype)
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``."""
-        return make_sampler(self.cfg, model, self.tokenizer)
+        prompts = [*self.questions.prompts, *self.validation.prompts]
+        longest = max(map(len, prompts), default=0) + self.cfg.max_new_tokens
+        return make_sampler(self.cfg, model, self.tokenizer, longest)
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values
+from dsmath_lib.engines.mismatch import sampler_weights
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored, overlong_penalty, preference_pairs, returns_of
@@ -240,6 +241,17 @@ def log_probs(
                 )
     b.old = logp.detach() if b.old is None else b.old
     return LogProbs(logp, b.old, b.ref), entropy
+
+
+def weighed(b: MicroBatch, method: Method, cfg: RLParams) -> torch.Tensor:
+    """The advantages, (b,) or (b, T), times ``sampler_weights`` where the parameters ask for them.
+
+    Only completions that the policy drew have a sampler's log-probs, and pairs are compared whole. The KL term stays.
+    """
+    if cfg.mismatch_fix == "none" or method.data != "policy" or method.loss == "pair":
+        return b.advantages
+    tokens = sampler_weights(b.old, b.sampled, cfg.mismatch_fix, cfg.mismatch_cap)
+    return tokens * (b.advantages if b.advantages.ndim == 2 else b.advantages[:, None])
 
 
 def learn_values(players: Players, batches: list[MicroBatch], cfg: RLParams) -> float | None:

@@ -52,7 +52,7 @@ def update(policy, reference, batches, objective, temperature=1.0):
     """The parts of a step's update, without the optimizer: what was measured; gradients stay in the parameters."""
     cfg = SimpleNamespace(temperature=temperature, dtype="float32")
     players = Players(policy, reference)
-    watch = Watch(SimpleNamespace(update=lambda *_: None), METHODS["grpo-os"])
+    watch = Watch(SimpleNamespace(update=lambda *_: None), METHODS["grpo-os"], None, None)
     clear_gradients(players)
     for b in batches:
         logp, entropy = log_probs(players, b, cfg, objective)

@@ -14,7 +14,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,13 @@ GO_ON = "Finished steps are kept; run the same command again to go on from the l
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence."""
+    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. longest: sequence, tokens."""
 
     rows: int
     cache_gb: float
     dtype: str
     device: str
-    context: int
+    longest: int
 
 
 class VLLMSampler:
@@ -50,12 +50,21 @@ class VLLMSampler:
         *,
         dtype: str = "float32",
         cache_gb: float = 1.0,
+        longest: int = 0,
+        sleep_gb: float = 0.0,
     ):
+        """``longest``: tokens of the longest prompt with its completion; the engine grows where it turns out too short.
+
+        sleep_gb: GB of the GPU that may be in use while the engine sleeps; 0: no limit.
+        """
         self.model, self.tokenizer = model, tokenizer
         self.eos_ids = eos_ids(model, tokenizer)
-        context = int(model.config.max_position_embeddings)
-        self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, context)
+        self._context = int(model.config.max_position_embeddings)
+        longest = min(longest, self._context)
+        self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, longest)
+        self._sleep_gb = sleep_gb
         self._mark = object()
+        self.memory: dict[str, float] = {}
 
     def sample(
         self,
@@ -80,10 +89,12 @@ class VLLMSampler:
         check_sampling(prompts, n, temperature, top_p, max_new_tokens)
         if not all(stop):
             raise ValueError("an empty stop string")
-        context = self._settings.context
+        context = self._context
         longest = max(map(len, prompts), default=0)
         if longest >= context:
             raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
+        needed = max(self._settings.longest, min(longest + max_new_tokens, context))
+        self._settings = replace(self._settings, longest=needed)
         rows, params = [], []
         for p, prompt in enumerate(prompts):
             for j in range(n):
@@ -102,6 +113,8 @@ class VLLMSampler:
             with _apart(self._settings.device):
                 engine = engine_for(self.model, self.tokenizer, self._settings)
                 engine.hold(self.model, self._mark)
+                if engine.gpu:
+                    self.memory["awake_gb"] = device_gb()
                 out = engine.generate(rows, params)
         except BaseException as err:
             close_engine()  # an engine that was stopped half way would mix its old requests with new ones
@@ -122,9 +135,22 @@ class VLLMSampler:
         )
 
     def rest(self) -> None:
-        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew."""
-        if _engine is not None:
-            _engine.rest()
+        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew.
+
+        Raises:
+            SamplerError: more of the GPU is in use now than ``sleep_gb``.
+        """
+        if _engine is None:
+            return
+        _engine.rest()
+        if not _engine.gpu:
+            return
+        used = self.memory["asleep_gb"] = device_gb()
+        if self._sleep_gb and used > self._sleep_gb:
+            raise SamplerError(
+                f"{used:.1f} GB of the GPU are in use while vLLM sleeps, more than sampler_sleep_gb = "
+                f"{self._sleep_gb:g}: something was not given back. {GO_ON}"
+            )
 
 
 class Engine:
@@ -148,7 +174,7 @@ class Engine:
                 model=self.folder.name,
                 load_format="dummy",
                 dtype=settings.dtype,
-                max_model_len=settings.context,
+                max_model_len=settings.longest,
                 max_num_seqs=settings.rows,
                 kv_cache_memory_bytes=int(settings.cache_gb * 2**30),
                 logprobs_mode="processed_logprobs",  # at the sampling temperature, as the trainer's
@@ -164,6 +190,7 @@ class Engine:
         if self.holds is mark:
             return
         if self.asleep:
+            give_back()
             self.llm.wake_up(tags=["weights"])
         self.push(model)
         if self.asleep:  # not before the push: there is no room for the cache yet
@@ -226,29 +253,45 @@ class Engine:
         self.folder.cleanup()
 
 
+def device_gb() -> float:
+    """GB (2^30 bytes) of the GPU in use, by whomever."""
+    free, total = torch.cuda.mem_get_info()
+    return (total - free) / 2**30
+
+
+def give_back() -> None:
+    """Return what PyTorch keeps for later to the GPU: vLLM's memory must fit beside it."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
 _engine: Engine | None = None
 _key = ""
+_longest = 0
 
 
 def engine_for(model: torch.nn.Module, tokenizer, settings: EngineSettings) -> Engine:
     """The engine for models of this shape; an engine for another shape is closed first, as memory is for one.
 
+    So is one whose sequences must be shorter than those asked for.
+
     Raises:
         RuntimeError: vLLM did not start; names the parameters that often help.
     """
-    global _engine, _key
+    global _engine, _key, _longest
     words = tokenizer.backend_tokenizer.to_str()
     shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
-    parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
+    started = replace(settings, longest=0)
+    parts = (type(model).__name__, sorted(shape.items(), key=str), words, started)
     key = text_digest("\x1f".join(map(str, parts)))
-    if _engine is None or _key != key:
+    if _engine is None or _key != key or _longest < settings.longest:
         close_engine()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # learning uses the cores too
         try:
-            _engine, _key = Engine(model, tokenizer, settings), key
+            _engine, _key, _longest = Engine(model, tokenizer, settings), key, settings.longest
         except Exception as err:
             raise RuntimeError(
                 f"the engine did not start with sampler_rows = {settings.rows} and "
