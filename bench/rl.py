@@ -235,11 +235,11 @@ def measure(a: argparse.Namespace, python: str, side: str, folder: str, q: int, 
 
 
 def summary(runs: list[dict]) -> dict[str, float]:
-    """Medians over the steps (the first of each run, a warm-up, left out), and the largest memory.
+    """Medians over the steps (the first of each run, a warm-up, left out if there are more), and the largest memory.
 
     ``grown_mb``: what the training itself added to the process, libraries and models being there before.
     """
-    steps = [s for r in runs for s in r["steps"][1:]]
+    steps = [s for r in runs for s in r["steps"][1:] or r["steps"]]
     return {
         **{f"{k}_seconds": statistics.median(s[v] for s in steps) for k, v in KEYS.items()},
         "us_per_token": 1e6 * statistics.median(s["seconds"] / s["tokens"] for s in steps),

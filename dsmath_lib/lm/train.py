@@ -54,6 +54,12 @@ def before_targets(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, 
     return hidden[wanted], batch["targets"][wanted]
 
 
+def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n, V), at least in float32, and target (n,) of every position that has one, row by row."""
+    hidden, targets = before_targets(model, batch)
+    return at_least_float32(model.get_output_embeddings()(hidden)), targets
+
+
 def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
     """Mean loss per target token of the whole batch; adds its gradient to the parameters.
 
@@ -303,8 +309,7 @@ def score_examples(
         counts = (batch["targets"] != IGNORE).sum(1).tolist()
         batch = {k: v.to(device) for k, v in batch.items()}
         with autocast(device, dtype):
-            hidden, targets = before_targets(model, batch)
-            logits = at_least_float32(model.get_output_embeddings()(hidden))
+            logits, targets = target_logits(model, batch)
         losses = F.cross_entropy(logits, targets, reduction="none")
         right = logits.argmax(-1) == targets
         parts = zip(losses.double().cpu().split(counts), right.cpu().split(counts), strict=True)

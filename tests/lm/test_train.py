@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from dsmath_lib.engines.memory import hidden_states
+from dsmath_lib.engines.memory import Form, hidden_states
 from dsmath_lib.lm.packing import IGNORE, Example, model_inputs, pack_rows
 from dsmath_lib.lm.train import (
     NonFiniteLoss,
@@ -126,6 +127,18 @@ def test_a_resumed_run_equals_a_straight_one(stage, kill_at):
         a, b = ([drop(r) for r in stage.read_log(run + kind)] for run in ("straight", "resumed"))
         assert a
         assert_same(b, a)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_layers_computed_again_change_no_number(stage, isolate):
+    batches, found = partial(batch_of, isolate=isolate), []
+    for again in (False, True):
+        model = tiny_model()
+        settings = TrainSettings(steps=3, form=Form(layer_checkpointing=again), **SETTINGS)
+        numbers = train_model(model, batches, settings, stage, f"again-{again}")
+        found.append((numbers["loss"], weights(model)))
+        assert all(p.grad is None for p in model.parameters())  # gradients hold no memory
+    assert_same(found[1], found[0])
 
 
 def test_an_evaluation_cannot_take_the_name_of_a_number_of_the_training(stage, model):
