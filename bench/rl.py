@@ -28,6 +28,9 @@ from unittest import mock
 VOCAB = 512
 # limit of a completion, and how many ids of the vocabulary end one: a new model draws them all about equally often
 WORKLOADS = {"toy": (96, 23), "full": (64, 0), "real": (128, 0)}
+# parameters of our side: what keeps the real workload below 4 GB
+OURS: dict[str, dict] = {"toy": {}, "full": {}, "real": {"share_prompt": 4, "micro_tokens": 700}}
+TRL_ROWS = {"toy": 0, "full": 0, "real": 8}
 KEYS = {"step": "seconds", "rollout": "rollout", "learn": "learn"}
 
 
@@ -105,7 +108,7 @@ def run_ours(a: argparse.Namespace) -> dict:
         "eval_every": 0,
         "checkpoint_every": 0,
         "reward_names": ["odd"],
-        **json.loads(a.params),
+        **json.loads(a.params or "{}"),
     }
     cfg = GRPOParams.check(changes, "bench")
     tokenizer = load_tokenizer(a.folder)
@@ -223,7 +226,7 @@ def measure(a: argparse.Namespace, python: str, side: str, folder: str, q: int, 
     """Run one side once. Raises RuntimeError with its last line if it fails."""
     command = [python, __file__, "--side", side, "--folder", folder, "--length", str(a.length)]
     for name, value in (
-        ("questions", q), ("group", g), ("steps", a.steps), ("trl-rows", a.trl_rows), ("params", a.params),
+        ("questions", q), ("group", g), ("steps", a.steps), ("trl-rows", a.trl_rows or 0), ("params", a.params or "{}"),
     ):  # fmt: skip
         command += [f"--{name}", str(value)]
     command += ["--trl-checkpointing"] if a.trl_checkpointing else []
@@ -251,6 +254,10 @@ def summary(runs: list[dict]) -> dict[str, float]:
 
 def compare(a: argparse.Namespace, sides: dict[str, str], folder: str) -> dict:
     """Both sides on one workload, in turns, and TRL's numbers as multiples of ours."""
+    name = Path(folder).name
+    a = argparse.Namespace(**vars(a))
+    a.params = a.params or json.dumps(OURS[name])
+    a.trl_rows = TRL_ROWS[name] if a.trl_rows is None else a.trl_rows
     runs: dict[str, list[dict]] = {s: [] for s in sides}
     for _ in range(a.repeats):
         for side, python in sides.items():
@@ -277,11 +284,15 @@ def by_group(a: argparse.Namespace, folder: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trl-python", default="")
-    parser.add_argument("--trl-rows", type=int, default=0, help="0: all of a step at once")
+    parser.add_argument(
+        "--trl-rows", type=int, help="0: all of a step at once; none given: as TRL_ROWS"
+    )
     parser.add_argument("--trl-checkpointing", action="store_true")
     parser.add_argument("--model", default="", help="folder of the real workload's model")
     parser.add_argument("--only", choices=WORKLOADS, help="this workload alone")
-    parser.add_argument("--params", default="{}", help="JSON: parameters of our side")
+    parser.add_argument(
+        "--params", default="", help="JSON: parameters of our side; none given: as OURS"
+    )
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--questions", type=int, default=8)

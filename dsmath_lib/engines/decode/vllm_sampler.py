@@ -25,6 +25,7 @@ from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
 
+STEP = 256  # tokens by which an engine's longest sequence grows
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
 
 
@@ -93,8 +94,10 @@ class VLLMSampler:
         longest = max(map(len, prompts), default=0)
         if longest >= context:
             raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
-        needed = max(self._settings.longest, min(longest + max_new_tokens, context))
-        self._settings = replace(self._settings, longest=needed)
+        needed = min(longest + max_new_tokens, context)
+        if needed > self._settings.longest:  # with room to spare: starting takes long
+            needed = min(-(-needed // STEP) * STEP, context)
+            self._settings = replace(self._settings, longest=needed)
         rows, params = [], []
         for p, prompt in enumerate(prompts):
             for j in range(n):
