@@ -23,6 +23,7 @@ import torch
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import NEVER, context_of, empty_rows, fit_vocabulary
 from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
 
 STEP = 256  # tokens by which an engine's longest sequence grows
@@ -60,7 +61,8 @@ class VLLMSampler:
         """
         self.model, self.tokenizer = model, tokenizer
         self.eos_ids = eos_ids(model, tokenizer)
-        self._context = int(model.config.max_position_embeddings)
+        fit_vocabulary(model, tokenizer)
+        self._context = context_of(model)
         longest = min(longest, self._context)
         self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, longest)
         self._sleep_gb = sleep_gb
@@ -87,17 +89,15 @@ class VLLMSampler:
             ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
             SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
         """
-        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
+        context = self._context
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         if not all(stop):
             raise ValueError("an empty stop string")
-        context = self._context
-        longest = max(map(len, prompts), default=0)
-        if longest >= context:
-            raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
-        needed = min(longest + max_new_tokens, context)
+        needed = min(max(map(len, prompts), default=0) + max_new_tokens, context)
         if needed > self._settings.longest:  # with room to spare: starting takes long
             needed = min(-(-needed // STEP) * STEP, context)
             self._settings = replace(self._settings, longest=needed)
+        never = {i: NEVER for i in empty_rows(self.model)} or None
         rows, params = [], []
         for p, prompt in enumerate(prompts):
             for j in range(n):
@@ -110,6 +110,7 @@ class VLLMSampler:
                         "seed": seed_for(seed, "rollouts", p, j),
                         "stop": list(stop),
                         "stop_token_ids": self.eos_ids,
+                        "logit_bias": never,
                     }
                 )
         try:

@@ -155,7 +155,11 @@ def test_an_engine_is_as_long_as_the_longest_prompt_with_its_completion(tokenize
     assert [s.longest for s in started] == [30]
     draw(sampler, [28])  # does not fit: the engine is closed, and started anew
     draw(sampler, [3])
-    assert [getattr(s, "longest", s) for s in started] == [30, "closed", 64]  # in steps of 256, and never longer than the context
+    assert [getattr(s, "longest", s) for s in started] == [
+        30,
+        "closed",
+        64,
+    ]  # in steps of 256, and never longer than the context
     draw(vllm_of(tokenizer, longest=1000), [3])
     assert started[-1].longest == 64
     draw(vllm_of(tokenizer), [60], new=20)
