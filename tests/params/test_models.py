@@ -91,7 +91,7 @@ def test_allowed_range_as_text():
 
 
 def test_values_that_make_no_sense_are_refused_with_what_is_allowed():
-    """Half an odd number of steps is no number, nothing to compare no comparison; bfloat16 weights need random rounding."""
+    """Half an odd number of steps is no number, nothing to compare no comparison; bfloat16 needs random rounding."""
     for stage, change, text in (
         ("05_grpo", {"compare_steps": 3}, "allowed: >= 0, a multiple of 2"),
         ("02_pretraining", {"compare_corpora": []}, "allowed: length >= 1"),
