@@ -67,15 +67,15 @@ class RLParams(TrainedParams):
         1.0, "GB of keys and values at once; changes memory, not the result", gt=0
     )
     sampler_sleep_gb: float = par(
-        0.0, "vllm: GB of the GPU in use while it sleeps, at most; 0: no limit", ge=0
+        0.0, "vllm: most GB of the GPU in use while it sleeps; 0: any", ge=0
     )
     mismatch_limit: float = par(
         1.1,
-        "alarm above this exp of the mean difference of log-probs to the sampler; 0: none",
+        "alarm above: exp of mean log-prob gap to the sampler; 0: none",
         ge=0,
     )
     mismatch_fix: Literal["none", "truncate", "mask"] = par(
-        "none", "weigh tokens by trainer over sampler: at most the cap, or 0 above it", paper="none"
+        "none", "weigh tokens by trainer over sampler, with a cap", paper="none"
     )
     mismatch_cap: float = par(2.0, "cap of these weights", gt=1)
     # reward
@@ -98,7 +98,7 @@ class RLParams(TrainedParams):
     clip_high: float = par(0.2, "clip of the ratio above 1", paper=OPEN, ge=0)
     beta: float = par(0.04, "weight of the KL term; 0: no reference is kept", paper=0.04, ge=0)
     reference_dtype: Literal["policy", "bfloat16"] = par(
-        "policy", "dtype of the reference's weights: the policy's, or half of float32", paper=OPEN
+        "policy", "of the reference's weights: the policy's, or smaller", paper=OPEN
     )
     kl_estimator: Literal["k1", "k2", "k3"] = par(
         "k3", "KL estimator in the loss", paper="k3 (Eq. 4)"

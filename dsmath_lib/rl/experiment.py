@@ -50,7 +50,7 @@ class Experiment:
 
     @cached_property
     def _reference(self) -> PreTrainedModel:
-        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weights)
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weight_dtype)
         return cast(self.policy().requires_grad_(False).eval(), dtype)
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
