@@ -131,14 +131,14 @@ class TrainSettings:
 
 
 def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW, after ``model`` was brought into the form in which it is trained.
+    """AdamW on what is trained, after ``model`` was brought into the form in which it is trained.
 
     Vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent).
     """
     settings.form.apply(model)
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     decay, keep = [], []
-    for p in model.parameters():
+    for p in (p for p in model.parameters() if p.requires_grad):
         decays = p.ndim >= 2 and (settings.decay_embeddings or id(p) not in tables)
         (decay if decays else keep).append(p)
     groups = [

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, par
-from dsmath_lib.params.trained import TrainedParams
+from dsmath_lib.params.lora import LoraParams
 from dsmath_lib.rows.prompts import PromptStyle
 
 
@@ -28,7 +28,7 @@ class MethodNumbers(PPONumbers):
     dpo_beta: float = par(0.1, "DPO: scale of the margin", paper=OPEN, gt=0)
 
 
-class RLParams(TrainedParams):
+class RLParams(LoraParams):
     # questions
     question_source: str = par(
         "world", "world, a file below data_dir, or hub:owner/name", paper="GSM8K+MATH"
@@ -67,15 +67,15 @@ class RLParams(TrainedParams):
         1.0, "GB of keys and values at once; changes memory, not the result", gt=0
     )
     sampler_sleep_gb: float = par(
-        0.0, "vllm: most GB of the GPU in use while it sleeps; 0: any", ge=0
+        0.0, "vllm: GB of the GPU in use while it sleeps, at most; 0: no limit", ge=0
     )
     mismatch_limit: float = par(
         1.1,
-        "alarm above: exp of mean log-prob gap to the sampler; 0: none",
+        "alarm: exp of the mean log-prob gap to the sampler; 0: none",
         ge=0,
     )
     mismatch_fix: Literal["none", "truncate", "mask"] = par(
-        "none", "weigh tokens by trainer over sampler, with a cap", paper="none"
+        "none", "weigh tokens by trainer over sampler (truncate, mask)", paper="none"
     )
     mismatch_cap: float = par(2.0, "cap of these weights", gt=1)
     # reward
@@ -98,7 +98,7 @@ class RLParams(TrainedParams):
     clip_high: float = par(0.2, "clip of the ratio above 1", paper=OPEN, ge=0)
     beta: float = par(0.04, "weight of the KL term; 0: no reference is kept", paper=0.04, ge=0)
     reference_dtype: Literal["policy", "bfloat16"] = par(
-        "policy", "of the reference's weights: the policy's, or smaller", paper=OPEN
+        "policy", "dtype of the reference's weights: the policy's, or half of float32", paper=OPEN
     )
     kl_estimator: Literal["k1", "k2", "k3"] = par(
         "k3", "KL estimator in the loss", paper="k3 (Eq. 4)"

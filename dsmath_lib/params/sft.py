@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, par
-from dsmath_lib.params.trained import TrainedParams
+from dsmath_lib.params.lora import LoraParams
 from dsmath_lib.rows.prompts import PromptStyle
 
 
-class SFTParams(TrainedParams):
+class SFTParams(LoraParams):
     stage: ClassVar[str] = "03_sft"
 
     # data

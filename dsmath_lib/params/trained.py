@@ -15,10 +15,10 @@ class TrainedParams(Params):
         "float32", "of trained weights; bfloat16 needs adamw-8bit", paper=OPEN
     )
     optimizer: Literal["adamw", "adamw-8bit"] = par(
-        "adamw", "adamw-8bit: averages in 8 bits, by torchao", paper="AdamW"
+        "adamw", "adamw-8bit: averages in 8 bits (torchao, an extra)", paper="AdamW"
     )
     layer_checkpointing: bool = par(
-        False, "layers computed again on the way back: saves memory, costs time"
+        False, "layers are computed again on the way back; changes memory only"
     )
 
     @model_validator(mode="after")

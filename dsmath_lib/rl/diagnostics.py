@@ -143,7 +143,9 @@ class Watch:
         }  # of the last update, where the clip may act
         if self.method.data != "policy":
             row |= dict.fromkeys(BETWEEN)  # the data is not the policy's
-        why = mismatch_alarm(row["mismatch_factor"], self.cfg.mismatch_limit)
+        why = mismatch_alarm(
+            row["mismatch"], row["mismatch_factor"], self.cfg.mismatch_limit, self.cfg.dtype
+        )
         if why and self.cfg.top_p == 1:  # a nucleus changes the sampler's log-probs
             self._log(".alarm", {"message": why})
         row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)

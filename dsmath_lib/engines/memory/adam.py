@@ -27,7 +27,7 @@ def eight_bit_adamw(groups: list[dict], betas: tuple[float, float]) -> torch.opt
     if importlib.util.find_spec("torchao") is None:
         raise ParamsError(
             "parameter 'optimizer' = 'adamw-8bit', but torchao is not installed here; use 'adamw', or install it: "
-            'pip install -c constraints.txt -e ".[memory]"'
+            'pip install -c constraints.txt -e ".[adam8bit]"'
         )
     return _class()(groups, lr=1.0, betas=betas, bf16_stochastic_round=True)
 
