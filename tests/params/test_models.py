@@ -96,7 +96,11 @@ def test_values_that_make_no_sense_are_refused_with_what_is_allowed():
         ("05_grpo", {"compare_steps": 3}, "allowed: >= 0, a multiple of 2"),
         ("02_pretraining", {"compare_corpora": []}, "allowed: length >= 1"),
         ("03_sft", {"weight_dtype": "bfloat16"}, "set optimizer = adamw-8bit"),
-        ("05_grpo", {"weight_dtype": "bfloat16", "optimizer": "adamw-8bit"}, "needs dtype = bfloat16"),
+        (
+            "05_grpo",
+            {"weight_dtype": "bfloat16", "optimizer": "adamw-8bit"},
+            "needs dtype = bfloat16",
+        ),
     ):
         with pytest.raises(ParamsError) as err:
             params_model(stage).check(
