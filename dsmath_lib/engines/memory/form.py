@@ -27,7 +27,7 @@ class Form:
     @classmethod
     def of(cls, cfg: Any) -> "Form":
         """From the parameters of a stage that trains."""
-        return cls(cfg.weights, cfg.optimizer, cfg.layer_checkpointing)
+        return cls(cfg.weight_dtype, cfg.optimizer, cfg.layer_checkpointing)
 
     def apply(self, network: torch.nn.Module) -> None:
         """Bring a network that is going to be trained into this form, in place."""
