@@ -102,7 +102,7 @@ number(
     ),
     "(1 − 0.1) / √(0.1 · 0.9) = 0.9 / 0.3",
     tol=0.01,
-    near={2.846: "that divides the variance by G − 1; section 2 divides by G"},
+    near={2.846: "that divides the variance by G − 1; the task divides by G"},
     otherwise="the mean of the ten rewards is 0.1 and their variance 0.1 · 0.9",
 )
 

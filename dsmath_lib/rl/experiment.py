@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.lm.model import load_model
@@ -40,17 +41,21 @@ class Experiment:
         """The commit of ``start``, if it is on the Hub."""
         return self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
 
-    def policy(self) -> PreTrainedModel:
-        """The start's weights, to be trained: all of them, or (``lora_rank``) an adapter on them."""
+    def weights(self) -> PreTrainedModel:
+        """The start's weights."""
         model = load_model(self.start, revision=self.revision, device=self.device)
-        return with_adapter(model, self.cfg, self.start, self.revision)
+        fit_vocabulary(model, self.tokenizer)
+        return model
+
+    def policy(self) -> PreTrainedModel:
+        """The start, to be trained: all its weights, or (``lora_rank``) an adapter on them."""
+        return with_adapter(self.weights(), self.cfg, self.start, self.revision)
 
     def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
-        """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
+        """The start, never trained: no gradient, no dropout. Of a ``policy`` with an adapter, itself with it off."""
         if adapter_of(policy):
             return AdapterOff(policy)
-        model = load_model(self.start, revision=self.revision, device=self.device)
-        return model.requires_grad_(False).eval()
+        return self.weights().requires_grad_(False).eval()
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``."""

@@ -25,7 +25,6 @@ from dsmath_lib.engines.adapters import (
     adapter_of,
     merge_drift,
     merged,
-    refuse_adapter,
     with_adapter,
     without_adapter,
 )
@@ -241,7 +240,6 @@ def test_a_folder_with_an_adapter_is_no_model(adapted, tmp_path):
             load_tokenizer(tmp_path / name)  # the first that a notebook opens
     plain().save_pretrained(tmp_path / "c")
     adapter_of(adapted).save(tmp_path / "c" / ADAPTER_FOLDER)
-    refuse_adapter(tmp_path / "c", "main")
     whole = load_model(tmp_path / "c")
     assert adapter_of(whole) is None
 
