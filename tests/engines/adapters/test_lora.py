@@ -112,12 +112,15 @@ def test_log_probs_of_policy_and_reference(adapted):
     assert all(map(torch.equal, again, gradients))
 
 
-def test_the_sampler_draws_from_both(adapted, tokenizer):  # noqa: F811
+def test_the_sampler_draws_from_both(tokenizer):  # noqa: F811
+    base = plain(vocab=len(tokenizer))
+    adapted = moved(with_adapter(plain(vocab=len(tokenizer)), lora()))
+
     def draw(model):
         how = {"n": 3, "temperature": 1.0, "max_new_tokens": 8, "seed": 1}
         return HFSampler(model, tokenizer).sample([[0, 5, 6], [0, 7]], **how)
 
-    assert draw(AdapterOff(adapted)).ids == draw(plain()).ids != draw(adapted).ids
+    assert draw(AdapterOff(adapted)).ids == draw(base).ids != draw(adapted).ids
 
 
 def test_a_model_seen_without_its_adapter_cannot_be_changed(adapted):
