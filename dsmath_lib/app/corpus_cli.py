@@ -135,7 +135,7 @@ def _end(call: Callable[..., int], shards: Shards) -> None:
 def _extract(
     paths: Pages,
     output: Out,
-    max_chars: _option(int, "longer pages are skipped", min=1000) = 1_000_000,
+    max_chars: _option(int, "longer pages are skipped", min=1000) = 5_000_000,
 ) -> Callable[..., int]:
     """Pages to text that keeps its formulas: rows {url, text, lang, n_formulas}.
 

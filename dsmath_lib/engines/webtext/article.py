@@ -15,12 +15,13 @@ _WORD = re.compile(r"\w+")
 _LOOK = 60  # blocks before the root that may be its title
 
 
-def main_text(data: bytes, low: bytes) -> str:
+def main_text(data: bytes, low: bytes, *, everything: bool = False) -> str:
     """The article, thread or chapter of a page.
 
     Args:
         data: the page, UTF-8.
         low: the same in lower case.
+        everything: all text but that of scripts, navigation and the like.
     """
     page = outline(low)
     array = np.frombuffer(data, np.uint8)
@@ -28,8 +29,11 @@ def main_text(data: bytes, low: bytes) -> str:
     if not n:
         return ""
     measures = content.measure_blocks(array, page.pieces, n)
-    named = content.meanings(data, low, page)
+    named = np.zeros(len(page.bits), np.int32) if everything else content.meanings(data, low, page)
     choice = content.choose(page.bits, page.parent, named, page.owners, measures)
+    if everything:
+        keep = (measures[:, 0] > 0).astype(np.int8)
+        return rendered(array, page.bits, page.parent, choice[0], page.owners, page.pieces, keep)
     title, double = _title(data, low, page, measures, choice)
     keep = content.kept_blocks(page.bits, page.parent, named, page.owners, measures, choice, title, double)
     return rendered(array, page.bits, page.parent, choice[0], page.owners, page.pieces, keep)
@@ -73,5 +77,5 @@ def _title(data: bytes, low: bytes, page: Outline, measures: np.ndarray, choice)
 
 def _text(data: bytes, page: Outline, block: int) -> str:
     """The text of a block."""
-    a, b = np.searchsorted(page.pieces[:, 3], (block, block + 1))
+    a, b = page.starts[block], page.starts[block + 1]
     return plain(b"".join(data[s:t] for s, t in page.pieces[a:b, :2].tolist()).decode("utf-8", "replace"))

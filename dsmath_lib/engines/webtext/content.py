@@ -28,6 +28,7 @@ _PROSE, _LONG = 60, 100  # letters of a sentence, of a paragraph that saves its 
 _SHORT, _LINE = 0.25, 15  # weight of a short line in a paragraph or list, and its least length
 _MOST, _NEARLY, _LISTED = 0.5, 0.75, 0.92  # shares of weight: kept by it, going down, going down into a list
 _ENOUGH, _SHARE = 250, 0.25  # weight that must be left when comments and named elements are dropped
+_MOST_NAMES = 100_000
 _LINKS = 0.5  # of a part's letters: it is a list of links
 KEEP_LINE, KEEP_HEAD, KEEP_PROSE = 1, 2, 3
 # why an element is left out
@@ -47,17 +48,27 @@ class Choice:
 
 def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
     """What each element is called, as bits of ``names``."""
-    out = np.zeros(len(page.bits), np.int32)
-    some = np.flatnonzero(page.spans[:, 1::2].any(axis=1))
-    meaning, hides = names.meaning, names.HIDES
-    for e, (a, b, c, d, f, g, h, i, s, t, _, hidden) in zip(
-        some.tolist(), page.spans[some].tolist(), strict=True
-    ):
-        bits = meaning(b" ".join((data[a:b], data[c:d], data[f:g], data[h:i])))
-        if hidden or (t and hides.search(low[s:t].decode("latin-1"))):
-            bits |= HIDDEN
-        out[e] = bits
-    return out
+    keys, first, of = np.unique(page.keys, return_index=True, return_inverse=True)
+    bits = np.zeros(len(keys), np.int32)
+    for k, (key, spans) in enumerate(zip(keys.tolist(), page.spans[first].tolist(), strict=True)):
+        if key:
+            found = _KNOWN.get(key)
+            bits[k] = _meaning(key, data, low, spans) if found is None else found
+    return bits[of]
+
+
+_KNOWN: dict[int, int] = {}  # of the hashes of names met so far
+
+
+def _meaning(key: int, data: bytes, low: bytes, spans: list[int]) -> int:
+    a, b, c, d, f, g, h, i, start, end, _, hidden = spans
+    bits = names.meaning(b" ".join((data[a:b], data[c:d], data[f:g], data[h:i])))
+    if hidden or (end and names.HIDES.search(low[start:end].decode("latin-1"))):
+        bits |= HIDDEN
+    if len(_KNOWN) >= _MOST_NAMES:
+        _KNOWN.clear()
+    _KNOWN[key] = bits
+    return bits
 
 
 @compiled
@@ -118,7 +129,7 @@ def _weights(owners, kinds, measures):
         if letters >= _PROSE:
             weight[i] = letters * (1.0 if measures[i, 2] else 0.25)
             weight[i] *= 1.25 if bits & PARA else 1.0
-        elif measures[i, 3] or (letters >= _LINE and bits & (PARA | ITEM | PRE)):
+        elif measures[i, 3] or bits & (PARA | PRE) or (letters >= _LINE and bits & ITEM):
             weight[i] = letters * _SHORT
     return weight
 
@@ -159,8 +170,8 @@ def _dropped(mode, kinds, parent, named, held, long, formulas):
 
 
 @compiled
-def _root(kinds, parent, named, held):
-    """The deepest element with nearly all weight, or the one below it that is named as the article."""
+def _root(kinds, parent, named, held, formulas):
+    """The deepest element with nearly all weight and all formulas, or one below it that is named as the article."""
     n = len(kinds)
     best = np.zeros(n, np.int32)  # the heaviest child
     for e in range(n - 1, 0, -1):
@@ -168,13 +179,13 @@ def _root(kinds, parent, named, held):
         if held[e] > 0 and (best[p] == 0 or held[e] >= held[best[p]]):
             best[p] = e
     root = 0
-    while best[root]:
+    while best[root] and held[root] >= _ENOUGH:
         c = best[root]
         bits = kinds[c]
         if not bits & BLOCK or bits & (PARA | HEAD | PRE | QUOTE):
             break
         listed = bits & (LIST | ITEM | TABLE | ROW | CELL | SECTION)
-        if held[c] < (_LISTED if listed else _NEARLY) * held[root]:
+        if held[c] < (_LISTED if listed else _NEARLY) * held[root] or formulas[c] < formulas[root]:
             break
         root = c
     inside = np.zeros(n, np.bool_)
@@ -182,6 +193,8 @@ def _root(kinds, parent, named, held):
     found = root
     for e in range(root + 1, n):
         inside[e] = inside[parent[e]]
+        if formulas[e] < formulas[root]:
+            continue
         if inside[e] and (named[e] & (NAMED | BODY) or kinds[e] & ARTICLE):
             if held[e] >= (_MOST * held[root] if found == root else 0.8 * held[found]):
                 found = e
@@ -204,18 +217,18 @@ def choose(kinds, parent, named, owners, measures):
         if measures[i, 0] - measures[i, 1] < _LONG or measures[i, 2] == 0:
             long[i] = 0.0
     long = _sums(long, owners, parent, none)
-    formulas = np.zeros(len(owners))
+    bare = np.zeros(len(owners))  # formulas outside of links
     for i in range(len(owners)):
-        linked = 2 * measures[i, 1] > measures[i, 0]
-        formulas[i] = 0.0 if linked else measures[i, 3]
-    formulas = _sums(formulas, owners, parent, none)
+        bare[i] = 0.0 if 2 * measures[i, 1] > measures[i, 0] else measures[i, 3]
+    formulas = _sums(bare, owners, parent, none)
     drop, held = none, whole
     for mode in range(3):
         drop = _dropped(mode, kinds, parent, named, whole, long, formulas)
         held = _sums(weight, owners, parent, drop)
         if held[0] >= _ENOUGH or held[0] >= _SHARE * whole[0]:
             break
-    root, inside = _root(kinds, parent, named, held)
+    left = _sums(bare, owners, parent, drop)
+    root, inside = _root(kinds, parent, named, held, left)
     letters = _sums(measures[:, 0].astype(np.float64), owners, parent, drop)
     linked = _sums(measures[:, 1].astype(np.float64), owners, parent, drop)
     dense = np.zeros(n, np.bool_)
@@ -227,6 +240,7 @@ def choose(kinds, parent, named, owners, measures):
                 and linked[e] > _LINKS * letters[e]
                 and not kinds[e] & whole_parts
                 and held[e] < 0.1 * held[root]
+                and formulas[e] == 0
             )
     first = len(owners)
     for i in range(len(owners)):
@@ -263,8 +277,8 @@ def kept_blocks(kinds, parent, named, owners, measures, choice, title, double):
                 keep[i] = KEEP_PROSE
             elif bits & HEAD:
                 keep[i] = KEEP_HEAD
-            elif measures[i, 1] <= 0.6 * measures[i, 0]:
-                keep[i] = KEEP_LINE
+            elif measures[i, 3] or measures[i, 1] <= 0.6 * measures[i, 0]:
+                keep[i] = KEEP_PROSE if measures[i, 3] else KEEP_LINE
         if keep[i] == KEEP_PROSE:
             low, high = min(low, i), i
     if high >= 0:

@@ -49,7 +49,7 @@ class Marks:
 
     def fill(self, text: str) -> str:
         """Text with the formulas in place of their marks."""
-        text = MARK.sub(lambda m: self.formulas[int(m[1])], text)
+        text = MARK.sub(lambda m: self.formulas[int(m[1])], text).replace("$$\n\n ", "$$\n\n")
         if self.formulas or OPEN in text:
             text = text.replace(OPEN, "").replace(CLOSE, "")
         return text.translate(_UNGUARD) if self.guarded else text
@@ -79,11 +79,17 @@ def guarded(page: Signals) -> bool:
     return page.text and (b"_ignore" in page.low or b"no-mathjax" in page.low)
 
 
-def mark_elements(html: str, page: Signals, patterns: list[Pattern], marks: Marks) -> str:
-    """The page with one mark in place of each formula element, its previews and renderings."""
-    if b"mml:" in page.low or b"<m:math" in page.low:
-        html = re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
-    tree = LexborHTMLParser(html)
+def without_prefixes(html: str, low: bytes) -> str:
+    """MathML with the prefixes that HTML does not know taken off."""
+    if b"mml:" in low or b"<m:math" in low:
+        return re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
+    return html
+
+
+def mark_elements(
+    html: str, tree: LexborHTMLParser, page: Signals, patterns: list[Pattern], marks: Marks
+) -> str:
+    """The page with one mark in place of each formula element, its previews and renderings. ``tree``: of ``html``."""
     marks.guarded = guarded(page) and _guard(tree)
     done: set[int] = set()
     for pattern in patterns:

@@ -5,7 +5,6 @@ that holds most of the text of its page is kept whatever it is called (``content
 """
 
 import re
-from functools import lru_cache
 
 # HARD: not the article, wherever it stands. SOFT: not the article unless it holds whole paragraphs.
 HARD, COMMENT, NAMED, HIDDEN, BODY, SOFT, CAPTION, LEAD = (1 << i for i in range(8))
@@ -49,7 +48,6 @@ _NAMED = re.compile(
 HIDES = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 
 
-@lru_cache(maxsize=50_000)
 def meaning(name: bytes) -> int:
     """The bits of what an element is called."""
     text = _CAMEL.sub(" ", name[:2_000].decode("utf-8", "ignore")).lower()

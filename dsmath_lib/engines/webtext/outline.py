@@ -17,7 +17,7 @@ from dsmath_lib.engines.webtext.tags import (
 
 MAX_OPEN = 400
 MAX_ELEMENTS = 400_000
-ATTRIBUTES = ("class", "id", "role", "itemprop", "style", "hidden")
+ATTRIBUTES = ("class", "id", "role", "itemprop", "style", "hidden")  # the first four are names
 _CLASS, _IDENT, _ROLE, _PROP, _STYLE, _HIDDEN = (np.uint64(hash_of(a)) for a in ATTRIBUTES)
 _SCRIPT = np.uint64(hash_of("script"))
 _MASK = np.uint64(SLOTS - 1)
@@ -37,6 +37,8 @@ class Outline:
     spans: np.ndarray
     pieces: np.ndarray
     owners: np.ndarray  # element of each block
+    starts: np.ndarray  # its first piece; one more than blocks
+    keys: np.ndarray  # a hash of what each element is called and whether it is hidden, 0 if nothing
 
 
 def outline(low: bytes) -> Outline:
@@ -52,7 +54,8 @@ def _outline(data, size, at, most, known, meant):
     kinds, parent = np.zeros(most, np.int32), np.zeros(most, np.int32)
     spans = np.zeros((most, 12), np.int32)
     pieces = np.zeros((2 * len(at) + 2, 5), np.int32)
-    owners = np.zeros(len(at) + 2, np.int32)
+    owners, starts = np.zeros(len(at) + 2, np.int32), np.zeros(len(at) + 3, np.int32)
+    keys = np.zeros(most, np.uint64)
     stack, names = np.zeros(MAX_OPEN + 1, np.int32), np.zeros(MAX_OPEN + 1, np.uint64)
     counts = np.zeros(SLOTS, np.int32)  # open elements of a slot
     parent[0] = -1
@@ -72,7 +75,7 @@ def _outline(data, size, at, most, known, meant):
                 j = depth - 1
                 while j and not kinds[stack[j]] & BLOCK:
                     j -= 1
-                owners[b - 1] = stack[j]
+                owners[b - 1], starts[b - 1] = stack[j], m
                 fresh = False
             pieces[m, 0], pieces[m, 1], pieces[m, 2], pieces[m, 3], pieces[m, 4] = i, start, stack[depth - 1], b - 1, links > 0
             m += 1
@@ -129,12 +132,26 @@ def _outline(data, size, at, most, known, meant):
         if n < most and depth < MAX_OPEN:
             kinds[n], parent[n] = bits, stack[depth - 1]
             spans[n] = where
+            keys[n] = _key(data, where)
             stack[depth], names[depth] = n, h
             counts[slot] += 1
             links += bits & LINK > 0
             depth += 1
             n += 1
-    return kinds[:n].copy(), parent[:n].copy(), spans[:n].copy(), pieces[:m].copy(), owners[:b].copy()
+    starts[b] = m
+    return kinds[:n], parent[:n], spans[:n], pieces[:m], owners[:b], starts[: b + 1], keys[:n]
+
+
+@compiled
+def _key(data, where):
+    """A hash of the values of ``ATTRIBUTES``, 0 if there are none."""
+    h, some = np.uint64(tags.FNV), False
+    for slot in range(0, 12, 2):
+        h = (h ^ np.uint64(slot + 1)) * np.uint64(tags.PRIME)
+        some |= where[slot + 1] > 0
+        for i in range(where[slot], where[slot + 1]):
+            h = (h ^ np.uint64(data[i])) * np.uint64(tags.PRIME)
+    return h if some else np.uint64(0)
 
 
 @compiled

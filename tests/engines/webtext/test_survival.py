@@ -13,7 +13,6 @@ from dsmath_lib.base.paths import ROOT
 from dsmath_lib.base.record_files import Part
 from dsmath_lib.crawl import read_pages as reading
 from dsmath_lib.engines.webtext.pages import PageError, extract
-from dsmath_lib.engines.webtext.unfold import unfold
 
 
 def _truth():
