@@ -25,17 +25,16 @@ def main_text(data: bytes, low: bytes, *, everything: bool = False) -> str:
     """
     page = outline(low)
     array = np.frombuffer(data, np.uint8)
-    n = len(page.owners)
-    if not n:
+    if not len(page.owners):
         return ""
-    measures = content.measure_blocks(array, page.pieces, n)
+    found = content.measure_pieces(array, page.pieces)
     named = np.zeros(len(page.bits), np.int32) if everything else content.meanings(data, low, page)
-    choice = content.choose(page.bits, page.parent, named, page.owners, measures)
+    choice = content.choose(page.bits, page.parent, named, page.owners, page.pieces, found)
     if everything:
-        keep = (measures[:, 0] > 0).astype(np.int8)
+        keep = (choice[-1][:, 0] > 0).astype(np.int8)
         return rendered(array, page.bits, page.parent, choice[0], page.owners, page.pieces, keep)
-    title, double = _title(data, low, page, measures, choice)
-    keep = content.kept_blocks(page.bits, page.parent, named, page.owners, measures, choice, title, double)
+    title, double = _title(data, low, page, choice)
+    keep = content.kept_blocks(page.bits, page.parent, named, page.owners, choice, title, double)
     return rendered(array, page.bits, page.parent, choice[0], page.owners, page.pieces, keep)
 
 
@@ -43,9 +42,9 @@ def _words(text: str) -> str:
     return " ".join(_WORD.findall(text.lower()))
 
 
-def _title(data: bytes, low: bytes, page: Outline, measures: np.ndarray, choice) -> tuple[int, int]:
+def _title(data: bytes, low: bytes, page: Outline, choice) -> tuple[int, int]:
     """The block before the root that is the page's title, and a heading in the root that repeats it; -1 for none."""
-    drop, inside, _, _, first = choice
+    drop, inside, _, _, first, measures = choice
     before = np.flatnonzero(measures[:first, 0])[::-1][:_LOOK]
     owner = page.owners[before]
     why = drop[owner]

@@ -8,8 +8,6 @@ lines at its ends go; the title, and a lead between title and root, come back.
 The numbers were set on one half of the sites of trafilatura's annotated pages (by host); the other half only measures.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
@@ -33,17 +31,6 @@ _LINKS = 0.5  # of a part's letters: it is a list of links
 KEEP_LINE, KEEP_HEAD, KEEP_PROSE = 1, 2, 3
 # why an element is left out
 BY_NAME, BY_COMMENT, BY_HIDING, BY_TAG, BY_FORM, BY_SOFT, BY_CAPTION = range(1, 8)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """``drop``: why an element is left out, 0 if it is not. ``inside``: below the root. ``weight`` of each block."""
-
-    drop: np.ndarray
-    inside: np.ndarray
-    dense: np.ndarray
-    weight: np.ndarray
-    first: int  # block of the root
 
 
 def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
@@ -72,11 +59,11 @@ def _meaning(key: int, data: bytes, low: bytes, spans: list[int]) -> int:
 
 
 @compiled
-def measure_blocks(data, pieces, n):
-    """(n, 4): letters of each block in bytes, those in links, stops that end or part a sentence, formulas."""
-    out = np.zeros((n, 4), np.int64)
+def measure_pieces(data, pieces):
+    """(m, 4): letters of each piece in bytes, those in links, stops that end or part a sentence, formulas."""
+    out = np.zeros((len(pieces), 4), np.int32)
     for k in range(len(pieces)):
-        start, end, block, linked = pieces[k, 0], pieces[k, 1], pieces[k, 3], pieces[k, 4]
+        start, end, linked = pieces[k, 0], pieces[k, 1], pieces[k, 4]
         letters = stops = formulas = 0
         i = start
         while i < end:
@@ -94,17 +81,29 @@ def measure_blocks(data, pieces, n):
                     i = j
             elif c in (44, 46, 58, 59, 33, 63):
                 stops += i + 1 >= end or data[i + 1] <= 32
-            elif c == 0xE3:
-                stops += data[i + 1] == 0x80 and data[i + 2] in (0x81, 0x82)
-            elif c == 0xEF:
-                stops += data[i + 1] == 0xBC and data[i + 2] in (0x81, 0x8C, 0x9F)
-            elif c == 0xEE:
-                formulas += data[i + 1] == 0x80 and data[i + 2] == 0x80
+            elif c >= 0xE2 and i + 2 < end:
+                if c == 0xE2 and data[i + 1] == 0x80:  # dashes, quotes, bullets: no letters
+                    letters -= 1
+                    i += 2
+                elif c == 0xE3:
+                    stops += data[i + 1] == 0x80 and data[i + 2] in (0x81, 0x82)
+                elif c == 0xEF:
+                    stops += data[i + 1] == 0xBC and data[i + 2] in (0x81, 0x8C, 0x9F)
+                elif c == 0xEE:
+                    formulas += data[i + 1] == 0x80 and data[i + 2] == 0x80
             i += 1
-        out[block, 0] += letters
-        out[block, 1] += letters * linked
-        out[block, 2] += stops
-        out[block, 3] += formulas
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = letters, letters * linked, stops, formulas
+    return out
+
+
+@compiled
+def _by_block(pieces, found, drop, n):
+    """(n, 4): what the pieces of each block have that are not left out."""
+    out = np.zeros((n, 4), np.int64)
+    for k in range(len(pieces)):
+        if drop[pieces[k, 2]] == 0:
+            for c in range(4):
+                out[pieces[k, 3], c] += found[k, c]
     return out
 
 
@@ -206,10 +205,14 @@ def _root(kinds, parent, named, held, formulas):
 
 
 @compiled
-def choose(kinds, parent, named, owners, measures):
-    """The root and what drops out: ``(drop, inside, dense, weight, first block)``."""
+def choose(kinds, parent, named, owners, pieces, found):
+    """The root, what drops out, what is left of each block: ``(drop, inside, dense, weight, first block, measures)``.
+
+    ``found``: (m, 4) of ``measure_pieces``.
+    """
     n = len(kinds)
     none = np.zeros(n, np.int8)
+    measures = _by_block(pieces, found, none, len(owners))
     weight = _weights(owners, kinds, measures)
     whole = _sums(weight, owners, parent, none)
     long = weight.copy()
@@ -217,17 +220,25 @@ def choose(kinds, parent, named, owners, measures):
         if measures[i, 0] - measures[i, 1] < _LONG or measures[i, 2] == 0:
             long[i] = 0.0
     long = _sums(long, owners, parent, none)
-    bare = np.zeros(len(owners))  # formulas outside of links
-    for i in range(len(owners)):
-        bare[i] = 0.0 if 2 * measures[i, 1] > measures[i, 0] else measures[i, 3]
-    formulas = _sums(bare, owners, parent, none)
+    formulas = np.zeros(n)  # outside of links
+    for k in range(len(pieces)):
+        formulas[pieces[k, 2]] += 0 if pieces[k, 4] else found[k, 3]
+    for e in range(n - 1, 0, -1):
+        formulas[parent[e]] += formulas[e]
     drop, held = none, whole
     for mode in range(3):
         drop = _dropped(mode, kinds, parent, named, whole, long, formulas)
+        measures = _by_block(pieces, found, drop, len(owners))
+        weight = _weights(owners, kinds, measures)
         held = _sums(weight, owners, parent, drop)
         if held[0] >= _ENOUGH or held[0] >= _SHARE * whole[0]:
             break
-    left = _sums(bare, owners, parent, drop)
+    left = np.zeros(n)  # formulas that are not left out
+    for k in range(len(pieces)):
+        if drop[pieces[k, 2]] == 0 and not pieces[k, 4]:
+            left[pieces[k, 2]] += found[k, 3]
+    for e in range(n - 1, 0, -1):
+        left[parent[e]] += left[e]
     root, inside = _root(kinds, parent, named, held, left)
     letters = _sums(measures[:, 0].astype(np.float64), owners, parent, drop)
     linked = _sums(measures[:, 1].astype(np.float64), owners, parent, drop)
@@ -247,13 +258,13 @@ def choose(kinds, parent, named, owners, measures):
         if inside[owners[i]] and drop[owners[i]] == 0 and measures[i, 0]:
             first = i
             break
-    return drop, inside, dense, weight, first
+    return drop, inside, dense, weight, first, measures
 
 
 @compiled
-def kept_blocks(kinds, parent, named, owners, measures, choice, title, double):
+def kept_blocks(kinds, parent, named, owners, choice, title, double):
     """How each block is kept: 0 not at all, else ``KEEP_…``. ``title``, ``double``: blocks of a title, or -1."""
-    drop, inside, dense, weight, first = choice
+    drop, inside, dense, weight, first, measures = choice
     n = len(owners)
     keep = np.zeros(n, np.int8)
     low, high = n, -1  # first and last prose

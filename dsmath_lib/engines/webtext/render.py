@@ -5,7 +5,7 @@ import html
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
-from dsmath_lib.engines.webtext.tags import ITEM, LIST, POINT, PRE, ROW
+from dsmath_lib.engines.webtext.tags import CELL, ITEM, LIST, POINT, PRE, ROW
 
 
 @compiled
@@ -31,7 +31,7 @@ def _rendered(data, kinds, parent, drop, owners, pieces, keep):
                 pre |= bits & PRE > 0
                 if bits & ITEM and item < 0 and row < 0:
                     item = x
-                if bits & ROW and row < 0:
+                if bits & ROW and row < 0 and kinds[owners[b]] & CELL:
                     row = x
                 if bits & LIST and item < 0:
                     break
