@@ -128,7 +128,7 @@ def _weights(owners, kinds, measures):
         if letters >= _PROSE:
             weight[i] = letters * (1.0 if measures[i, 2] else 0.25)
             weight[i] *= 1.25 if bits & PARA else 1.0
-        elif measures[i, 3] or bits & (PARA | PRE) or (letters >= _LINE and bits & ITEM):
+        elif measures[i, 3] or bits & (PARA | PRE | CELL) or (letters >= _LINE and bits & ITEM):
             weight[i] = letters * _SHORT
     return weight
 
@@ -145,7 +145,7 @@ def _dropped(mode, kinds, parent, named, held, long, formulas):
         heavy = held[e] > _MOST * held[0]
         why = 0
         if bits & DROP:
-            if not (bits & BEARER and (held[e] > 0.8 * held[0] or formulas[e] > 0)):
+            if not (bits & BEARER and (held[e] > max(0.8 * held[0], _ENOUGH) or formulas[e] > 0)):
                 why = BY_TAG
         elif bits & FORM and not heavy:
             why = BY_FORM

@@ -44,8 +44,8 @@ def _rendered(data, kinds, parent, drop, owners, pieces, keep):
                 continue
             if m:
                 if row >= 0 and row == row_before:
-                    out[m], out[m + 1], out[m + 2] = 32, 124, 32
-                    m += 3
+                    out[m] = 9
+                    m += 1
                 else:
                     out[m] = 10
                     m += 1
