@@ -18,7 +18,7 @@ from dsmath_lib.engines.webtext.names import (
 from dsmath_lib.engines.webtext.outline import Outline
 from dsmath_lib.engines.webtext.tags import (
     ARTICLE, BEARER, BLOCK, BODY_TAG, CAPTION_TAG, CELL, DROP, FORM, HEAD, ITEM, LIST, PARA, PRE, QUOTE, ROW, SECTION,
-    TABLE,
+    TABLE, TITLE_TAG,
 )  # fmt: skip
 
 LETTERS, LINKED, STOPS, FORMULAS = range(4)  # columns of the measures of a block
@@ -283,7 +283,7 @@ def kept_blocks(kinds, parent, named, owners, choice, title, double):
                 said = weight[i] > 0 and measures[i, 0] >= 80 and measures[i, 2] > 0
                 if said or (lead and measures[i, 0] >= 30) or measures[i, 3]:
                     keep[i] = KEEP_PROSE
-        elif inside[e] and drop[e] == 0 and not dense[e] and i != double:
+        elif inside[e] and drop[e] == 0 and i != double and (not dense[e] or bits & TITLE_TAG):
             if weight[i] > 0:
                 keep[i] = KEEP_PROSE
             elif bits & HEAD:

@@ -16,6 +16,7 @@ from dsmath_lib.engines.webtext.formulas import (
     clean_latex,
     is_display,
 )
+from dsmath_lib.engines.webtext.mathml import UnknownMath
 from dsmath_lib.engines.webtext.signals import Signals
 
 MAX_FORMULAS = 20_000
@@ -36,6 +37,7 @@ class Marks:
     def __init__(self) -> None:
         self.formulas: list[str] = []
         self.guarded = False  # some delimiters are hidden
+        self.unread = 0  # formulas whose mark-up is not known
 
     def add(self, latex: str, display: bool) -> str:
         """The mark of a formula; empty if nothing is left of it, a space if it only groups."""
@@ -94,14 +96,21 @@ def mark_elements(
     done: set[int] = set()
     for pattern in patterns:
         for node in tree.css(pattern.selector):
-            if node.tag in _ROOTS or _inside(node, done) or (found := pattern.read(node)) is None:
+            if node.tag in _ROOTS or _inside(node, done):
+                continue
+            try:
+                found = pattern.read(node)
+            except UnknownMath:
+                found = "", False
+                marks.unread += 1
+            if found is None:
                 continue
             latex, display = found
             if pattern.id == "M1-M3":
                 display |= _drop_twins(node)
             top, wrapped_display = _outermost(node)
             mark = marks.add(latex, display or wrapped_display)
-            if mark:
+            if mark or not latex:
                 done.add(top.mem_id)
                 top.replace_with(mark)
     if done:

@@ -46,11 +46,15 @@ class PageError(ValueError):
 
 @dataclass(frozen=True)
 class Extracted:
-    """``text`` with formulas; ``found`` formulas in the page, ``kept`` of them in the text."""
+    """``text`` with formulas; ``found`` formulas in the page, ``kept`` of them in the text.
+
+    ``unread``: formulas of mark-up that is not known here; they are left out, never written flat.
+    """
 
     text: str
     found: int
     kept: int
+    unread: int = 0
 
 
 def extract(html: str, url: str = "", *, max_chars: int = 5_000_000) -> Extracted:
@@ -89,7 +93,7 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
     marks = Marks()
     if page.text:
         scripts = script_texts(html) if page.configured else ()
-        scanner = Scanner(page_delimiters(scripts, site))
+        scanner = Scanner(page_delimiters(scripts, site, page.ascii))
     before = html
     if tree:
         html = without_prefixes(html, page.low)
@@ -109,7 +113,7 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
     text = _tidy(marks.fill(text))
     if not text:
         raise PageError("no text")
-    return Extracted(text, len(marks.formulas), kept)
+    return Extracted(text, len(marks.formulas), kept, marks.unread)
 
 
 def _parsed(html: str, low: bytes) -> LexborHTMLParser:
@@ -167,6 +171,8 @@ def documents(
             continue
         counts["pages extracted"] += 1
         counts["formulas"] += got.kept
+        if got.unread:
+            counts["formulas not read"] += got.unread
         yield replace(Document(page.url, got.text), n_formulas=got.kept)
 
 
