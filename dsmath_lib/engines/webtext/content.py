@@ -26,7 +26,8 @@ _PROSE, _LONG = 60, 100  # letters of a sentence, of a paragraph that saves its 
 _SHORT, _LINE = 0.25, 15  # weight of a short line in a paragraph or list, and its least length
 _MOST, _NEARLY, _LISTED = 0.5, 0.75, 0.92  # shares of weight: kept by it, going down, going down into a list
 _ENOUGH, _SHARE = 250, 0.25  # weight that must be left when comments and named elements are dropped
-_MOST_NAMES = 100_000
+_MOST_NAMES = 100_000  # kept in memory
+_NAMES_OF_PAGE = 10_000  # looked at; a page has some hundred
 _LINKS = 0.5  # of a part's letters: it is a list of links
 KEEP_LINE, KEEP_HEAD, KEEP_PROSE = 1, 2, 3
 # why an element is left out
@@ -37,7 +38,8 @@ def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
     """What each element is called, as bits of ``names``."""
     keys, first, of = np.unique(page.keys, return_index=True, return_inverse=True)
     bits = np.zeros(len(keys), np.int32)
-    for k, (key, spans) in enumerate(zip(keys.tolist(), page.spans[first].tolist(), strict=True)):
+    some = zip(keys[:_NAMES_OF_PAGE].tolist(), page.spans[first[:_NAMES_OF_PAGE]].tolist(), strict=True)
+    for k, (key, spans) in enumerate(some):
         if key:
             found = _KNOWN.get(key)
             bits[k] = _meaning(key, data, low, spans) if found is None else found

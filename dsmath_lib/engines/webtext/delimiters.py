@@ -31,6 +31,7 @@ _PROSE = re.compile(
     r"^\s*+\d[\d.,]*+\s*+(?:[A-Za-z]{2}|[-–—+/]?\s*+$)|^\s*+\d++[KkMmBb]?\b[^=+*^_<>\\]*+(?<=\s)$"
 )
 _MAX_ASCII = 1_000
+_ASCII_WORK = 400  # what a look at a character of AsciiMath costs
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)*")
 
 
@@ -159,7 +160,7 @@ class Scanner:
                 pos = m.end()
                 continue
             body = text[m.end() : end]
-            self.work += len(body)
+            self.work += len(body) * (_ASCII_WORK if d and d.ascii else 1)
             if not (env or _accept(d, body, text, end)):
                 pos = m.end()
                 continue

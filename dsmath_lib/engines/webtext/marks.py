@@ -225,7 +225,7 @@ def mark_text(html: str, scanner: Scanner, marks: Marks) -> str:
     out, pos = [], 0  # html[:pos] is dealt with
     seek = barrier = 0
     openers = scanner.openers(html)
-    while scanner.work < MAX_WORK:
+    while scanner.work < MAX_WORK and len(marks.formulas) < MAX_FORMULAS:
         at, behind = openers.after(seek)
         if at == len(html):
             break
