@@ -1,7 +1,7 @@
-"""Extraction beside its peers in one run: main text against ground truth, formulas per group of mark-up, pages a second.
+"""Extraction beside its peers in one run: main text against ground truth, formulas by mark-up, pages a second.
 
     make bench-corpus          or, with more annotated pages than the data folder has:
-    python bench/corpus/quality.py --data ../shared/data/web --more FOLDER --out reports/reference/bench/corpus_quality.json
+    python bench/corpus/quality.py --data ../shared/data/web --more FOLDER --out OUT.json
 
 Main text, on the pages of trafilatura's evaluation (``annotations``): per page some segments that belong to the main
 text and some that do not. A segment is found when its tokens stand in the text in a row. Precision, recall and F1 count
@@ -199,7 +199,10 @@ def main_text(pages: list, runs: dict[str, Extractor]) -> dict[str, dict[str, An
         ]
     out = {}
     for name, counts in found.items():
-        folds = [sum((c for c, p in zip(counts, pages, strict=True) if part_of(p[0], 5) == k), Counter()) for k in range(5)]
+        folds = [
+            sum((c for c, p in zip(counts, pages, strict=True) if part_of(p[0], 5) == k), Counter())
+            for k in range(5)
+        ]
         out[name] = {
             "cpu_ms_per_page": round(1000 * seconds[name] / max(len(pages), 1), 2),
             "pages_per_second": round(len(pages) / max(seconds[name], 1e-9), 1),
@@ -208,7 +211,9 @@ def main_text(pages: list, runs: dict[str, Extractor]) -> dict[str, dict[str, An
         for part, mask in parts.items():
             total = sum((c for c, m in zip(counts, mask, strict=True) if m), Counter())
             if total:
-                out[name][part] = {"pages": sum(mask)} | {u: scores(total, u) for u in ("tokens", "segments")}
+                out[name][part] = {"pages": sum(mask)} | {
+                    u: scores(total, u) for u in ("tokens", "segments")
+                }
     return out
 
 
@@ -231,7 +236,11 @@ def segments_in(text: str, row: dict) -> Counter:
 
 def scores(c: Counter, unit: str) -> dict[str, float]:
     tp, fp, fn = (c[f"{unit} {k}"] for k in ("tp", "fp", "fn"))
-    found = {"precision": tp / max(tp + fp, 1), "recall": tp / max(tp + fn, 1), "f1": 2 * tp / max(2 * tp + fp + fn, 1)}
+    found = {
+        "precision": tp / max(tp + fp, 1),
+        "recall": tp / max(tp + fn, 1),
+        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
+    }
     return {k: round(v, 4) for k, v in found.items()}
 
 
@@ -251,18 +260,33 @@ def plain_pages(folder: Path) -> dict[str, int]:
 def table(result: dict[str, Any]) -> list[str]:
     """One line for each extractor."""
     parts = [p for p in ("own", "set on", "never looked at") if p in result["main_text"]["ours"]]
-    lines = [f"{'':22}" + "".join(f"{p + ': tokens P R F1':>32}" for p in parts) + f"{'formulas':>10}{'pages/s':>9}"]
+    lines = [
+        f"{'':22}"
+        + "".join(f"{p + ': tokens P R F1':>32}" for p in parts)
+        + f"{'formulas':>10}{'pages/s':>9}"
+    ]
     for name, row in result["main_text"].items():
-        cells = ["  ".join(f"{row[p]['tokens'][k]:.3f}" for k in ("precision", "recall", "f1")) for p in parts]
+        cells = [
+            "  ".join(f"{row[p]['tokens'][k]:.3f}" for k in ("precision", "recall", "f1"))
+            for p in parts
+        ]
         groups = [g for x in result["survival"][name].values() for g in x["groups"].values()]
-        have = sum(g.get("present", 0) for g in groups) / max(sum(g.get("long", 0) for g in groups), 1)
-        lines.append(f"{name:22}" + "".join(f"{c:>32}" for c in cells) + f"{have:>10.3f}{row['pages_per_second']:>9.1f}")
+        have = sum(g.get("present", 0) for g in groups) / max(
+            sum(g.get("long", 0) for g in groups), 1
+        )
+        lines.append(
+            f"{name:22}"
+            + "".join(f"{c:>32}" for c in cells)
+            + f"{have:>10.3f}{row['pages_per_second']:>9.1f}"
+        )
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder with html, annotations")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the folder with html, annotations"
+    )
     parser.add_argument("--more", type=Path, help="a folder with further pages of the evaluation")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -280,7 +304,9 @@ def main() -> None:
     result["environment"] = environment()
     write_atomic(args.out, json.dumps(result, indent=1) + "\n")
     print("\n".join(table(result)))
-    print("ours:", json.dumps({x: {g: f"{r.get('kept')}/{r.get('formulas')}" for g, r in s["groups"].items()} | {"twice": s["twice"]} for x, s in result["survival"]["ours"].items()}))  # fmt: skip
+    for name, found in result["survival"]["ours"].items():
+        kept = {g: f"{r.get('kept')}/{r.get('formulas')}" for g, r in found["groups"].items()}
+        print(f"ours, {name}:", json.dumps(kept | {"twice": found["twice"]}))
     print("formulas that are none:", result["plain"]["false_formulas"])
 
 

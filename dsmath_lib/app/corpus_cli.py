@@ -200,7 +200,9 @@ def _mine(
     output: Annotated[
         str,
         typer.Option(
-            "-o", "--output", help="a folder: mined.jsonl, rounds.json, model.bin, proposals.csv, look.jsonl"
+            "-o",
+            "--output",
+            help="a folder: mined.jsonl, rounds.json, model.bin, proposals.csv, look.jsonl",
         ),
     ],
     seed_pages: _option(list[str], "the first positives: " + DOCS),
@@ -264,8 +266,12 @@ def _decontaminate(
 
 @app.command("look")
 def look(
-    folder: Annotated[str, typer.Argument(help="what 'dsmath corpus mine' wrote", show_default=False)],
-    output: Annotated[str, typer.Option("-o", "--output", help="the page; look.html in the folder")] = "",
+    folder: Annotated[
+        str, typer.Argument(help="what 'dsmath corpus mine' wrote", show_default=False)
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="the page; look.html in the folder")
+    ] = "",
 ) -> None:
     """Pages kept and dropped by each round, around the threshold, by domain and language, with formulas typeset.
 

@@ -22,7 +22,9 @@ ABOVE, BELOW, KEPT, DROPPED = "just above", "just below", "kept", "dropped"
 Chosen = dict[tuple[int, int], list[tuple[int, str]]]  # (shard, row) -> (round, kind)
 
 
-def look(mined: Mined, docs: Callable[[int], Iterable[Document]], per: int = 6) -> list[dict[str, Any]]:
+def look(
+    mined: Mined, docs: Callable[[int], Iterable[Document]], per: int = 6
+) -> list[dict[str, Any]]:
     """One record a round: ``{round, threshold, pages, kept, domains, languages, samples}``.
 
     Args:
@@ -58,7 +60,9 @@ def look(mined: Mined, docs: Callable[[int], Iterable[Document]], per: int = 6) 
             "kept": kept[r.number]["lang"].total(),
             "domains": _shares(pages["domain"], kept[r.number]["domain"]),
             "languages": _shares(pages["lang"], kept[r.number]["lang"]),
-            "samples": sorted(samples[r.number], key=lambda s: (_ORDER.index(s["kind"]), -s["score"], s["url"])),
+            "samples": sorted(
+                samples[r.number], key=lambda s: (_ORDER.index(s["kind"]), -s["score"], s["url"])
+            ),
         }
         for r in mined.rounds
     ]
@@ -69,7 +73,9 @@ _ORDER = (ABOVE, BELOW, KEPT, DROPPED)
 
 def _shares(pages: Counter, kept: Counter) -> list[dict[str, Any]]:
     most = sorted(pages, key=lambda name: (-pages[name], name))[:DOMAINS]
-    return [{"name": n, "pages": pages[n], "kept": kept[n], "share": kept[n] / pages[n]} for n in most]
+    return [
+        {"name": n, "pages": pages[n], "kept": kept[n], "share": kept[n] / pages[n]} for n in most
+    ]
 
 
 def _choose(mined: Mined, number: int, per: int) -> dict[str, list[tuple[int, int]]]:

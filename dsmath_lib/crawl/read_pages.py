@@ -152,7 +152,10 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
 def _has_records(path: Path) -> bool:
     """Is there a record of any kind?"""
     try:
-        return next(iter(ArchiveIterator(str(path), quirks_mode=True, parse_http=False)), None) is not None
+        return (
+            next(iter(ArchiveIterator(str(path), quirks_mode=True, parse_http=False)), None)
+            is not None
+        )
     except Exception:
         return False
 

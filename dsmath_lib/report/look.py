@@ -17,7 +17,10 @@ _UNSAFE = re.compile(
     r"\\(?:href|url|require|class|cssId|style|data|html\w*|unicode|bbox|def|gdef|edef|let|newcommand|renewcommand|"
     r"newenvironment|mmlToken|toggle|texttip|tooltip|begingroup|endgroup|includegraphics)(?![a-zA-Z])"
 )
-_CONFIG = "{tex: {inlineMath: [['$', '$']], displayMath: [['$$', '$$']], tags: 'none', packages: {'[-]': ['require', 'autoload', 'html']}}, options: {ignoreHtmlClass: 'plain', enableMenu: false}}"  # fmt: skip
+_CONFIG = (
+    "{tex: {inlineMath: [['$', '$']], displayMath: [['$$', '$$']], tags: 'none', "
+    "packages: {'[-]': ['require', 'autoload', 'html']}}, options: {ignoreHtmlClass: 'plain', enableMenu: false}}"
+)
 _STYLE = """body{font:16px/1.45 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.5em 2em .5em 0;display:inline-table;vertical-align:top}
 td,th{border-bottom:1px solid #ddd;padding:.2em .6em;text-align:left}td.n{text-align:right}
@@ -54,7 +57,9 @@ def sample_cards(samples: Sequence[Mapping[str, Any]]) -> str:
             out.append(f"<h3>{title}</h3>")
         for s in some:
             side = "kept" if kind in ("kept", "just above") else "dropped"
-            about = _plain(f"score {float(s['score']):.4f} · {s['domain']} · {s['lang']} · {s['url']}")
+            about = _plain(
+                f"score {float(s['score']):.4f} · {s['domain']} · {s['lang']} · {s['url']}"
+            )
             out.append(f'<article class="{side}"><div class="about">{about}</div>')
             out.append(f'<div class="text">{typeset(str(s["text"]))}</div></article>')
     return "\n".join(out)
@@ -87,7 +92,8 @@ def write_look(rounds: Sequence[Mapping[str, Any]], path: Path) -> None:
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
         f'content="{policy}"><title>Pages kept and dropped</title><style>{_STYLE}</style><script>MathJax = {_CONFIG}'
         f"</script><script>{mathjax}</script></head><body><h1>Pages kept and dropped</h1><p>Look before you decide on "
-        f"a threshold or an address: decisions go into proposals.csv (math, decided_by).</p>{''.join(parts)}</body></html>"
+        f"a threshold or an address: decisions go into proposals.csv (math, decided_by).</p>"
+        f"{''.join(parts)}</body></html>"
     )
     write_atomic(path, page)
 
@@ -102,7 +108,17 @@ def read_look(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
         rows = [json.loads(line) for line in lines if line.strip()]
         for r in rows:
-            _ = [r["round"], r["threshold"], r["pages"], r["kept"], *r["domains"], *r["languages"], *r["samples"]]
+            _ = [
+                r["round"],
+                r["threshold"],
+                r["pages"],
+                r["kept"],
+                *r["domains"],
+                *r["languages"],
+                *r["samples"],
+            ]
         return rows
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{path}: not what 'dsmath corpus mine' writes ({type(err).__name__})") from None
+        raise ValueError(
+            f"{path}: not what 'dsmath corpus mine' writes ({type(err).__name__})"
+        ) from None

@@ -11,13 +11,19 @@ from dsmath_lib.stage.data import read_rows
 
 
 def lesson(i: int) -> str:
-    return " ".join(f"lesson {i} says that word{(i + 2) ** k} comes before word{k * i + 7}" for k in range(40))
+    return " ".join(
+        f"lesson {i} says that word{(i + 2) ** k} comes before word{k * i + 7}" for k in range(40)
+    )
 
 
 def kept(folder: Path, rows: list[tuple[str, str]], partitions: int = 1) -> list[str]:
     """Addresses that stay, in the order of the input."""
     (folder / "in.jsonl").write_bytes(b"".join(dumps({"url": u, "text": t}) for u, t in rows))
-    deduplicate([str(folder / "in.jsonl")], str(folder / "out.jsonl"), DedupSettings(14, 8, 5, 0.7, partitions))
+    deduplicate(
+        [str(folder / "in.jsonl")],
+        str(folder / "out.jsonl"),
+        DedupSettings(14, 8, 5, 0.7, partitions),
+    )
     return [r["url"] for r in read_rows(str(folder / "out.jsonl"))]
 
 

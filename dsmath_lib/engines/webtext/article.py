@@ -1,6 +1,5 @@
 """Main text of a page by ``outline``, ``content`` and ``render``: one pass over its bytes, no tree of objects."""
 
-import html
 import re
 
 import numpy as np
@@ -77,4 +76,6 @@ def _title(data: bytes, low: bytes, page: Outline, choice) -> tuple[int, int]:
 def _text(data: bytes, page: Outline, block: int) -> str:
     """The text of a block."""
     a, b = page.starts[block], page.starts[block + 1]
-    return plain(b"".join(data[s:t] for s, t in page.pieces[a:b, :2].tolist()).decode("utf-8", "replace"))
+    return plain(
+        b"".join(data[s:t] for s, t in page.pieces[a:b, :2].tolist()).decode("utf-8", "replace")
+    )

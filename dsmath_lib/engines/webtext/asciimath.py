@@ -40,7 +40,9 @@ def is_asciimath(source: str) -> bool:
     """Does a text between backticks read as a formula? Signs, digits, one letter or known names, not words."""
     words = re.findall(r"[A-Za-z]{2,}", re.sub(r'"[^"]*"|text\([^()]*\)', "", source))
     known = all(_known(w) for w in words)
-    return known or bool(re.search(r"[=^_/+*<>]|\d", source) and sum(map(_known, words)) * 2 >= len(words))
+    return known or bool(
+        re.search(r"[=^_/+*<>]|\d", source) and sum(map(_known, words)) * 2 >= len(words)
+    )
 
 
 def _known(word: str) -> bool:

@@ -13,18 +13,48 @@ import numpy as np
 from dsmath_lib.base.compiled import compiled
 from dsmath_lib.engines.webtext import names
 from dsmath_lib.engines.webtext.names import (
-    BODY, CAPTION, COMMENT, HARD, HIDDEN, LEAD, NAMED, SOFT,
+    BODY,
+    CAPTION,
+    COMMENT,
+    HARD,
+    HIDDEN,
+    LEAD,
+    NAMED,
+    SOFT,
 )  # fmt: skip
 from dsmath_lib.engines.webtext.outline import Outline
 from dsmath_lib.engines.webtext.tags import (
-    ARTICLE, BEARER, BLOCK, BODY_TAG, CAPTION_TAG, CELL, DROP, FORM, HEAD, ITEM, LIST, PARA, PRE, QUOTE, ROW, SECTION,
-    TABLE, TITLE_TAG,
+    ARTICLE,
+    BEARER,
+    BLOCK,
+    BODY_TAG,
+    CAPTION_TAG,
+    CELL,
+    DROP,
+    FORM,
+    HEAD,
+    ITEM,
+    LIST,
+    PARA,
+    PRE,
+    QUOTE,
+    ROW,
+    SECTION,
+    TABLE,
+    TITLE_TAG,
 )  # fmt: skip
 
 LETTERS, LINKED, STOPS, FORMULAS = range(4)  # columns of the measures of a block
-_PROSE, _LONG = 60, 100  # letters of a sentence, of a paragraph that saves its element from a soft name
+_PROSE, _LONG = (
+    60,
+    100,
+)  # letters of a sentence, of a paragraph that saves its element from a soft name
 _SHORT, _LINE = 0.25, 15  # weight of a short line in a paragraph or list, and its least length
-_MOST, _NEARLY, _LISTED = 0.5, 0.75, 0.92  # shares of weight: kept by it, going down, going down into a list
+_MOST, _NEARLY, _LISTED = (
+    0.5,
+    0.75,
+    0.92,
+)  # shares of weight: kept by it, going down, going down into a list
 _ENOUGH, _SHARE = 250, 0.25  # weight that must be left when comments and named elements are dropped
 _MOST_NAMES = 100_000  # kept in memory
 _NAMES_OF_PAGE = 10_000  # looked at; a page has some hundred
@@ -38,7 +68,9 @@ def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
     """What each element is called, as bits of ``names``."""
     keys, first, of = np.unique(page.keys, return_index=True, return_inverse=True)
     bits = np.zeros(len(keys), np.int32)
-    some = zip(keys[:_NAMES_OF_PAGE].tolist(), page.spans[first[:_NAMES_OF_PAGE]].tolist(), strict=True)
+    some = zip(
+        keys[:_NAMES_OF_PAGE].tolist(), page.spans[first[:_NAMES_OF_PAGE]].tolist(), strict=True
+    )
     for k, (key, spans) in enumerate(some):
         if key:
             found = _KNOWN.get(key)

@@ -115,7 +115,7 @@ def _script_tex(node: LexborNode) -> tuple[str, bool]:
     kind = (node.attributes.get("type") or "").lower()
     text = html.unescape(node.text())
     if "mml" in kind:
-        return _of_source(text), "display=\"block" in text or "mode=display" in kind.replace(" ", "")
+        return _of_source(text), 'display="block' in text or "mode=display" in kind.replace(" ", "")
     if "asciimath" in kind:
         return asciimath.asciimath_to_latex(text) if len(text) <= MAX_FORMULA else "", False
     return text, "mode=display" in kind.replace(" ", "")
@@ -124,7 +124,10 @@ def _script_tex(node: LexborNode) -> tuple[str, bool]:
 def _of_source(source: str) -> str:
     """LaTeX of MathML that stands in a script or an attribute."""
     source = re.sub(r"<(/?)(?:mml|m):", r"<\1", _without_cdata(source))
-    if len(source) > 8 * MAX_FORMULA or measure_markup(source.lower().encode(), source.count("<"))[0] > _DEPTH:
+    if (
+        len(source) > 8 * MAX_FORMULA
+        or measure_markup(source.lower().encode(), source.count("<"))[0] > _DEPTH
+    ):
         raise mathml.UnknownMath("too long or too deep")
     found = LexborHTMLParser(source).css_first("math")
     read = _math(found) if found else None
@@ -134,7 +137,11 @@ def _of_source(source: str) -> str:
 def _of_data(node: LexborNode) -> tuple[str, bool] | None:
     """MathJax 2 keeps the MathML of what it drew in an attribute."""
     source = node.attributes.get("data-mathml") or ""
-    return (_of_source(source), is_display(node) or 'display="block' in source) if source.strip() else None
+    return (
+        (_of_source(source), is_display(node) or 'display="block' in source)
+        if source.strip()
+        else None
+    )
 
 
 def _math(node: LexborNode) -> tuple[str, bool] | None:
@@ -145,6 +152,8 @@ def _math(node: LexborNode) -> tuple[str, bool] | None:
     a = node.attributes
     latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
     if not latex.strip():
+        if len(node.text()) > MAX_FORMULA:
+            raise mathml.UnknownMath("too long")
         latex = mathml.mathml_to_latex(node)
     return (latex, is_display(node)) if latex.strip() else None
 

@@ -96,6 +96,8 @@ def mark_elements(
     done: set[int] = set()
     for pattern in patterns:
         for node in tree.css(pattern.selector):
+            if len(marks.formulas) >= MAX_FORMULAS:
+                break
             if node.tag in _ROOTS or _inside(node, done):
                 continue
             try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
 
+
 class UnknownMath(ValueError):
     """MathML that is not known here: written flat it would say something else."""
 
@@ -88,8 +89,28 @@ def mathml_to_latex(node: LexborNode, depth: int = 0) -> str:
     return build(parts) if build else "".join(parts)
 
 
-_EMPTY = {"annotation", "annotation-xml", "mphantom", "-comment", "none", "mprescripts", "maligngroup", "malignmark"}
-_ROWS = {"math", "mrow", "mstyle", "mpadded", "merror", "semantics", "mtd", "maction", "mfenced", "mfrac"}
+_EMPTY = {
+    "annotation",
+    "annotation-xml",
+    "mphantom",
+    "-comment",
+    "none",
+    "mprescripts",
+    "maligngroup",
+    "malignmark",
+}
+_ROWS = {
+    "math",
+    "mrow",
+    "mstyle",
+    "mpadded",
+    "merror",
+    "semantics",
+    "mtd",
+    "maction",
+    "mfenced",
+    "mfrac",
+}
 _STRIKES = {"updiagonalstrike": "cancel", "downdiagonalstrike": "bcancel", "horizontalstrike": "cancel",
             "box": "boxed", "roundedbox": "boxed", "circle": "boxed", "top": "overline", "bottom": "underline",
             "actuarial": "overline", "radical": "sqrt"}  # fmt: skip
@@ -130,7 +151,11 @@ def _multiscripts(node: LexborNode, depth: int) -> str:
         else:
             part.append(got)
     left = _pairs(before)
-    return ("{}" + left if left else "") + (base if len(base) == 1 or not behind else _group(base)) + _pairs(behind)
+    return (
+        ("{}" + left if left else "")
+        + (base if len(base) == 1 or not behind else _group(base))
+        + _pairs(behind)
+    )
 
 
 def _pairs(scripts: list[str]) -> str:

@@ -1,6 +1,6 @@
 """A page as flat arrays, in one pass over its bytes: elements, their attributes, and blocks of text.
 
-It follows HTML's tokeniser, and its rules for tags that may be left out; a closing tag that fits nothing is passed over.
+It follows HTML's tokeniser, and its rules for tags that may be left out; a closing tag that fits none is passed over.
 Elements deeper than ``MAX_OPEN`` count as text of the one above them. Work and memory are linear in the page's size.
 """
 
@@ -12,7 +12,23 @@ from dsmath_lib.base.compiled import compiled
 from dsmath_lib.engines.webtext import tags
 from dsmath_lib.engines.webtext.bounds import blank, close_of_raw, name_at, no_tag
 from dsmath_lib.engines.webtext.tags import (
-    BITS, BLOCK, BREAK, CELL, HASHES, ITEM, LINK, LIST, PARA, PLAIN, RAW, ROW, SECTION, SLOTS, TABLE, VOID, hash_of,
+    BITS,
+    BLOCK,
+    BREAK,
+    CELL,
+    HASHES,
+    ITEM,
+    LINK,
+    LIST,
+    PARA,
+    PLAIN,
+    RAW,
+    ROW,
+    SECTION,
+    SLOTS,
+    TABLE,
+    VOID,
+    hash_of,
 )  # fmt: skip
 
 MAX_OPEN = 400
@@ -26,10 +42,10 @@ _FAMILY = TABLE | ROW | CELL
 
 @dataclass(frozen=True)
 class Outline:
-    """Arrays over elements (``bits`` of ``tags``, ``parent``, ``spans``) and over pieces of text in the order of the page.
+    """Arrays over elements (``bits`` of ``tags``, ``parent``, ``spans``) and over pieces of text, in their order.
 
-    ``spans``: start and end of each of ``ATTRIBUTES``, (n, 12); equal where there is none. ``pieces``: (m, 5): start, end,
-    element, block, 1 in a link. A piece of no length is a line break. Element 0 is the page.
+    ``spans``: start and end of each of ``ATTRIBUTES``, (n, 12); equal where there is none. ``pieces``: (m, 5): start,
+    end, element, block, 1 in a link. A piece of no length is a line break. Element 0 is the page.
     """
 
     bits: np.ndarray
@@ -77,7 +93,13 @@ def _outline(data, size, at, most, known, meant):
                     j -= 1
                 owners[b - 1], starts[b - 1] = stack[j], m
                 fresh = False
-            pieces[m, 0], pieces[m, 1], pieces[m, 2], pieces[m, 3], pieces[m, 4] = i, start, stack[depth - 1], b - 1, links > 0
+            pieces[m, 0], pieces[m, 1], pieces[m, 2], pieces[m, 3], pieces[m, 4] = (
+                i,
+                start,
+                stack[depth - 1],
+                b - 1,
+                links > 0,
+            )
             m += 1
         if k >= last:
             break
@@ -112,7 +134,13 @@ def _outline(data, size, at, most, known, meant):
             continue
         if bits & BREAK:
             if not fresh and m:
-                pieces[m, 0], pieces[m, 1], pieces[m, 2], pieces[m, 3], pieces[m, 4] = start, start, stack[depth - 1], b - 1, links > 0
+                pieces[m, 0], pieces[m, 1], pieces[m, 2], pieces[m, 3], pieces[m, 4] = (
+                    start,
+                    start,
+                    stack[depth - 1],
+                    b - 1,
+                    links > 0,
+                )
                 m += 1
             continue
         keep = _after_start(bits, kinds, stack, depth)
@@ -205,7 +233,11 @@ def _after_start(bits, kinds, stack, depth):
         j = depth - 1
         while j > 0 and not kinds[stack[j]] & TABLE:
             here = kinds[stack[j]]
-            if here & CELL or (here & ROW and not bits & CELL) or (here & SECTION and bits & SECTION):
+            if (
+                here & CELL
+                or (here & ROW and not bits & CELL)
+                or (here & SECTION and bits & SECTION)
+            ):
                 keep = j
             j -= 1
         return keep if j > 0 else depth
@@ -224,7 +256,11 @@ def _attributes(data, size, i, where):
             continue
         h = np.uint64(tags.FNV)
         first = i
-        while i < size and (i == first or data[i] != 61) and not (blank(data[i]) or data[i] in (47, 62)):
+        while (
+            i < size
+            and (i == first or data[i] != 61)
+            and not (blank(data[i]) or data[i] in (47, 62))
+        ):
             h = (h ^ np.uint64(data[i])) * np.uint64(tags.PRIME)
             i += 1
         start = stop = i

@@ -86,7 +86,11 @@ def _rendered(data, kinds, parent, drop, owners, pieces, keep):
 
 def rendered(data: np.ndarray, kinds, parent, drop, owners, pieces, keep) -> str:
     """The text of the kept blocks."""
-    got = _rendered(data, kinds, parent, drop, owners, pieces, keep).tobytes().decode("utf-8", "replace")
+    got = (
+        _rendered(data, kinds, parent, drop, owners, pieces, keep)
+        .tobytes()
+        .decode("utf-8", "replace")
+    )
     return plain(got)
 
 

@@ -89,7 +89,10 @@ ASCII = {
 
 
 @pytest.mark.parametrize("source", ASCII)
-@pytest.mark.parametrize("config", ["AM_CHTML", "TeX-MML-AM_CHTML", "AM_HTMLorMML-full", "TeX-AMS-MML_HTMLorMML,input/AsciiMath"])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    ["AM_CHTML", "TeX-MML-AM_CHTML", "AM_HTMLorMML-full", "TeX-AMS_HTML,input/AsciiMath"],
+)
 def test_asciimath_between_backticks(source: str, config: str) -> None:
     got = extract(AM.format(config) + f"<p>Solve {source} for the unknown.</p>")
     assert got.found == 1
