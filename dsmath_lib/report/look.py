@@ -19,7 +19,8 @@ _UNSAFE = re.compile(
 )
 _CONFIG = (
     "{tex: {inlineMath: [['$', '$']], displayMath: [['$$', '$$']], tags: 'none', "
-    "packages: {'[-]': ['require', 'autoload', 'html']}}, options: {ignoreHtmlClass: 'plain', enableMenu: false}}"
+    "packages: {'[-]': ['require', 'autoload', 'html']}}, "
+    "options: {ignoreHtmlClass: 'mathjax_ignore', enableMenu: false}}"
 )
 _STYLE = """body{font:16px/1.45 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.5em 2em .5em 0;display:inline-table;vertical-align:top}
@@ -45,7 +46,7 @@ def typeset(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return f'<span class="plain">{html.escape(text)}</span>' if text else ""
+    return f'<span class="mathjax_ignore tex2jax_ignore">{html.escape(text)}</span>' if text else ""
 
 
 def sample_cards(samples: Sequence[Mapping[str, Any]]) -> str:

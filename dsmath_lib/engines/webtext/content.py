@@ -176,7 +176,7 @@ def _dropped(mode, kinds, parent, named, held, long, formulas):
             drop[e] = drop[parent[e]]
             continue
         f, bits = named[e], kinds[e]
-        heavy = held[e] > _MOST * held[0]
+        heavy = held[e] > max(_MOST * held[0], _ENOUGH)
         why = 0
         if bits & DROP:
             if not (bits & BEARER and (held[e] > max(0.8 * held[0], _ENOUGH) or formulas[e] > 0)):

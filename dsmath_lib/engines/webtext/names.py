@@ -11,9 +11,10 @@ HARD, COMMENT, NAMED, HIDDEN, BODY, SOFT, CAPTION, LEAD = (1 << i for i in range
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def _words(*lines: str) -> re.Pattern[str]:
-    """Any of the words, letters on neither side."""
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(' '.join(lines).split())})(?![a-z])")
+def _words(*lines: str) -> set[str]:
+    """Words; ``s?`` at the end stands for both forms."""
+    words = " ".join(lines).split()
+    return {w.removesuffix("s?") for w in words} | {w[:-1] for w in words if w.endswith("s?")}
 
 
 _HARD = _words(
@@ -37,25 +38,49 @@ _COMMENT = _words(
 )
 _CAPTION = _words("captions? figcaption imgcaption bildunterschrift legend bildtext")
 _LEAD = _words(
-    "lead intro teaser-text teasertext abstract subtitle subline subheadline standfirst excerpt summary perex",
+    "lead intro teasertext abstract subtitle subline subheadline standfirst excerpt summary perex",
     "vorspann dek deck lede anleser",
 )
-# blog software writes the tags and the author of a post into its class
-_POST = _words(r"hentry type-post status-publish post-\d+")
 _NAMED = re.compile(
     r"(?:article|entry|post|story|news|blog|page|main)[-_ ]?(?:body|content|text)|itemtext"
 )
 HIDES = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 
 
+def _table() -> dict[str, int]:
+    bits: dict[str, int] = {}
+    for bit, words in (
+        (HARD, _HARD),
+        (SOFT, _SOFT),
+        (COMMENT, _COMMENT),
+        (CAPTION, _CAPTION),
+        (LEAD, _LEAD),
+    ):
+        for w in words:
+            bits[w] = bits.get(w, 0) | bit
+    return bits
+
+
+_BITS = _table()
+_WORD = re.compile("[a-z]+")
+# blog software writes the tags and the author of a post into its class
+_POST = re.compile(r"(?<![a-z])(?:hentry|type-post|status-publish|post-\d+)(?![a-z])")
+
+
 def meaning(name: bytes) -> int:
     """The bits of what an element is called."""
-    text = _CAMEL.sub(" ", name[:2_000].decode("utf-8", "ignore")).lower()
+    text = name[:2_000].decode("utf-8", "ignore")
+    if not name.islower():
+        text = _CAMEL.sub(" ", text).lower()
     bits = 0
-    if not _POST.search(text):
-        bits |= HARD * bool(_HARD.search(text)) | SOFT * bool(_SOFT.search(text))
-    bits |= COMMENT * bool(_COMMENT.search(text)) | CAPTION * bool(_CAPTION.search(text))
-    bits |= NAMED * bool(_NAMED.search(text))
+    for word in _WORD.findall(text):
+        bits |= _BITS.get(word, 0)
+    if bits & (HARD | SOFT) and _POST.search(text):
+        bits &= ~(HARD | SOFT)
+    if ("body" in text or "content" in text or "text" in text) and _NAMED.search(text):
+        bits |= NAMED
     if "articlebody" in text or "article body" in text:
         bits |= BODY | NAMED
-    return (bits | LEAD) & ~SOFT if _LEAD.search(text) else bits
+    if bits & LEAD or "teaser-text" in text:
+        bits = (bits | LEAD) & ~SOFT
+    return bits
