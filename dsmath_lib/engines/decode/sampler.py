@@ -9,16 +9,18 @@ once, and a finished row leaves the batch by giving its slot to a running one::
 Any causal language model of transformers with rotary positions and full attention works (Llama, Qwen2, DeepSeek LLM).
 """
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from transformers import AttentionInterface, Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
+from dsmath_lib.base.attention import attention_by
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
+from dsmath_lib.base.vocabulary import context_of, fit_vocabulary
 from dsmath_lib.engines.decode.protocol import check_sampling, eos_ids
 
 FINISH = ("length", "eos", "stop")
@@ -27,9 +29,18 @@ FINISH = ("length", "eos", "stop")
 class HFSampler:
     """Samples from ``model`` as it is now; after a weight update nothing needs to be synchronised."""
 
-    def __init__(self, model: torch.nn.Module, tokenizer, max_rows: int = 1024):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer,
+        max_rows: int = 1024,
+        cache_gb: float = math.inf,
+    ):
+        """``max_rows`` are decoded at once, or fewer: those whose keys and values take ``cache_gb`` GB (2^30 bytes)."""
         self.model, self.tokenizer, self.max_rows = model, tokenizer, max_rows
+        self.cache_gb, self.memory = cache_gb, {}
         self.eos_ids = eos_ids(model, tokenizer)
+        fit_vocabulary(model, tokenizer)
 
     def sample(
         self,
@@ -50,10 +61,14 @@ class HFSampler:
         Row r at step t uses the uniform number ``u[r, t]`` of one array made from ``seed``: rollouts replay, whatever
         ``max_rows`` is and whichever rows finish first (up to the rounding of differently shaped matrix products).
 
+        A completion that reaches the model's context ends with "length".
+
         Raises:
-            ValueError: an empty prompt, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
+            ValueError: an empty prompt, a prompt that fills the context, ``n`` or ``max_new_tokens`` below 1,
+                temperature below 0, top_p not in (0, 1].
         """
-        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
+        context = context_of(self.model)
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         total = len(prompts) * n
         noise = torch.rand(
             total, max_new_tokens, dtype=torch.float64, generator=generator(seed, "rollouts")
@@ -67,8 +82,7 @@ class HFSampler:
         was_training = self.model.training
         self.model.eval()
         try:
-            for i in range(0, total, self.max_rows):
-                rows = order[i : i + self.max_rows]
+            for rows in self._cut(order, [len(prompts[r // n]) for r in order], max_new_tokens):
                 out = self._decode(
                     [prompts[r // n] for r in rows], noise[rows], temperature, top_p, stops
                 )
@@ -81,6 +95,18 @@ class HFSampler:
 
     def rest(self) -> None:
         """Nothing to do: it keeps no weights and no memory of its own (see ``samplers.Sampler``)."""
+
+    def _cut(self, order: list[int], lengths: list[int], new: int) -> Iterator[list[int]]:
+        """``order``, whose prompts' ``lengths`` grow, in batches that the memory holds; a row at least."""
+        room = self.cache_gb * 2**30 / cache_bytes(self.model)  # tokens
+        while order:
+            rows = 1
+            while (
+                rows < min(self.max_rows, len(order)) and (rows + 1) * (lengths[rows] + new) <= room
+            ):
+                rows += 1
+            yield order[:rows]
+            order, lengths = order[rows:], lengths[rows:]
 
     @torch.no_grad()  # not inference_mode: tensors cached in the model must stay usable for training
     def _decode(
@@ -105,6 +131,7 @@ class HFSampler:
         out_logprobs = torch.zeros(batch, steps, dtype=wide, device=device)
         out_len = torch.full((batch,), steps, device=device)
         finish = torch.zeros(batch, dtype=torch.long, device=device)
+        room = context_of(self.model) - lengths  # tokens that a row may still have
         for t in range(steps):
             token, logprob = pick_tokens(logits, noise[rows, t], temperature, top_p)
             out_ids[rows, t], out_logprobs[rows, t] = token, logprob
@@ -114,6 +141,7 @@ class HFSampler:
                 hit = stops.hits(token, rows, out_ids, t) & ~ended
                 finish[rows[hit]] = FINISH.index("stop")
                 ended |= hit
+            ended |= room[rows] <= t + 1
             out_len[rows[ended]] = t + 1
             if t + 1 == steps or ended.all():
                 break
@@ -121,7 +149,7 @@ class HFSampler:
                 token = _compact(ended, token, rows, lengths, mask, cache)
                 alive = len(token)
                 rows, lengths, mask = rows[:alive], lengths[:alive], mask[:alive]
-            with _attention(self.model, "dsmath_decode"):
+            with attention_by(self.model.config, "dsmath_decode"):
                 hidden = self.model.base_model(
                     input_ids=token[:, None],
                     position_ids=(lengths + t)[:, None],
@@ -136,6 +164,14 @@ class HFSampler:
             [row[:k] for row, k in zip(out_logprobs.tolist(), n_tokens, strict=True)],
             [FINISH[f] for f in finish.tolist()],
         )
+
+
+def cache_bytes(model: torch.nn.Module) -> int:
+    """Bytes of the keys and values of one token, in the dtype of the weights."""
+    c = model.config
+    heads = getattr(c, "num_key_value_heads", None) or c.num_attention_heads
+    size = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    return 2 * c.num_hidden_layers * heads * size * model.dtype.itemsize
 
 
 def pick_tokens(
@@ -186,17 +222,6 @@ def _decode_attention(module, query, key, value, attention_mask, scaling=None, *
 
 
 AttentionInterface.register("dsmath_decode", _decode_attention)
-
-
-@contextmanager
-def _attention(model: torch.nn.Module, name: str) -> Iterator[None]:
-    """Let ``model`` use another attention function; it reads the name from its config at each call."""
-    config, before = model.config, model.config._attn_implementation
-    config._attn_implementation = name
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
 
 
 class _Slots(CacheLayerMixin):
