@@ -1,19 +1,16 @@
-"""The process behind ``symbolic.py``: run as a script, speaks JSON lines, imports nothing of this package.
+"""The process behind ``peer.py``: run as a script, speaks JSON lines, imports nothing of this package.
 
-The supervisor imports math-verify once and then only forks, forwards and kills. The child compares. A failed parse is
-"not equal": a number inside what could not be parsed is never used.
+The supervisor imports math-verify once and then only forks, forwards and kills. The child reads and compares.
 """
 
 import json
 import os
-import re
 import resource
 import select
 import signal
 import sys
 
 _MEMORY = 512 << 20  # bytes the child may add; more takes long to give back when it is killed
-_NOT_LETTERS = re.compile(r"\\(?:begin|end)\s*\{\w+\}|\\[A-Za-z]+")
 WARM_UP = (
     "x^2-1",
     r"\frac{\sqrt{3}}{2}+\pi",
@@ -24,19 +21,7 @@ WARM_UP = (
 )
 
 
-def compare_latex(gold: str, pred: str) -> tuple[bool, str]:
-    """Parse both as LaTeX and compare; runs in the child."""
-    from math_verify import verify
-
-    a, b = _parse(gold), _parse(pred)
-    if a is None or b is None:
-        return False, "not readable as mathematics"
-    if not verify([a], [b], timeout_seconds=None, strict=True):
-        return False, "symbolic"
-    return _relatively_close(a, b), "symbolic"
-
-
-def peer(gold: str, pred: str, letter: bool) -> tuple[bool, str, str]:
+def verdict(gold: str, pred: str, letter: bool) -> tuple[bool, str]:
     """math-verify's own extraction and verdict on a completion, in its default configuration."""
     from math_verify import (
         ExprExtractionConfig,
@@ -51,41 +36,7 @@ def peer(gold: str, pred: str, letter: bool) -> tuple[bool, str, str]:
         config = [StringExtractionConfig(), *config]
     a = parse(gold if letter else "\\boxed{" + gold + "}", config, parsing_timeout=None)
     b = parse(pred, config, parsing_timeout=None)
-    return bool(verify(a, b, timeout_seconds=None)), str(b[-1]) if b else "", ""
-
-
-def _parse(text: str):
-    from math_verify import LatexExtractionConfig, parse
-    from sympy import Basic, MatrixBase
-
-    if "..." in text or "dots" in text or "…" in text:
-        return None
-    config = [LatexExtractionConfig(boxed_match_priority=0)]
-    found = parse(
-        "\\boxed{" + text + "}",
-        extraction_config=config,
-        fallback_mode="no_fallback",
-        parsing_timeout=None,
-    )
-    expressions = [e for e in found if isinstance(e, Basic | MatrixBase)]
-    if not expressions or not _letters(text) <= set(str(expressions[0]).lower()):
-        return None  # a letter of the text is not in the expression: it was read only in part
-    return expressions[0]
-
-
-def _letters(text: str) -> set[str]:
-    return set(re.sub(r"[^a-z]", "", _NOT_LETTERS.sub(" ", text).lower()))
-
-
-def _relatively_close(a, b) -> bool:
-    """math-verify rounds to 6 digits after the point; 1/2^99 and 1/2^98 must differ."""
-    try:
-        if not (a.is_number and b.is_number) or a == b:
-            return True
-        x, y = a.evalf(20), b.evalf(20)
-        return bool(abs(x - y) <= 1e-6 * abs(x))
-    except (AttributeError, TypeError, ValueError):
-        return True
+    return bool(verify(a, b, timeout_seconds=None)), str(b[-1]) if b else ""
 
 
 def _address_space() -> int:
@@ -106,24 +57,14 @@ def _child(requests: int, replies: int) -> None:
                 request = json.loads(line)
                 reply = reply_to(request)
             except (Exception, RecursionError, MemoryError) as err:
-                reply = {
-                    "equal": False,
-                    "reason": f"symbolic comparison failed: {type(err).__name__}",
-                }
+                reply = {"reason": f"math-verify failed: {type(err).__name__}"}
             os.write(replies, json.dumps(reply).encode() + b"\n")
 
 
 def reply_to(request: dict) -> dict:
-    """The reply to one request: a comparison, or the peer's verdict on a completion."""
-    if request.get("task") == "peer":
-        names = ("equal", "extracted", "reason")
-        reply = dict(
-            zip(names, peer(request["gold"], request["pred"], request["letter"]), strict=True)
-        )
-        return reply | {"extracted": reply["extracted"][:2000]}
-    return dict(
-        zip(("equal", "reason"), compare_latex(request["gold"], request["pred"]), strict=True)
-    )
+    """The peer's verdict on a completion."""
+    equal, extracted = verdict(request["gold"], request["pred"], request["letter"])
+    return {"equal": equal, "extracted": extracted[:2000]}
 
 
 def _fork() -> tuple[int, int, int]:
@@ -147,8 +88,7 @@ def _fork() -> tuple[int, int, int]:
 def serve_forked() -> None:
     """Serve requests from standard input until it closes."""
     for text in WARM_UP:  # the parser builds its tables on first use; every child inherits them
-        compare_latex(text, text)
-        compare_latex(text, "1")
+        verdict(text, f"\\boxed{{{text}}}", False)
     out = os.dup(1)
     os.write(out, b"ready\n")
     child = None
@@ -171,10 +111,7 @@ def serve_forked() -> None:
             os.close(to)
             os.close(back)
             child = None
-            reply = (
-                json.dumps({"equal": False, "reason": f"symbolic comparison: {reason}"}).encode()
-                + b"\n"
-            )
+            reply = json.dumps({"reason": f"math-verify: {reason}"}).encode() + b"\n"
         os.write(out, reply)
     if child:
         os.kill(child[0], signal.SIGKILL)
