@@ -236,5 +236,8 @@ def close_numbers(a: Number, b: Number) -> bool:
         return error <= NOISE * min(1, max(abs(x), abs(y)))
     if error <= NOISE * max(abs(x), abs(y)):
         return True
-    half = max(Fraction(1, 2 * 10**n.digits) for n in (a, b) if n.digits)
+    rounded = [n for n in (a, b) if n.digits]
+    if len(rounded) == 1 and abs(rounded[0].value) * 10 ** rounded[0].digits < 1000:
+        return False  # three digits are no value of 1/3
+    half = max(Fraction(1, 2 * 10**n.digits) for n in rounded)
     return error <= half * (1 + NOISE) and error <= REL_TOL * max(abs(x), abs(y))

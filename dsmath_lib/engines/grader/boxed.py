@@ -6,10 +6,12 @@ _BOX = re.compile(r"\\f?boxed\s*|\\f(?:rame)?box\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"[^\s{}$\\]+")
 # what may stand between two boxes of one statement; a word of another kind begins a new one
-_OR = r"(?:or|或者?|/|\\lor|\\vee|\\text *\{ *or *\})(?:\s+(?:maybe|perhaps|possibly|else|even))?"
+_ADVERB = r"(?:maybe|perhaps|possibly|alternatively|else|even)"
+_OR = rf"(?:(?:and/)?or|或者?|/|\\lor|\\vee|\\text *\{{ *or *\}})(?:\s+{_ADVERB})?|{_ADVERB}"
+_SPACE = r"(?:[ \t$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
 _GLUE = re.compile(
-    rf"(?:[\s$]|\\[\[\]()]|\\q?quad|\\[,;])*(?:[,，、;；]?\s*(?:({_OR})|and|和|与|及|\\text *\{{ *and *\}})|[,，、;；])?,?"
-    r"(?:[ \t$]|\\[\[\]()]|\\q?quad|\\[,;])*(?:[A-Za-z](?:_\{?\w\}?)? ?= ?)?"
+    rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*(?:[,，、;；]?\s*\(?(?:({_OR})|and|和|与|及|\\text *\{{ *and *\}})|[,，、;；])?,?{_SPACE}"
+    r"(?:[A-Za-z](?:_\{?\w\}?)? ?= ?)?"
 )
 
 

@@ -83,7 +83,7 @@ def _patterns(labels: str) -> _Patterns:
     end = r"(?![A-Za-z0-9(（+\-^_'’%])" if labels[0].isalpha() else r"(?![\w(（+\-^%]|[.,]\d)"
     several = rf"{one}(?:{_CLOSE}(?:{_OR}|{_AND})?{_OPEN}{one}){{0,9}}"
     praised = (
-        rf"(?-i:(?<![A-Za-z\\])[(（]?({one})[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+|thus\s+)?(?:best\s+)?"
+        rf"(?-i:(?<![A-Za-z\\])[(（]?({several})[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+|thus\s+)?(?:best\s+)?"
         rf"(?:correct|right|true|answer)|(?-i:[(（]({one})[)）])\s*must be true|(?-i:({one}))\s*(?:项)?(?:正确|符合题意|是正确)"
     )
     return _Patterns(
@@ -184,7 +184,7 @@ def stated_letters(completion: str, labels: str = LETTERS) -> tuple[int, str] | 
         return found
     tail = [line for line in completion[-400:].split("\n") if line.strip()][-1:]
     m = p.line.match(tail[0]) if tail else None
-    return (len(completion), m[1]) if m else None
+    return (len(completion), HEDGE if p.hedge.search(_bare(tail[0])) else m[1]) if m else None
 
 
 def option_label(answer: str, options: Mapping[str, str]) -> str | None:

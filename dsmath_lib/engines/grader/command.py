@@ -77,7 +77,6 @@ def checked_row(line: str) -> dict[str, Any]:
 def grade_row(row: dict[str, Any], rule: str) -> Verdict:
     """The verdict on a checked row; its own ``rule`` goes before the default."""
     choices = row.get("choices") or []
-    choices = [str(c) for c in (choices.values() if isinstance(choices, dict) else choices)]
     question = row.get("question") or ""
     if row.get("pred") is not None:
         return grade_answer(row["gold"], row["pred"], question, choices=choices)

@@ -9,8 +9,6 @@ import re
 from fractions import Fraction
 
 from dsmath_lib.engines.grader.answers import (
-    NOISE,
-    REL_TOL,
     Number,
     as_number,
     close_numbers,
@@ -30,10 +28,10 @@ from dsmath_lib.engines.grader.units import DEGREE, RADIAN, unit_of
 from dsmath_lib.engines.grader.values import (
     Exhausted,
     Undecided,
-    inexact,
     is_real,
     new_budget,
     spend,
+    as_fraction,
     value_at,
 )
 
@@ -326,24 +324,17 @@ def _expressions(x: Expr, y: Expr, a: Number | None, b: Number | None) -> Same:
     same = same_function(x, y)
     if same is None:
         return False, "cannot be computed"
-    decimal = a if a and a.digits else b
-    if same or variables(x) or variables(y) or not (decimal and decimal.digits):
+    if same or variables(x) or variables(y) or not any(n and n.digits for n in (a, b)):
         return same, "expressions"
     try:
         u, v = value_at(x), value_at(y)
     except Undecided:
         return False, "expressions"
-    if isinstance(u, Fraction) and isinstance(v, Fraction):
-        pair = [n or Number(w) for n, w in ((a, u), (b, v))]
-        return close_numbers(
-            *(n._replace(value=w) for n, w in zip(pair, (u, v), strict=True))
-        ), "expressions"
     if not (is_real(u) and is_real(v)):
         return False, "expressions"
-    error, size = abs(inexact(u) - inexact(v)), abs(inexact(u))
-    half = inexact(Fraction(1, 2 * 10**decimal.digits))
-    close = error <= inexact(NOISE) * size or (error <= half and error <= inexact(REL_TOL) * size)
-    return bool(close), "expressions, rounded"
+    pair = (n or Number(Fraction(0)) for n in (a, b))
+    numbers = (n._replace(value=as_fraction(w)) for n, w in zip(pair, (u, v), strict=True))
+    return close_numbers(*numbers), "expressions, rounded"
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

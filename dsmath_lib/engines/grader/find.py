@@ -18,6 +18,7 @@ from dsmath_lib.engines.grader.sentence import (
     last_match,
     last_number,
     statement,
+    value_before,
 )
 
 # an answer stands at the end; a longer completion is read from its last characters
@@ -149,12 +150,18 @@ def _find_tail(text: str) -> tuple[int, str] | None:
     answer = re.sub(r"\\text ?\{[.,。; ]*\}", "", inner).strip().rstrip(".,;，。 ")
     parts = [p.strip() for p in re.split(r"(?<![<>!\\])=", answer)]
     answer = parts[-1] if len(parts) > 2 and parts[-1] else answer
-    return (len(text) - len(tail) + m.start(), answer) if re.search(r"[\dA-Za-z]", answer) else None
+    start = len(text) - len(tail) + m.start()
+    before = value_before(text, start, False)
+    answer = f"{before} or {answer}" if before else answer
+    return (start, answer) if re.search(r"[\dA-Za-z]", answer) else None
 
 
 def _find_bold(text: str) -> tuple[int, str] | None:
     m = last_match(_BOLD, text) if "**" in text else None
-    return (m.start(), statement(m[1]) or m[1]) if m else None
+    if not m or is_denied(text, m.start()):
+        return None
+    before, answer = value_before(text, m.start(), False), statement(m[1]) or m[1]
+    return m.start(), f"{before} or {answer}" if before else answer
 
 
 def _find_output(text: str) -> tuple[int, str] | None:

@@ -9,7 +9,7 @@ import re
 from collections import deque
 
 from dsmath_lib.engines.grader.boxed import boxes, strip_boxes
-from dsmath_lib.engines.grader.words import PARTS, SCALES
+from dsmath_lib.engines.grader.words import CHANGES, PARTS, SCALES
 
 NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?(?:[eE][+-]?\d+)?%?"
@@ -85,7 +85,7 @@ _OTHER = re.compile(
 )
 _EITHER = re.compile(
     rf"(\beither\s+|\banswers?\s(?:is|are|could be|might be|may be)\s+|)"
-    rf"(?<![\w.])((?:\$[^$\n]{{1,40}}\$)|{NUMBER.pattern})\s*,?\s*(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(]|\\[(\[])*$",
+    rf"(?<![\w.])(\$[^$\n]{{1,40}}\$|\*\*[^*\n]{{1,40}}\*\*|{NUMBER.pattern})\s*,?\s*(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(*]|\\[(\[])*$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -126,7 +126,7 @@ def value_before(text: str, start: int, said: bool) -> str | None:
     ``said``: it must be stated, too, as in "the answer is 5 or": "half of 8, or 4" says one thing twice.
     """
     m = _EITHER.search(text[max(0, start - 80) : start])
-    return m[2].strip("$ ") if m and (m[1] or not said) else None
+    return m[2].strip("$* ") if m and (m[1] or not said) else None
 
 
 def is_denied(text: str, start: int) -> bool:
@@ -180,49 +180,45 @@ def _of_clause(text: str) -> str | None:
     return text
 
 
-def last_number(text: str, before: int = 0) -> str | None:
-    """The last number of a text that is not denied, with the words that it goes on in, and what a hedge adds.
+_BETWEEN = re.compile(rf"\s*(?:(,?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*", re.I)
+_SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)")
 
-    ``before``: where reading may stop.
+
+def last_number(text: str) -> str | None:
+    """The last number of a text that is not denied, with the words that it goes on in.
+
+    Numbers side by side are one statement, a list or alternatives: ``5, 6`` and ``5 or 6`` are neither 5 nor 6.
     """
-    for m in reversed(deque(NUMBER.finditer(text, before), maxlen=8)):
-        if is_denied(text, m.start()):
-            continue
-        goes_on = re.match(
-            rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)",
-            text[m.end() :],
-        )
-        answer = m[0] + (goes_on[0] if goes_on else "")
-        other = value_before(text, m.start(), False)
-        if other is None:
-            return answer
-        if not is_denied(text, text.rfind(other, 0, m.start())):
-            return f"{other} or {answer}"
+    found = list(deque(NUMBER.finditer(text), maxlen=20))
+    while found:
+        row, either = [found.pop()], False
+        while found and (m := _BETWEEN.fullmatch(text, found[-1].end(), row[0].start())):
+            row.insert(0, found.pop())
+            either = either or bool(m[1])
+        if not is_denied(text, row[0].start()):
+            goes_on = _SCALED.match(text, row[-1].end())
+            said = [*(m[0] for m in row[:-1]), row[-1][0] + (goes_on[0] if goes_on else "")]
+            return (" or " if either else ", ").join(said)
     return None
 
 
 _SENTENCE = re.compile(r"[A-Za-z]{2}\W++[A-Za-z]{2,}+\W|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
 _VAGUE = re.compile(
-    r"\b(?:not|no|less|more|least|most|than|between|under|over|below|above|almost|nearly|never|or|about|perhaps|maybe)\b"
-    r"|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
+    r"\b(?:not|no|more|least|most|up to|between|almost|nearly|about|squared?|cubed?)\b|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
     re.IGNORECASE,
 )
+_PLAIN = frozenset("is are was to from by and out up down off over point one".split())
 
 
 def only_number(text: str) -> str | None:
     """The number of a short sentence that holds one and is not vague: "Tom has 42 apples."; else None."""
     if len(text) > 300 or not _SENTENCE.search(text):
         return None
-    if _VAGUE.search(text) or _HAS_MATH.search(text):
+    changed = (CHANGES - _PLAIN) & set(re.findall("[a-z]+", text.lower()))
+    if changed or _VAGUE.search(text) or _HAS_MATH.search(text):
         return None
     found = list(NUMBER.finditer(text))
     if len(found) != 1:
         return None
     unit = re.match(r" ?[A-Za-z]+", text[found[0].end() :])
     return found[0][0] + (unit[0] if unit else "")
-
-
-def sentence_numbers(text: str) -> list[str]:
-    """All numbers of the last sentence that holds one."""
-    parts = [p for p in re.split(r"(?<=[.。!！?？])\s|\n", text[-600:]) if re.search(r"\d", p)]
-    return NUMBER.findall(parts[-1].rstrip(".")) if parts else []

@@ -69,6 +69,11 @@ def inexact(x: Value) -> Value:
     return _local.mp.mpf(x.numerator) / x.denominator if isinstance(x, Fraction | int) else x
 
 
+def as_fraction(x: Value) -> Fraction:
+    """A real number to all of its digits."""
+    return x if isinstance(x, Fraction) else Fraction(int(real(x) * 10**DIGITS), 10**DIGITS)
+
+
 def is_real(x: Value) -> bool:
     return isinstance(x, Fraction) or not x.imag or abs(x.imag) <= SAME * abs(x)
 

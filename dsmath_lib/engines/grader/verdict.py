@@ -30,7 +30,7 @@ from dsmath_lib.engines.grader.rules import (
     spoken,
 )
 from dsmath_lib.engines.grader.scripts import COMPARE
-from dsmath_lib.engines.grader.sentence import only_number, sentence_numbers
+from dsmath_lib.engines.grader.sentence import only_number
 from dsmath_lib.engines.grader.spelling import normalise
 from dsmath_lib.engines.grader.units import named_in, unit_behind
 
@@ -209,10 +209,8 @@ def _grade(task: _Task, completion: str, rule: Rule) -> Verdict:
     verdict = _compare(task, found.text, found.how)
     if verdict.correct:
         return verdict
-    if found.how == "tail" and "=" in found.text:
+    if found.how == "tail" and "=" in found.text and " or " not in found.text:
         return _compare(task, found.text.rpartition("=")[2].strip(), "tail")
-    if found.how.endswith("number"):
-        return _last_numbers(task, completion) or verdict
     if found.how in ("box", "last", "last box"):
         return _boxes_apart(task, completion, found) or verdict
     return verdict
@@ -227,7 +225,7 @@ def _compare(task: _Task, answer: str, how: str) -> Verdict:
             )
         if task.letters and task.options and (said := option_label(answer, task.options)):
             return Verdict(said == task.letters, said, f"{how}: text of an option")
-        equal, reason = answers_equal(gold, answer)
+        equal, reason = answers_equal(gold, answer) if gold else (False, "no gold answer")
         if equal and task.question and _unit_is_missing(gold, answer, task.question):
             equal, reason = False, "no unit"
         if equal:
@@ -261,16 +259,6 @@ def _grade_letters(task: _Task, found: Extraction, completion: str, rule: Rule) 
     if said is None:
         return Verdict(False, text, "no choice letter" if text else NO_ANSWER)
     return Verdict(said == task.letters, text if said == HEDGE else said, f"{how}: choice")
-
-
-def _last_numbers(task: _Task, completion: str) -> Verdict | None:
-    """``The roots are 2 and 3.`` for a list of two numbers: all numbers of the last sentence, or None."""
-    for gold in task.golds:
-        if n := _listed(gold):
-            said = sentence_numbers(spoken(completion))
-            if len(said) == n and answers_equal(gold, ", ".join(said))[0]:
-                return Verdict(True, ", ".join(said), "numbers of the last sentence")
-    return None
 
 
 def _boxes_apart(task: _Task, completion: str, found: Extraction) -> Verdict | None:

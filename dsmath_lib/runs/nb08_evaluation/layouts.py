@@ -7,6 +7,7 @@ from typing import Any
 from dsmath_lib.engines.grader import boxes, gold_answers
 
 _Row = Mapping[str, Any]
+LETTERS = "ABCDEFGHIJ"  # labels of options
 CHOICE = "What of the following is the right choice? Explain your answer."
 CHOICE_ZH = "从以下选项中选择:"
 
@@ -28,15 +29,15 @@ def lettered(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """English choice: the options ``(A) …, (B) …`` below the question; the gold answer is a letter."""
     options = row[fields["options"]]
     if isinstance(options, str):  # SAT: "A) … B) …"
-        pieces = re.split(r"(?:^|\s)([A-G])\) ", options.strip())[1:]
+        pieces = re.split(r"(?:^|\s)([A-J])\) ", options.strip())[1:]
         options = [p.strip() for p in pieces[1::2]]
-        listed = " ".join(f"({c}) {o}" for c, o in zip("ABCDEFG", options, strict=False))
+        listed = " ".join(f"({c}) {o}" for c, o in zip(LETTERS, options, strict=False))
     else:
         listed = ", ".join(
-            f"({c}) {str(o).strip()}" for c, o in zip("ABCDEFG", options, strict=False)
+            f"({c}) {str(o).strip()}" for c, o in zip(LETTERS, options, strict=False)
         )
     answer = row[fields["answer"]]
-    letter = "ABCDEFG"[answer] if isinstance(answer, int) else str(answer).strip()
+    letter = LETTERS[answer] if isinstance(answer, int) else str(answer).strip()
     return f"{str(row[fields['question']]).strip()}\n{CHOICE}\n{listed}", letter
 
 

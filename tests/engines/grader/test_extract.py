@@ -16,7 +16,7 @@ from dsmath_lib.engines.grader.choice import (
 )
 from dsmath_lib.engines.grader.find import MAX_CHARS
 from dsmath_lib.engines.grader.rules import RULES, extract, spoken
-from dsmath_lib.engines.grader.sentence import only_number, sentence_numbers
+from dsmath_lib.engines.grader.sentence import last_number, only_number
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [
@@ -212,4 +212,12 @@ def test_numbers_of_sentences():
     )
     for text in ("42", "He has 41 or 42 apples", "It is not 42 but more", "at least 42 of them"):
         assert only_number(text) is None, text
-    assert sentence_numbers("It is 7. The roots are 2 and 3.") == ["2", "3"]
+    said = {
+        "It is 7. The roots are 2 and 3.": "2, 3",
+        "It is 5 or 6.": "5 or 6",
+        "It is 5, not 6.": "5",
+        "It is not 5 or 6.": None,
+        "5 million": "5 million",
+        "no number": None,
+    }
+    assert {text: last_number(text) for text in said} == said
