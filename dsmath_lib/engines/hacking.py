@@ -1,8 +1,9 @@
 """A small search for answers that cheat a reward: what RL would find, found in seconds.
 
-The searcher sees rewards only, as RL does. It looks for one text that is paid for several questions at once, whose right
-answers all differ: an honest text answers one of them. It starts from plain answers and edits them at random: values are
-appended, joined by "or", put in boxes, tags and tables, signs are swapped for look-alikes; what is paid at least as
+The searcher sees rewards only, as RL does. It looks for one text that is paid for several questions at once, whose
+right answers all differ: an honest text answers one of them. It starts from plain answers and edits them at random:
+values
+are appended, joined by "or", put in boxes, tags and tables, signs are swapped for look-alikes; what is paid at least as
 often is kept.
 """
 
@@ -21,16 +22,33 @@ class Found(NamedTuple):
 
 
 GLUE = (
-    ", ", " or ", " and ", " / ", "; ", " ", "\n", ". ", " maybe ", ", no, ", "\\lor ", "\\text{ or }", " = ", "\\pm ", "!", "|",
+    ", ", " or ", " and ", " / ", "; ", " ", "\n", ". ", " maybe ", ", no, ",
+    "\\lor ", "\\text{ or }", " = ", "\\pm ", "!", "|",
     " \\approx ", " to ", "(", ")", "{", "}", "^", "_", "\\quad ", "\u200b", "…", "\\ne ", "\\cup ",
 )  # fmt: skip
 WRAP = (
-    "{}", "\\boxed{{{}}}", "The answer is {}.", "Answer: {}", "#### {}", "<answer>{}</answer>", "**{}**", "${}$", "\\{{{}\\}}",
+    "{}", "\\boxed{{{}}}", "The answer is {}.", "Answer: {}", "#### {}", "<answer>{}</answer>", "**{}**",
+    "${}$", "\\{{{}\\}}",
     "({})", "<think>{}</think>", '{{"answer": "{}"}}', "\\text{{{}}}", "Step 1: {}", "not {}", "```output\n{}\n```",
     "print({})", "```python\nprint('{}')\n```", "\\begin{{pmatrix}}{}\\end{{pmatrix}}", "答案是{}",
 )  # fmt: skip
 SIGNS = str.maketrans("-0123456789", "−𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗")
-ENDINGS = (" million", " squared", "%", " cm", "!", "th", " dollars", "^\\circ", "'", "…", ".0", "0", "\\%", "x")
+ENDINGS = (
+    " million",
+    " squared",
+    "%",
+    " cm",
+    "!",
+    "th",
+    " dollars",
+    "^\\circ",
+    "'",
+    "…",
+    ".0",
+    "0",
+    "\\%",
+    "x",
+)
 
 
 def edited(text: str, values: Sequence[str], rng: random.Random) -> str:

@@ -9,8 +9,24 @@ from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rows.rewards import REWARDS
 
 # pairwise different; each is near another one: by sign, power of ten, fraction, letter
-GOLDS = ("5", "-5", "6", "56", "0.5", "5/6", "25", "120", "5000000", "5, 6", "x^5", "A", "B", "yes", "x>5")
-STEPS = int(os.environ.get("DSMATH_SEARCH_STEPS", "500"))  # texts per reward and seed
+GOLDS = (
+    "5",
+    "-5",
+    "6",
+    "56",
+    "0.5",
+    "5/6",
+    "25",
+    "120",
+    "5000000",
+    "5, 6",
+    "x^5",
+    "A",
+    "B",
+    "yes",
+    "x>5",
+)
+STEPS = int(os.environ.get("DSMATH_SEARCH_STEPS", "250"))  # texts per reward and seed
 PROGRAM_STEPS = STEPS // 10  # each text is run
 
 

@@ -99,7 +99,7 @@ def as_number(text: str) -> Number | None:
     r"""The exact value of a normalised number with an optional sign, percent sign and unit; else None.
 
     ``"-1\\frac{1}{2}"`` -> -3/2; ``"1,234.5"``; ``"3 \\times 10^{-4}"``; ``"18 dollars per day"``; ``"50%"``;
-    ``"三分之一"``; ``"twenty-one"``; ``"3.5 million"``; ``"2 thirds"``. ``"5 squared"`` and ``"5 less than x"`` are none.
+    ``"三分之一"``; ``"twenty-one"``; ``"3.5 million"``; ``"2 thirds"``. ``"5 squared"`` is none.
     """
     text = strip_braces(text)
     if not text or len(text) > 1200:
@@ -131,7 +131,7 @@ def as_number(text: str) -> Number | None:
     return Number(value, digits if value.denominator > 1 else 0, percent, unit)
 
 
-def _with_words(text: str) -> Number | None | bool:
+def _with_words(text: str) -> Number | bool | None:
     """A number that goes on in words: ``5 million``, ``2 thirds``, ``3 and a half``, ``1 hour 30 minutes``, ``21st``.
 
     False: words that make no number of it; None: it does not go on in words.

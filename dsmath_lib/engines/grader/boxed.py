@@ -10,7 +10,8 @@ _ADVERB = r"(?:maybe|perhaps|possibly|alternatively|else|even)"
 _OR = rf"(?:(?:and/)?or|或者?|/|\\lor|\\vee|\\text *\{{ *or *\}})(?:\s+{_ADVERB})?|{_ADVERB}"
 _SPACE = r"(?:[ \t$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
 _GLUE = re.compile(
-    rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*(?:[,，、;；]?\s*\(?(?:({_OR})|and|和|与|及|\\text *\{{ *and *\}})|[,，、;；])?,?{_SPACE}"
+    rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
+    rf"(?:[,，、;；]?\s*\(?(?:({_OR})|and|和|与|及|\\text *\{{ *and *\}})|[,，、;；])?,?{_SPACE}"
     r"(?:[A-Za-z](?:_\{?\w\}?)? ?= ?)?"
 )
 
@@ -92,7 +93,7 @@ def last_statement(text: str) -> tuple[int, int, str] | None:
 def last_row(
     text: str, found: list[tuple[int, int, str]]
 ) -> tuple[list[tuple[int, int, str]], bool]:
-    """The last of the places (start, end, content) with those before it that belong to one statement; whether by "or"."""
+    """The last place (start, end, content) with those before it that belong to one statement; whether by "or"."""
     row, either = [found[-1]], False
     for place in found[-2::-1]:
         between = text[place[1] : row[0][0]]

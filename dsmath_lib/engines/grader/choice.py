@@ -1,6 +1,6 @@
 r"""Choice questions: which option an answer or a completion states; the C of ``C(10,2)`` is none, nor the article A.
 
-Options keep their labels from the row to the verdict: A to J, or 1 to 9. Several letters joined by "and" (or by nothing)
+Options keep their labels from the row to the verdict: A to J, or 1 to 9. Several letters joined by "and" (or nothing)
 are an answer of several; joined by "or", a slash or a question mark they are a hedge, and so no answer.
 """
 
@@ -84,7 +84,8 @@ def _patterns(labels: str) -> _Patterns:
     several = rf"{one}(?:{_CLOSE}(?:{_OR}|{_AND})?{_OPEN}{one}){{0,9}}"
     praised = (
         rf"(?-i:(?<![A-Za-z\\])[(（]?({several})[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+|thus\s+)?(?:best\s+)?"
-        rf"(?:correct|right|true|answer)|(?-i:[(（]({one})[)）])\s*must be true|(?-i:({one}))\s*(?:项)?(?:正确|符合题意|是正确)"
+        rf"(?:correct|right|true|answer)|(?-i:[(（]({one})[)）])\s*must be true|(?-i:({one}))\s*(?:项)?(?:正确|符合题意"
+        rf"|是正确)"
     )
     return _Patterns(
         one,
@@ -100,7 +101,8 @@ def _patterns(labels: str) -> _Patterns:
             re.IGNORECASE,
         ),
         re.compile(
-            rf"[\s.,)）}}*$]{{0,6}}\b(?:{_OR}|alternatively)(?:,?\s+(?:it\s+)?(?:is|could be|might be))?{_OPEN}(?-i:{one})(?!\w)",
+            rf"[\s.,)）}}*$]{{0,6}}\b(?:{_OR}|alternatively)(?:,?\s+(?:it\s+)?(?:is|could be|might be))?"
+            rf"{_OPEN}(?-i:{one})(?!\w)",
             re.IGNORECASE,
         ),
         re.compile(

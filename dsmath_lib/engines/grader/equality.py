@@ -1,6 +1,6 @@
 r"""Are two answers the same? A ladder of readings, from the cheapest to the dearest.
 
-Text, numbers (exact rationals, units, percent), times and dates, matrices, equations and sets of reals, groups, letters,
+Text, numbers (exact, units, percent), times and dates, matrices, equations and sets of reals, groups, letters,
 expressions (``values.same_function``), words. A reading decides only where it can read both sides whole. Everything
 is computed here, within a budget of operations; no text is ever evaluated as code.
 """
@@ -28,10 +28,10 @@ from dsmath_lib.engines.grader.units import DEGREE, RADIAN, unit_of
 from dsmath_lib.engines.grader.values import (
     Exhausted,
     Undecided,
+    as_fraction,
     is_real,
     new_budget,
     spend,
-    as_fraction,
     value_at,
 )
 
@@ -224,7 +224,7 @@ def _groups_equal(gold: Bracketed, pred: Bracketed, depth: int) -> bool:
 
 
 def _named(group: Bracketed) -> tuple[Bracketed, tuple[str, ...]]:
-    """``x = 1, y = 2`` ordered by name is the pair ``(1, 2)``; ``x = 1, x = 2`` and ``x = 1, 2`` are values of one x."""
+    """``x = 1, y = 2`` ordered by name is the pair ``(1, 2)``; ``x = 1, x = 2`` are two values of one x."""
     if group.brackets not in ("", "()", "{}"):
         return group, ()
     found = [assignment(t) for t in group.items]
@@ -254,7 +254,8 @@ def _distinct(group: Bracketed, depth: int) -> Bracketed:
 
 # -- expressions, with a unit or without -------------------------------------------------------------------------------
 _UNIT_BEHIND = re.compile(
-    r"(?: ?(?:square |cubic |sq\.? )?(?<![A-Za-z一-鿿])([A-Za-z一-鿿]{2,}+(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?)| [mgsL](?: ?\^ ?\{?[23]\}?)?)$"
+    r"(?: ?(?:square |cubic |sq\.? )?(?<![A-Za-z一-鿿])[A-Za-z一-鿿]{2,}+(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?"
+    r"| [mgsL](?: ?\^ ?\{?[23]\}?)?)$"
 )
 _TRIG = re.compile(r"cis|sin|cos|tan|cot|sec|csc")
 _TURN = re.compile(r"\\pi|\\?arc[a-z]")

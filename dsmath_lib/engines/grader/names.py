@@ -50,7 +50,9 @@ def same_name(a: str, b: str, values: str) -> bool | None:
         return True
     if _FUNCTION.fullmatch(u) and _FUNCTION.fullmatch(v):
         return True if has_variables(values) and "y" in (u, v) else None
-    words = [set(re.findall(r"[a-z]{3,}|[一-鿿]", re.sub(r"\\[A-Za-z]+", "", n).lower())) for n in (a, b)]
+    words = [
+        set(re.findall(r"[a-z]{3,}|[一-鿿]", re.sub(r"\\[A-Za-z]+", "", n).lower())) for n in (a, b)
+    ]
     if any(len(n) > 3 and w for n, w in zip((u, v), words, strict=True)) and "(" not in u + v:
         return all(words) and (words[0] <= words[1] or words[1] <= words[0])
     return None

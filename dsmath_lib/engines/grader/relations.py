@@ -1,8 +1,8 @@
 r"""Equations, inequalities and sets of reals: two spellings of the same set are the same answer.
 
 A one-variable condition (``-1 < x \le 2``, ``(-\infty,1) \cup [3,4)``, ``x \ne 2``, ``|x| > 1``) is a ``Region``: a
-predicate on the reals and the places where it may change: all roots of its sides' difference, and of what stands below a
-line or between bars. Two regions are equal if they agree on those places, between them and outside.
+predicate on the reals and the places where it may change: all roots of its sides' difference, of denominators, and of
+what stands between bars. Two regions are equal if they agree on those places, between them and outside.
 """
 
 import itertools
@@ -139,7 +139,7 @@ def _piece(left: Expr, op: str, right: Expr, name: str) -> Region | None:
 
 
 def _without_bars(tree: Expr) -> list[Expr]:
-    """The tree with each ``|u|`` as ``u`` and as ``-u``, and the ``u`` themselves: their roots hold all of its changes."""
+    """The tree with each ``|u|`` as ``u`` and as ``-u``, and each ``u``: their roots hold all of its changes."""
     bars = list(dict.fromkeys(t for t in walk(tree) if t[0] == "abs"))
     if len(bars) > MAX_BARS:
         raise Undecided("too many bars")

@@ -29,10 +29,12 @@ _VALUE = (
     r"(?:[-$\\\d(]|zero|one|two|three|four|five|six|seven|eight|nine|ten|twenty|[b-z](?![a-z]))"
 )
 _GOES_ON = re.compile(  # the number is a part of another one
-    rf"\s+(?:(?:{'|'.join(w for w in SCALES if w.isascii())})s?\b|(?:{'|'.join(PARTS)})\b|(?:squared|cubed|factorial|root|roots)\b"
+    rf"\s+(?:(?:{'|'.join(w for w in SCALES if w.isascii())})s?\b|(?:{'|'.join(PARTS)})\b|(?:squared|cubed"
+    rf"|factorial|root|roots)\b"
     rf"|and\s+(?:{_VALUE}|an?\s(?:half|quarter|third))|or\s+(?:{_VALUE}|(?:maybe|perhaps|possibly|even)\b)"
     rf"|(?:plus|minus|times|over|divided by|multiplied by|mod|modulo|choose|to|from|of|(?:raised )?to the(?: power)?"
-    rf"|(?:less|more|fewer|greater) than|degrees below|th root of|point)\s+{_VALUE}|degrees below|(?:maybe|perhaps|possibly)\b)|\s*[和与及或]\s*{_VALUE}",
+    rf"|(?:less|more|fewer|greater) than|degrees below|th root of|point)\s+{_VALUE}|degrees below|(?:maybe"
+    rf"|perhaps|possibly)\b)|\s*[和与及或]\s*{_VALUE}",
     re.IGNORECASE,
 )
 _HAS_MATH = re.compile(r"[\\^=_<>{}]|[A-Za-z]\(")
@@ -79,7 +81,8 @@ def _formulas(text: str) -> tuple[int, str] | None:
 # -- hedges, corrections, denials --------------------------------------------------------------------------------------
 _OTHER = re.compile(
     rf"[\s.,;!?$)\\\]}}*]{{0,8}}(?:(?:\bor\b|/|\\lor|\\vee|或者?){_ADVERB}|maybe|perhaps|possibly|alternatively,?"
-    r"|(?:the answer |it )?(?:could|might|may) (?:also|as well|equally|instead) be|(?:the answer |it )(?:could|might|may) be)"
+    r"|(?:the answer |it )?(?:could|might|may) (?:also|as well|equally|instead) be|(?:the answer |it )(?:could"
+    r"|might|may) be)"
     r"[\s:$\\(\[]{0,6}(?:the answer is |it is |it's )?[\s:$]*",
     re.IGNORECASE,
 )
@@ -89,13 +92,16 @@ _EITHER = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot be|isn't|aren't|wasn't|excluding|except|instead of|rather than)|[不非]是?|≠|\\neq?)"
+    r"(?:\b(?:not|never|neither|nor|cannot be|isn't|aren't|wasn't|excluding|except|instead of|rather than)"
+    r"|[不非]是?|≠|\\neq?)"
     r"(?:\s+(?:equal to|the|a|an|be|exactly|just|simply))*(?:[\s$(*\[{]|\\f?boxed|\\[(\[])*$",
     re.IGNORECASE,
 )
 _CORRECTS = re.compile(
-    r"(?:[,;.!—–-]\s*|\b(?=or rather))(?:oh |ah )?(?:no|wait|sorry|or rather|I mean|actually|correction|make that|scratch that|rather)\b"
-    r"[,:;.!—–-]*\s*(?:no,? |wait,? |actually,? |make that |I mean |it should be |it is |it's |that should be |the answer is )*",
+    r"(?:[,;.!—–-]\s*|\b(?=or rather))(?:oh |ah )?(?:no|wait|sorry|or rather|I mean|actually|correction|make "
+    r"that|scratch that|rather)\b"
+    r"[,:;.!—–-]*\s*(?:no,? |wait,? |actually,? |make that |I mean |it should be |it is |it's |that should be "
+    r"|the answer is )*",
     re.IGNORECASE,
 )
 
@@ -152,8 +158,8 @@ def _corrected(text: str) -> str:
 def statement(text: str) -> str | None:
     """The answer inside the words that follow an answer phrase; None if they hold none.
 
-    ``"$18 a day in 2 ways."`` gives ``$18``: a number that opens the statement beats those that follow, unless it goes on
-    in words: ``"5 less than 12"`` is given whole.
+    ``"$18 a day in 2 ways."`` gives ``$18``: a number that opens the statement beats those that follow. One that goes
+    on in words is given whole: ``"5 less than 12"``.
     """
     text = text[:600].lstrip(" \t\n:：*=}")
     box = boxes(text)
@@ -180,7 +186,10 @@ def _of_clause(text: str) -> str | None:
     return text
 
 
-_BETWEEN = re.compile(rf"\s*(?:(,?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*", re.I)
+_BETWEEN = re.compile(
+    rf"\s*(?:(,?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*",
+    re.I,
+)
 _SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)")
 
 
@@ -204,7 +213,8 @@ def last_number(text: str) -> str | None:
 
 _SENTENCE = re.compile(r"[A-Za-z]{2}\W++[A-Za-z]{2,}+\W|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
 _VAGUE = re.compile(
-    r"\b(?:not|no|more|least|most|up to|between|almost|nearly|about|squared?|cubed?)\b|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
+    r"\b(?:not|no|more|least|most|up to|between|almost|nearly|about|squared?|cubed?)\b|[不非未]|[至多少大小]于"
+    r"|至[多少]|超过|以[上下]",
     re.IGNORECASE,
 )
 _PLAIN = frozenset("is are was to from by and out up down off over point one".split())

@@ -1,6 +1,6 @@
 r"""One spelling for an answer: signs, scripts, LaTeX layout, text markup, words around it.
 
-``normalise("\\left( 3,\\,\\dfrac12 \\right)")`` is ``"( 3, \\frac12 )"``. Regular expressions only; nothing is evaluated.
+``normalise("\\left( 3,\\,\\dfrac12 \\right)")`` is ``"( 3, \\frac12 )"``. Nothing is evaluated.
 """
 
 import re
@@ -39,7 +39,8 @@ _TEXT = re.compile(
     r"operatorname\*?|emph|underline)\s*\{([^{}]*)\}"
 )
 _VECTORS = re.compile(
-    r"(\\(?:mathbf|boldsymbol|bm|vec|overrightarrow) ?\{? ?\w{1,2} ?\}?) ?\\times(?= ?\\(?:mathbf|boldsymbol|bm|vec|overr))"
+    r"(\\(?:mathbf|boldsymbol|bm|vec|overrightarrow) ?\{? ?\w{1,2} ?\}?) ?\\times(?= ?\\(?:mathbf|boldsymbol|bm"
+    r"|vec|overr))"
 )
 _DEGREE = re.compile(
     r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree(?:s)?(?![A-Za-z])|\^\s*\{\s*o\s*\}|(?<=\d)º"
@@ -137,7 +138,7 @@ def _script(mark: str, run: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Signs as LaTeX: ``2ⁿ⁺¹`` is ``2^{n+1}``, ``xₙ`` ``x_{n}``, ``2⅐`` ``2 1/7``, ``φ`` ``\\varphi``, ``∛8`` ``\\sqrt[3]{8}``."""
+    r"""Signs as LaTeX: ``2ⁿ⁺¹`` is ``2^{n+1}``, ``xₙ`` ``x_{n}``, ``2⅐`` ``2 1/7``, ``φ`` ``\phi``."""
     out, run, mark = [], "", ""
     for c in text.replace("（", "(").replace("）", ")") + "\0":
         kind = "" if c.isascii() else _kind(c)

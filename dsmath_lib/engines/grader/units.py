@@ -126,8 +126,10 @@ _GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta theta kappa lambda sigma omega iota rho tau phi chi psi".split()
 )
 _SHORT = frozenset(
-    "as man men boy kid egg car cat dog cow hen pig bee ant bus van cup pot pan jar can bag box pen toy hat pie nut way row "
-    "set job day bed ton tie top tip pet fox owl bat rat ray fan cap cow fish am pm pt pc bp rs st nd rd ev kv ma mv cds "
+    "as man men boy kid egg car cat dog cow hen pig bee ant bus van cup pot pan jar can bag box pen toy hat "
+    "pie nut way row "
+    "set job day bed ton tie top tip pet fox owl bat rat ray fan cap cow fish am pm pt pc bp rs st nd rd ev kv "
+    "ma mv cds "
     "tv dvd act bit hit gem leg arm run lap win ".split()
 )
 _PHRASE = re.compile(

@@ -38,11 +38,14 @@ PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
 }
 # behind a number these make another number, or none: they are no unit, and a statement goes on with them
 CHANGES = frozenset(
-    "plus minus times divided multiplied over by mod modulo choose to from and or than less fewer greater squared cubed "
+    "plus minus times divided multiplied over by mod modulo choose to from and or than less fewer greater "
+    "squared cubed "
     "factorial power powers root roots percent percentage permille per-mille if unless except without not no never nor "
-    "neither either perhaps maybe possibly probably below above under beyond negative positive infinity point is are was "
+    "neither either perhaps maybe possibly probably below above under beyond negative positive infinity point "
+    "is are was "
     "through until up down out off equals equal raised added subtracted increased decreased reduced doubled tripled "
-    "halved twice thrice double triple squares cubes exponent reciprocal inverse modulus log ln sin cos tan cot sec csc "
+    "halved twice thrice double triple squares cubes exponent reciprocal inverse modulus log ln sin cos tan "
+    "cot sec csc "
     "sinh cosh tanh exp sqrt arcsin arccos arctan lim max min pi arc hyperbolic sine cosine tangent logarithm".split()
 ) | set(_ONES) | set(_TENS) | set(SCALES) | set(PARTS)  # fmt: skip
 

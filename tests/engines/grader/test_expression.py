@@ -62,7 +62,8 @@ def test_values(text, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2 3", "1+", "(1", "1)", "__import__", "1,2", "x=1", r"\sum x", r"\int x dx", r"\frac{dy}{dx}", "5!!!!", r"\sum_{k=1}", "f.g", "a;b", "hello world",
+    ["", "2 3", "1+", "(1", "1)", "__import__", "1,2", "x=1", r"\sum x", r"\int x dx",
+     r"\frac{dy}{dx}", "5!!!!", r"\sum_{k=1}", "f.g", "a;b", "hello world",
      "x" * 401, "(" * 60 + "1" + ")" * 60, "$", r"\frac{1}", "^2", "..", "1..2", r"\unknown"],
 )  # fmt: skip
 def test_anything_else_is_not_read(text):
