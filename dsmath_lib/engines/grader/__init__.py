@@ -6,10 +6,11 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 from dsmath_lib.engines.grader.boxed import boxes
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.evaluation import evaluate
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES, before, extract
 from dsmath_lib.engines.grader.tree import variables
-from dsmath_lib.engines.grader.values import Undecided, evaluate
+from dsmath_lib.engines.grader.values import Undecided
 from dsmath_lib.engines.grader.verdict import (
     VERSION,
     Verdict,

@@ -197,6 +197,8 @@ def comparable(u: str, v: str) -> tuple[Fraction, Fraction] | None:
 
 def numbers_equal(gold: Number, pred: Number) -> bool:
     """Values within tolerance, in units that can be converted; 50% is 50 and 0.5, but 100 is never 1."""
+    if not (gold.unit or pred.unit or gold.percent or pred.percent):
+        return close_numbers(gold, pred)
     factors = comparable(gold.unit, pred.unit)
     if factors is None:
         return {unit_of(n.unit)[0] for n in (gold, pred)} == {

@@ -27,6 +27,8 @@ def options_of(choices: Choices) -> dict[str, str]:
         choices: a list of texts (A, B, … in order, a label in front is read), a dict label -> text, a dict of two lists
             ``{"label": …, "text": …}``, or a list of dicts with these fields.
     """
+    if not choices:
+        return {}
     if isinstance(choices, Mapping):
         lower = {str(k).lower(): v for k, v in choices.items()}
         texts, labels = lower.get("text"), lower.get("label", lower.get("labels"))
@@ -34,7 +36,7 @@ def options_of(choices: Choices) -> dict[str, str]:
             pairs = list(zip(labels, texts, strict=False))
         else:
             pairs = list(choices.items())
-    elif choices and all(isinstance(c, Mapping) for c in choices):
+    elif all(isinstance(c, Mapping) for c in choices):
         pairs = [(c.get("label", c.get("key")), c.get("text", c.get("value"))) for c in choices]
     else:
         pairs = [_labelled(str(c), LETTERS[i]) for i, c in enumerate(choices[: len(LETTERS)])]
@@ -148,6 +150,7 @@ def letters_in(answer: str, labels: str = LETTERS) -> str | None:
     return m[1].upper() if m[1].isupper() or m[1].isdigit() or len(plain.strip()) == 1 else None
 
 
+@lru_cache(maxsize=1024)
 def gold_letters(gold: str, labels: str = LETTERS) -> str | None:
     """The labels of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
     if len(gold) > _MAX_CHARS:

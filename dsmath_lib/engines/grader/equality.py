@@ -16,6 +16,7 @@ from dsmath_lib.engines.grader.answers import (
     numbers_equal,
 )
 from dsmath_lib.engines.grader.equations import same_relation
+from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import Bracketed, Matrix, as_column, as_group, as_matrix
 from dsmath_lib.engines.grader.functions import same_function
@@ -32,7 +33,6 @@ from dsmath_lib.engines.grader.values import (
     is_real,
     new_budget,
     spend,
-    value_at,
 )
 
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
@@ -262,8 +262,10 @@ _TURN = re.compile(r"\\pi|\\?arc[a-z]")
 _NO_UNIT = frozenset(("units", "unit", "square units", "cubic units"))
 
 
-def _body(text: str) -> tuple[str, str]:
+def _body(text: str, number: Number | None) -> tuple[str, str]:
     """An expression and the unit behind it: ``6\\pi`` and ``cm^2``."""
+    if number and not number.percent:  # 1e-3 is no product
+        return text, number.unit if unit_of(number.unit) else ""
     text = strip_braces(text)
     m = _UNIT_BEHIND.search(text, max(0, len(text) - 80))
     if m and m.start():
@@ -279,7 +281,7 @@ def _body(text: str) -> tuple[str, str]:
 
 def _measured(g: str, p: str, a: Number | None, b: Number | None) -> Same | None:
     """Two expressions; None where one cannot be read. Degrees beside a multiple of π are turned into radians."""
-    (g, u), (p, v) = _parts(g, a), _parts(p, b)
+    (g, u), (p, v) = _body(g, a), _body(p, b)
     x, y = _tree(g, a), _tree(p, b)
     if x is None or y is None:
         return None
@@ -296,12 +298,6 @@ def _measured(g: str, p: str, a: Number | None, b: Number | None) -> Same | None
     if factors[0] != factors[1]:
         x, y = (("*", ("num", f), t) for f, t in zip(factors, (x, y), strict=True))
     return _expressions(x, y, a, b)
-
-
-def _parts(text: str, number: Number | None) -> tuple[str, str]:
-    if number and not number.percent:  # 1e-3 is no product
-        return text, number.unit if unit_of(number.unit) else ""
-    return _body(text)
 
 
 def _tree(text: str, number: Number | None) -> Expr | None:

@@ -1,17 +1,12 @@
 """Equations and inequalities in several variables: two that say the same are the same answer."""
 
+from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.functions import places
 from dsmath_lib.engines.grader.polynomials import ONE, quotient
 from dsmath_lib.engines.grader.relations import FLIP, relation
 from dsmath_lib.engines.grader.tree import Expr, variables
-from dsmath_lib.engines.grader.values import (
-    Undecided,
-    is_real,
-    nearly,
-    real,
-    value_at,
-)
+from dsmath_lib.engines.grader.values import Undecided, is_real, nearly, real
 
 
 def same_relation(g: str, p: str) -> bool | None:

@@ -5,8 +5,9 @@ import zlib
 from contextlib import suppress
 from fractions import Fraction
 
+from dsmath_lib.engines.grader.evaluation import evaluated, value_at
 from dsmath_lib.engines.grader.tree import Expr, operators, variables, walk
-from dsmath_lib.engines.grader.values import Undecided, evaluated, nearly, size, value_at
+from dsmath_lib.engines.grader.values import Undecided, nearly, size
 
 _PIECES = frozenset(("abs", "max", "min", "floor", "ceil"))
 _COUNTED = frozenset(("!", "binom", "sum", "prod", "gcd", "lcm"))

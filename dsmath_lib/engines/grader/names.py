@@ -3,18 +3,12 @@ r"""Names in front of an answer: ``x = 5``, ``f(x) = 2x``, ``Total cost = 11``, 
 import re
 
 from dsmath_lib.engines.grader.answers import as_number
+from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import as_group
 from dsmath_lib.engines.grader.relations import infinity, relation
 from dsmath_lib.engines.grader.tree import operators, variables
-from dsmath_lib.engines.grader.values import (
-    Undecided,
-    Value,
-    inexact,
-    is_real,
-    nearly,
-    value_at,
-)
+from dsmath_lib.engines.grader.values import Undecided, Value, inexact, is_real, nearly
 
 
 def has_variables(text: str) -> bool:

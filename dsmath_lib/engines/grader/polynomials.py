@@ -3,15 +3,9 @@
 from fractions import Fraction
 from itertools import zip_longest
 
+from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.tree import Expr, variables
-from dsmath_lib.engines.grader.values import (
-    Undecided,
-    Value,
-    is_real,
-    nearly,
-    polynomial_roots,
-    value_at,
-)
+from dsmath_lib.engines.grader.values import Undecided, Value, is_real, nearly, polynomial_roots
 
 MAX_DEGREE = 12
 Polynomial = tuple[Value, ...]  # coefficients, the constant first

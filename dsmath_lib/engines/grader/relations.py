@@ -12,20 +12,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import as_group, closes_at_end, split_top
 from dsmath_lib.engines.grader.polynomials import polynomial, quotient, real_roots
 from dsmath_lib.engines.grader.tree import Expr, variables, walk
-from dsmath_lib.engines.grader.values import (
-    Undecided,
-    Value,
-    inexact,
-    is_real,
-    nearly,
-    real,
-    size,
-    value_at,
-)
+from dsmath_lib.engines.grader.values import Undecided, Value, inexact, is_real, nearly, real, size
 
 MAX_PIECES = 12
 MAX_MARKS = 40

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from dsmath_lib.engines.grader.answers import as_number
 from dsmath_lib.engines.grader.boxed import boxes, strip_boxes, unbox
@@ -143,13 +144,15 @@ class _Task:
     question: str
     options: Mapping[str, str]
 
-    @property
+    @cached_property
     def labels(self) -> str:
         """The labels that an answer may name: those of the options where each is one sign, else A to J."""
+        if not self.options:
+            return LETTERS
         own = "".join(self.options)
         return own if own.isalnum() and len(own) == len(self.options) > 1 else LETTERS
 
-    @property
+    @cached_property
     def letters(self) -> str | None:
         """The labels of the gold answer; None where it is no choice."""
         return gold_letters(self.golds[0], self.labels) if len(self.golds) == 1 else None

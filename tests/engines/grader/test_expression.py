@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsmath_lib.engines.grader.evaluation import evaluate
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.functions import same_function
 from dsmath_lib.engines.grader.relations import as_region
 from dsmath_lib.engines.grader.tree import variables
-from dsmath_lib.engines.grader.values import Undecided, evaluate, new_budget
+from dsmath_lib.engines.grader.values import Undecided, new_budget
 
 
 def combine(parts):
