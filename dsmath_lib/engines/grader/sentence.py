@@ -48,7 +48,7 @@ def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 # -- formulas ----------------------------------------------------------------------------------------------------------
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b")
 _MONEY = re.compile(r"\d[^$]*\b[A-Za-z]{4}")
-_ADVERB = r"(?:,?\s*(?:maybe|perhaps|possibly|else|even|also|alternatively|it could(?: also)? be))*"
+_ADVERB = r"(?:,?\s*(?:maybe|perhaps|possibly|else|even|also|alternatively|(?:it )?(?:could|might|may)(?: also)? be))*"
 _JOIN = re.compile(
     rf"\s*+(?:(,?\s*(?:或者?|\bor\b|/|\\lor){_ADVERB})|[,;、；，和与及]|\band\b)\s*", re.IGNORECASE
 )
@@ -88,7 +88,7 @@ _OTHER = re.compile(
 )
 _EITHER = re.compile(
     rf"(\beither\s+|\banswers?\s(?:is|are|could be|might be|may be)\s+|)"
-    rf"(?<![\w.])(\$[^$\n]{{1,40}}\$|\*\*[^*\n]{{1,40}}\*\*|{NUMBER.pattern})\s*,?\s*(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(*]|\\[(\[])*$",
+    rf"(?<![\w.])(\$[^$\n]{{1,40}}\$|\*\*[^*\n]{{1,40}}\*\*|{NUMBER.pattern})\s*[,;]?\s*(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(*]|\\[(\[])*$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -107,7 +107,7 @@ _CORRECTS = re.compile(
 
 
 _NOT_THIS = re.compile(
-    r"(?<=[\w}$)%])(?:,\s*|\s+)(?:and\s+|but\s+)?(?:not|instead of|rather than)\s[^,]*$|，?而?不是.*$"
+    r"(?<=[\w}$)%])(?:,\s*|\s+)\(?(?:and\s+|but\s+)?(?:not|instead of|rather than)\s[^,]*$|，?而?不是.*$"
 )
 
 
@@ -171,11 +171,19 @@ def statement(text: str) -> str | None:
     end = _SENTENCE_END.search(text)
     clause = (text[: end.start()] if end else text).replace("**", "").strip(" `*\"'")
     also = other_value(text, end.start()) if end else None
+    if end and (m := _CORRECTS.match(text, end.start())) and re.match(_VALUE, text[m.end() :]):
+        return statement(text[m.end() :])
     answer = _of_clause(_corrected(clause)) if clause else None
     return f"{answer} or {also}" if answer and also else answer
 
 
+_LIKELY = re.compile(
+    r"^(?:(?:probably|likely|most likely|definitely|certainly|surely|clearly) )+(?=[-\d$\\(])", re.I
+)
+
+
 def _of_clause(text: str) -> str | None:
+    text = _LIKELY.sub("", text)
     lead = _LEADING.match(text)
     if lead and not _HAS_MATH.search(text[lead.end() :]):
         return text if _GOES_ON.match(text, lead.end()) else lead[1].strip()
@@ -187,7 +195,7 @@ def _of_clause(text: str) -> str | None:
 
 
 _BETWEEN = re.compile(
-    rf"\s*(?:(,?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*",
+    rf"\s*(?:([,;]?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*",
     re.I,
 )
 _SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)")

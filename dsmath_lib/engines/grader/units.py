@@ -80,7 +80,7 @@ def unit_of(text: str) -> Unit | None:
 def _one_unit(text: str) -> tuple[str, int, Fraction] | None:
     text = re.sub(r"[\s{}^.]+", " ", text).strip()
     power = 1
-    if m := re.fullmatch(r"(square|sq|cubic|cu|平方|立方) ?(.+)", text):
+    if m := re.fullmatch(r"(square|sq|cubic|cu|平方|立方)(?: |(?<=方))(.+)", text):
         power, text = _POWERS[m[1]], m[2]
     elif m := re.fullmatch(r"(\D+?) ?(2|3|squared|cubed)", text):
         power, text = _POWERS[m[2]], m[1].strip()
@@ -123,8 +123,11 @@ def named_in(unit: Unit, question: str) -> bool:
 
 # -- what may stand behind a number ------------------------------------------------------------------------------------
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta theta kappa lambda sigma omega iota rho tau phi chi psi".split()
+    "alpha beta gamma delta epsilon zeta theta kappa lambda sigma omega iota rho tau phi chi psi upsilon".split()
 )
+_JOINING = frozenset(
+    "to from by is are was out off up down through until choose".split()
+)  # 7 ways to choose
 _SHORT = frozenset(
     "as man men boy kid egg car cat dog cow hen pig bee ant bus van cup pot pan jar can bag box pen toy hat "
     "pie nut way row "
@@ -158,7 +161,11 @@ def is_unit(tail: str, spaced: bool) -> bool:
         words = words[1:]
         if not words or re.search(r"\d|\b[b-z]\b", tail):
             return tail == "times"
-    if any(w in CHANGES or w in _GREEK for w in words):
+    if any(
+        w in CHANGES or w.removesuffix("s") in CHANGES or w in _GREEK for w in set(words) - _JOINING
+    ):
+        return False
+    if words[0] in _JOINING:
         return False
     first = words[0] if words else ""
     if unit_of(first) and spaced:  # 5 miles away
