@@ -1,4 +1,7 @@
-"""A search plays against each rule reward: no text may be paid for two questions whose answers differ."""
+"""A search plays against each rule reward: no text may be paid for two questions whose answers differ.
+
+The stated rate is 0: of all the texts that the search tries, none. ``make test-hacking`` searches longer.
+"""
 
 import os
 

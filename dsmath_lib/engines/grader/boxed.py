@@ -7,7 +7,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"[^\s{}$\\]+")
 # what may stand between two boxes of one statement; a word of another kind begins a new one
 _ADVERB = r"(?:maybe|perhaps|possibly|alternatively|else|even)"
-_OR = rf"(?:(?:and/)?or|或者?|/|\\lor|\\vee|\\text *\{{ *or *\}})(?:\s+{_ADVERB})?|{_ADVERB}"
+_OR = rf"(?:(?:and/)?or|或者?|[/|]|\\lor|\\vee|\\text *\{{ *or *\}})(?:\s+{_ADVERB})?|{_ADVERB}"
 _SPACE = r"(?:[ \t$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
 _GLUE = re.compile(
     rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"

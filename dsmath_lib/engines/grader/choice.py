@@ -117,7 +117,7 @@ _MARKUP = re.compile(
     r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J1-9])\}?(?![A-Za-z0-9])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
 )
 _DENIED = re.compile(
-    r"\b(?:not|never|neither|nor|cannot|isn.t|aren.t|don.t|doesn.t|wasn.t|rule out|eliminate|except"
+    r"\b(?:not|never|neither|nor|cannot|(?:is|are|do|does|was|ca|would|could|did)n.t|rule out|eliminate|except"
     r"|other than|anything but)\b|不|非|排除",
     re.IGNORECASE,
 )

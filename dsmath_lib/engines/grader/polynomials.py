@@ -109,7 +109,7 @@ def _divided(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def real_roots(p: Polynomial) -> tuple[Value, ...]:
-    """The real roots of a polynomial, each once: exact where it is rational.
+    """The real roots of a polynomial, each once.
 
     Raises:
         Undecided: the roots cannot be computed.
@@ -130,13 +130,4 @@ def real_roots(p: Polynomial) -> tuple[Value, ...]:
             return (-p[0] / p[1],)
     elif len(p) > 3:
         raise Undecided("roots")
-    return tuple(_rational(r.real, p) for r in polynomial_roots(p) if is_real(r))
-
-
-def _rational(x: Value, p: Polynomial) -> Value:
-    try:
-        near = Fraction(int(x * 10**30), 10**30).limit_denominator(10**6)
-    except (OverflowError, ValueError):
-        return x
-    exact = sum(c * near**i for i, c in enumerate(p))
-    return near if isinstance(exact, Fraction) and exact == 0 else x
+    return tuple(r.real for r in polynomial_roots(p) if is_real(r))

@@ -50,7 +50,8 @@ _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b")
 _MONEY = re.compile(r"\d[^$]*\b[A-Za-z]{4}")
 _ADVERB = r"(?:,?\s*(?:maybe|perhaps|possibly|else|even|also|alternatively|(?:it )?(?:could|might|may)(?: also)? be))*"
 _JOIN = re.compile(
-    rf"\s*+(?:(,?\s*(?:或者?|\bor\b|/|\\lor){_ADVERB})|[,;、；，和与及]|\band\b)\s*", re.IGNORECASE
+    rf"\s*+(?:(,?\s*\(?(?:或者?|\bor\b|/|\\lor){_ADVERB})|[,;、；，和与及]|\band\b)\s*",
+    re.IGNORECASE,
 )
 
 
@@ -80,7 +81,7 @@ def _formulas(text: str) -> tuple[int, str] | None:
 
 # -- hedges, corrections, denials --------------------------------------------------------------------------------------
 _OTHER = re.compile(
-    rf"[\s.,;!?$)\\\]}}*]{{0,8}}(?:(?:\bor\b|/|\\lor|\\vee|或者?){_ADVERB}|maybe|perhaps|possibly|alternatively,?"
+    rf"[\s.,;!?$()\\\]}}*]{{0,8}}(?:(?:\bor\b|/|\\lor|\\vee|或者?){_ADVERB}|maybe|perhaps|possibly|alternatively,?"
     r"|(?:the answer |it )?(?:could|might|may) (?:also|as well|equally|instead) be|(?:the answer |it )(?:could"
     r"|might|may) be)"
     r"[\s:$\\(\[]{0,6}(?:the answer is |it is |it's )?[\s:$]*",

@@ -174,7 +174,7 @@ def _ascii(text: str) -> str:
 
 
 def _greek(name: list[str]) -> str:
-    letter = {"lamda": "lambda"}.get(name[3].lower(), name[3].lower())
+    letter = name[3].lower().replace("lamd", "lambd")
     if name[1] not in ("SMALL", "CAPITAL"):  # φ as a symbol of its own
         letter = {"phi": "phi", "theta": "theta"}.get(name[1].lower(), letter)
     return "\\" + (letter.capitalize() if name[1] == "CAPITAL" else letter) + " "
