@@ -8,8 +8,8 @@ from dsmath_lib.rewards.program_tests import Check, passed
 from dsmath_lib.rows.rewards import REWARDS
 
 _TAGS = re.compile(
-    r"\s*<think>(?=\s*[^\s<])(?:(?!</?think>|</?answer>).)*</think>\s*"
-    r"<answer>(?=\s*[^\s<])(?:(?!</?think>|</?answer>).)*</answer>\s*",
+    r"\s*<think>(?!\s*</think>)(?:(?!</?think>|</?answer>).)*</think>\s*"
+    r"<answer>(?!\s*</answer>)(?:(?!</?think>|</?answer>).)*</answer>\s*",
     re.DOTALL,
 )
 

@@ -4,6 +4,7 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 """
 
 from dsmath_lib.engines.grader.boxed import boxes
+from dsmath_lib.engines.grader.choice import LETTERS, options_of
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.evaluation import evaluate
@@ -21,6 +22,7 @@ from dsmath_lib.engines.grader.verdict import (
 
 __all__ = [
     "DEFAULT_RULE",
+    "LETTERS",
     "RULES",
     "VERSION",
     "Undecided",
@@ -34,6 +36,7 @@ __all__ = [
     "grade",
     "grade_answer",
     "grade_file",
+    "options_of",
     "parse",
     "variables",
 ]

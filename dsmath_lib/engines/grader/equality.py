@@ -56,8 +56,8 @@ def answers_equal(gold: str, pred: str) -> Same:
         return _equal(g, p, 0)
     except Exhausted:
         return False, "too much work"
-    except RecursionError:
-        return False, "too deep"
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as err:
+        return False, f"cannot be compared: {type(err).__name__}"
 
 
 _SPACE = re.compile(r"\s+(?!\d)|(?<!\d)\s+")  # 1 1/2 is not 11/2

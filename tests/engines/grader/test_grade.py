@@ -157,3 +157,12 @@ def test_a_truncated_completion_is_paid_only_for_a_complete_box():
     assert reward("accuracy", "18", "9 * 2 = 18", "length") == {"accuracy": 0.0}
     assert reward("accuracy", "18", "9 * 2 = 18", "eos") == {"accuracy": 1.0}
     assert reward("accuracy", "18", "\\boxed{18} and so", "length") == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [("<think>a</think><answer>5</answer>", 1.0), ("<think></think><answer></answer>", 0.0),
+     ("<think> </think><answer>5</answer>", 0.0), ("<think>a</think><answer>\n</answer>", 0.0)],
+)  # fmt: skip
+def test_empty_tags_have_no_form(text, form):
+    assert reward("r1", "5", text, "eos")["format"] == form
