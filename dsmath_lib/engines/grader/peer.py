@@ -1,7 +1,6 @@
 """math-verify in a process of its own, to compare with: killed at the wall clock, works in threads and in JupyterLab.
 
-JSON lines go to ``peer_worker.py``. That process stays warm and forks a child that computes; when a row takes too long
-the child is killed and forked again (a few ms), so a hostile expression costs only its time.
+JSON lines go to ``peer_worker.py``. When a row takes too long its process is killed, and the next row waits for another.
 """
 
 import os
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from dsmath_lib.base.workers import START_SECONDS, PerProcess, Pool, Worker
 
-TIMEOUT = "math-verify: timeout"  # as the worker says it
-_GRACE = 5.0  # past this the supervisor itself is stuck, and is replaced
-
+TIMEOUT = "math-verify: timeout"
 _WORKER = Path(__file__).with_name("peer_worker.py")
 
 
@@ -32,19 +29,17 @@ close_peer = _pool.close
 
 
 def ask_peer(request: dict, timeout: float) -> dict:
-    """The reply of a worker within ``timeout``, waiting for a free one included; the first start is not counted.
+    """The reply of a worker within ``timeout`` seconds of its own, or ``{"reason": …}``.
 
-    A supervisor that died (the system may kill it) is replaced, and asked once more.
+    A worker that died (the system may kill it) is replaced, and asked once more.
     """
     pool = _pool.get()
     for _ in range(2):
-        start = time.monotonic() if pool.count else None
-        worker = pool.take(timeout)
-        if worker is None:
-            return {"reason": TIMEOUT}
-        waited = 0.0 if start is None else time.monotonic() - start
-        left = max(0.0, timeout - waited)
-        reply = pool.ask(worker, request | {"timeout": left}, left + _GRACE)
+        worker = pool.take(START_SECONDS)
+        start = time.monotonic()
+        reply = pool.ask(worker, request, timeout) if worker else None
         if reply is not None:
             return reply
-    raise OSError("math-verify's process died twice")
+        if time.monotonic() - start >= timeout:
+            return {"reason": TIMEOUT}
+    return {"reason": "math-verify: crashed"}

@@ -178,13 +178,14 @@ def statement(text: str) -> str | None:
     return f"{answer} or {also}" if answer and also else answer
 
 
+_IN_WORDS = re.compile(r"(?<=\d)\s*\([A-Za-z ]{2,40}\)$")  # 12 (twelve)
 _LIKELY = re.compile(
     r"^(?:(?:probably|likely|most likely|definitely|certainly|surely|clearly) )+(?=[-\d$\\(])", re.I
 )
 
 
 def _of_clause(text: str) -> str | None:
-    text = _LIKELY.sub("", text)
+    text = _IN_WORDS.sub("", _LIKELY.sub("", text))
     lead = _LEADING.match(text)
     if lead and not _HAS_MATH.search(text[lead.end() :]):
         return text if _GOES_ON.match(text, lead.end()) else lead[1].strip()
