@@ -1,6 +1,7 @@
 """math-verify in a process of its own, to compare with: killed at the wall clock, works in threads and in JupyterLab.
 
-JSON lines go to ``peer_worker.py``. When a row takes too long its process is killed, and the next row waits for another.
+JSON lines go to ``peer_worker.py``. When a row takes too long its process is killed, and
+the next row waits for a new one.
 """
 
 import os
