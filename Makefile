@@ -2,6 +2,7 @@
 # make test   set up (once) and run the tests
 # make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
 # make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
+# make test-hacking   the search that plays against each rule reward, for a minute
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
@@ -24,7 +25,7 @@ WEB ?= ../shared/data/web
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-vllm bench-corpus lab lint clean
+.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-hacking test-vllm bench-corpus lab lint clean
 
 env: $(OK)
 
@@ -48,6 +49,9 @@ test-portable: $(OK)
 		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 		$(BIN)/python -m pytest -m numeric
+
+test-hacking: $(OK)
+	DSMATH_SEARCH_STEPS=2000 "$(BIN)/python" -m pytest tests/rewards/test_hacking.py
 
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
