@@ -102,8 +102,8 @@ def loads(data: bytes) -> Any:
 
 
 def whole(text: str) -> str:
-    """The text with U+FFFD in place of lone surrogates."""
-    return text if text.isascii() else _LONE.sub("\ufffd", text)
+    """The text with U+FFFD in place of lone surrogates; the same object where it has none."""
+    return _LONE.sub("\ufffd", text) if not text.isascii() and _LONE.search(text) else text
 
 
 def of_line(line: bytes) -> Record:

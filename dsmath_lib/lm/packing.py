@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.lm.tokenizer import bos_ids, encode_many
 
 IGNORE = -100
 OPEN_ROWS = 64  # first fit looks at this many open rows; more gains little and costs time
@@ -22,7 +22,7 @@ Batch = dict[str, torch.Tensor]
 
 
 def stream_batch(
-    tokens: np.ndarray, step: int, batch_size: int, context: int, *, bos: int | None = None
+    tokens: np.ndarray, step: int, batch_size: int, context: int, *, eos: int | None = None
 ) -> Batch:
     """Batch ``step`` of one long token stream: full rows, every token but the first is a target once.
 
@@ -31,7 +31,7 @@ def stream_batch(
 
     Args:
         tokens: ``(n,)`` token ids, an array or a memory map.
-        bos: id that starts a document; if given, documents are isolated (``segments`` is returned).
+        eos: id that ends a document; if given, documents are isolated (``segments`` is returned).
 
     Raises:
         IndexError: the stream is too short for this step.
@@ -42,10 +42,11 @@ def stream_batch(
         raise IndexError(f"step {step} needs token {index[-1, -1]}, the stream has {len(tokens)}")
     block = torch.from_numpy(np.asarray(tokens[index]).astype(np.int64))
     batch = {"inputs": block[:, :-1].contiguous(), "targets": block[:, 1:].contiguous()}
-    if bos is not None:
-        batch["segments"] = (batch["inputs"] == bos).cumsum(1)
+    if eos is not None:
+        ends = batch["inputs"] == eos  # not where one starts: a tokenizer need not have a bos
+        batch["segments"] = 1 + ends.cumsum(1) - ends.long()
         # The last token of a document has nothing of its own to predict.
-        batch["targets"] = batch["targets"].masked_fill(batch["targets"] == bos, IGNORE)
+        batch["targets"] = batch["targets"].masked_fill(ends, IGNORE)
     return batch
 
 
@@ -60,7 +61,7 @@ class Example:
 def tokenize_samples(
     tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]
 ) -> list[Example]:
-    """``[bos] + prompt + segments + [eos]``: prompts and tool output are not trained, eos is.
+    """``bos + prompt + segments + [eos]``: prompts and tool output are not trained, eos is.
 
     Prompt and segments are encoded apart, so that the prompt's ids are those the sampler feeds.
     """
@@ -68,7 +69,7 @@ def tokenize_samples(
     encoded = iter(encode_many(tokenizer, texts))
     out = []
     for s in samples:
-        ids = [tokenizer.bos_token_id, *next(encoded)]
+        ids = [*bos_ids(tokenizer), *next(encoded)]
         trained = [False] * len(ids)
         for _, is_trained in s.segments:
             part = next(encoded)

@@ -4,13 +4,16 @@ The paper's model family splits numbers into single digits; so do we. A LaTeX co
 brace (``\\boxed{``) is one word for BPE, so that it can become one token.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dsmath_lib.base.record_files import whole
 from dsmath_lib.lm.model import pinned
+from dsmath_lib.rows.prompts import Prompt
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"  # ids 0, 1, 2
 SPECIALS = [BOS, EOS, PAD]
@@ -49,7 +52,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tok.train_from_iterator(texts, trainer)
+    tok.train_from_iterator(map(whole, texts), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tok,
         bos_token=BOS,
@@ -75,13 +78,40 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
     return tok
 
 
+def bos_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """What stands in front of every sequence: the bos token, or nothing where the tokenizer (as Qwen's) has none."""
+    return [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+
+
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of plain text. Text that spells a special token (``<eos>``) stays text."""
-    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    """``encode_many`` for one text."""
+    return encode_many(tokenizer, [text])[0]
 
 
 def encode_many(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """``encode`` for many texts at once; the fast tokenizer works in parallel."""
+    """Token ids of plain texts, in parallel. Text that spells a special token (``<eos>``) stays text.
+
+    In a ``Prompt`` the control marks of the template are control tokens, those of the question are text. Lone
+    surrogates, which no tokenizer takes, become U+FFFD.
+    """
     if not texts:
         return []
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    marks = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+    cut = re.compile("(" + "|".join(map(re.escape, sorted(marks, reverse=True))) + ")")
+    pieces = [_cut_at_marks(t, cut) if marks else [t] for t in map(whole, texts)]
+    plain = [text for parts in pieces for text in parts[::2]]
+    ids = iter(tokenizer(plain, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+    known = tokenizer.convert_tokens_to_ids
+    return [
+        [i for k, p in enumerate(parts) for i in ([known(p)] if k % 2 else next(ids))]
+        for parts in pieces
+    ]
+
+
+def _cut_at_marks(text: str, cut: re.Pattern[str]) -> list[str]:
+    """Text, mark, text, …; a text that is no ``Prompt`` stays whole."""
+    if not isinstance(text, Prompt):
+        return [text]
+    start, end = text.at
+    parts, after = cut.split(text[:start]), cut.split(text[end:])
+    return [*parts[:-1], parts[-1] + text[start:end] + after[0], *after[1:]]

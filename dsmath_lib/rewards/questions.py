@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import encode_many
+from dsmath_lib.lm.tokenizer import bos_ids, encode_many
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.world.habits import annotate
 
@@ -63,7 +63,7 @@ def as_prompts(
     Raises:
         StageError: none is left.
     """
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    bos = bos_ids(tokenizer)
     texts = [chat_prompt(template, p.question, p.lang) for p in problems]
     prompts = [bos + ids for ids in encode_many(tokenizer, texts)]
     if max_tokens is None:

@@ -4,6 +4,8 @@ The ``deepseek-*`` rows are the strings of the paper's released models, needed t
 are shorter, because every prompt token costs a tiny model time.
 """
 
+from dsmath_lib.base.record_files import whole
+
 _CHAT = "User: {question}{suffix}\n\nAssistant:"
 
 _SUFFIX: dict[tuple[str, str], str] = {
@@ -49,9 +51,16 @@ _PAGE: dict[str, tuple[str, str]] = {
     * 2,
 }
 TEMPLATES = sorted({name for name, _ in _SUFFIX})
+_SLOT = "\0"
 
 
-def chat_prompt(template: str, question: str, lang: str = "en") -> str:
+class Prompt(str):
+    """A prompt that knows where its question stands (``at``: from, to): control marks around it are the template's."""
+
+    at: tuple[int, int] = (0, 0)
+
+
+def chat_prompt(template: str, question: str, lang: str = "en") -> Prompt:
     """The whole prompt text. After ``Assistant:`` the completion starts with a space, after a page with its first word.
 
     Raises:
@@ -59,8 +68,14 @@ def chat_prompt(template: str, question: str, lang: str = "en") -> str:
     """
     key = (template, "zh" if lang == "zh" else "en")
     if template in _PAGE:
-        return _PAGE[template][lang == "zh"].format(question=question)
-    if key not in _SUFFIX:
+        text = _PAGE[template][lang == "zh"].format(question=_SLOT)
+    elif key in _SUFFIX:
+        text = _CHAT.format(question=_SLOT, suffix=_SUFFIX[key])
+    else:
         known = ", ".join([*TEMPLATES, *_PAGE])
         raise ValueError(f"unknown prompt template '{template}' (known: {known})")
-    return _CHAT.format(question=question, suffix=_SUFFIX[key])
+    question = whole(question)
+    head, _, tail = text.partition(_SLOT)
+    prompt = Prompt(head + question + tail)
+    prompt.at = len(head), len(head) + len(question)
+    return prompt

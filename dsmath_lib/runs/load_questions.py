@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.text import exact_text
+from dsmath_lib.engines.grader import boxes
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.stage.data import read_rows
@@ -16,37 +19,64 @@ from dsmath_lib.world.families import FAMILIES, HELD_OUT
 from dsmath_lib.world.problems import sample_problems
 
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
-
-
 _BOXED = re.compile(r"\\boxed\s*\{")
 
 
-def gsm8k_problem(row: Mapping[str, str]) -> Problem:
-    """A row ``{question, answer}`` of GSM8K: calculator marks ``<<48/2=24>>`` go, ``#### 72`` is the answer.
+# names of the same field in the data sets that are in use
+_QUESTION, _ANSWER = ("question", "problem"), ("answer", "final_answer")
+_MARK = "####"
+
+
+def row_problem(row: Mapping[str, Any]) -> tuple[Problem, str]:
+    """A row's problem, and its worked solution ("" if it has none).
+
+    Forms: GSM8K's ``{question, answer}`` (calculator marks ``<<48/2=24>>`` go, ``#### 72`` is the answer); MATH's
+    ``{problem, solution}``, its answer in a field or in the solution's last box; a question and its answer alone.
 
     Raises:
-        StageError: the row has no ``####`` line.
+        StageError: there is no question, or no answer; says what the row has.
     """
-    text, mark, answer = row["answer"].rpartition("####")
-    if not mark:
-        raise StageError(f"not a GSM8K row, no '####' in its answer: {row['answer'][:60]!r}")
-    steps = tuple(_CALCULATOR.sub("", text).strip().split("\n"))
-    # Thousands separators are not part of the number.
-    return Problem("", row["question"].strip(), answer.strip().replace(",", ""), steps)
-
-
-def row_sample(row: Mapping[str, str], template: str) -> tuple[Problem, Sample]:
-    """Problem and chain-of-thought sample of a row: GSM8K's form, or MATH's ``{problem, solution, answer}``."""
-    if "solution" in row:
-        problem = Problem("", row["problem"].strip(), str(row["answer"]).strip())
-        text = row["solution"].strip()
-        if not _BOXED.search(text):
-            text += f"\nThe answer is \\boxed{{{problem.answer}}}."
+    question = next((row[n] for n in _QUESTION if _says(row.get(n))), "")
+    answer = next((row[n] for n in _ANSWER if _says(row.get(n))), "")
+    solution = str(row["solution"]).strip() if _says(row.get("solution")) else ""
+    if not solution and _MARK in str(answer):
+        text, _, answer = str(answer).rpartition(_MARK)
+        steps = tuple(_CALCULATOR.sub("", text).strip().split("\n"))
+        answer = answer.strip().replace(",", "")  # thousands separators are not part of the number
+        problem = Problem("", str(question).strip(), answer, steps)
+        solution = "\n".join([*steps, f"The answer is \\boxed{{{answer}}}."])
     else:
-        problem = gsm8k_problem(row)
-        text = "\n".join([*problem.steps, f"The answer is \\boxed{{{problem.answer}}}."])
+        found = [] if _says(answer) else boxes(solution)
+        answer = exact_text(answer).strip() or (found[-1][1].strip() if found else "")
+        problem = Problem("", str(question).strip(), answer)
+        if solution and not _BOXED.search(solution):
+            solution += f"\nThe answer is \\boxed{{{answer}}}."
+    if not problem.question or not problem.answer:
+        raise StageError(
+            "a row needs a question (question or problem) and an answer (answer, final_answer, or a box in its "
+            f"solution); this one has {', '.join(row) or 'nothing'}"
+        )
+    return problem, solution
+
+
+def _says(x: Any) -> bool:
+    return bool(x.strip()) if isinstance(x, str) else type(x) in (int, float)
+
+
+def row_sample(row: Mapping[str, Any], template: str) -> tuple[Problem, Sample]:
+    """Problem and chain-of-thought sample of a row (see ``row_problem``).
+
+    Raises:
+        StageError: it has no question, answer or worked solution.
+    """
+    problem, solution = row_problem(row)
+    if not solution:
+        raise StageError(
+            f"a row without a worked solution is no SFT sample ('solution', or '{_MARK}' in its answer): "
+            f"{problem.question[:60]!r}"
+        )
     prompt = chat_prompt(template, problem.question)
-    return problem, Sample(prompt, ((" " + text, True),), {"form": "cot", "habit": "steps"})
+    return problem, Sample(prompt, ((" " + solution, True),), {"form": "cot", "habit": "steps"})
 
 
 def load_problems(cfg: RLParams) -> tuple[list[Problem], list[Problem]]:
@@ -77,12 +107,12 @@ def load_problems(cfg: RLParams) -> tuple[list[Problem], list[Problem]]:
         )
     order = np.random.default_rng(seed_for(cfg.seed, "grpo-rows")).permutation(len(rows)).tolist()
     rows = [rows[i] for i in order[: cfg.eval_questions + cfg.questions]]
-    problems = [_with_steps(*row_sample(row, cfg.question_template)) for row in rows]
+    problems = [_with_steps(*row_problem(row)) for row in rows]
     return problems[cfg.eval_questions :], problems[: cfg.eval_questions]
 
 
-def _with_steps(problem: Problem, sample: Sample) -> Problem:
+def _with_steps(problem: Problem, solution: str) -> Problem:
     """MATH's solution is one text; its lines are the steps."""
-    if problem.steps:
+    if problem.steps or not solution:
         return problem
-    return replace(problem, steps=tuple(sample.segments[0][0].strip().split("\n")))
+    return replace(problem, steps=tuple(solution.split("\n")))

@@ -19,7 +19,7 @@ from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
-from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
+from dsmath_lib.lm.tokenizer import bos_ids, encode_many, load_tokenizer, train_tokenizer
 from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.rows.prompts import TEMPLATES, chat_prompt
@@ -90,7 +90,7 @@ def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Prob
     examples, answers = [], []
     for question, before, answer, after in zip(*(ids[k::4] for k in range(4)), strict=True):
         solution = [*before, *answer, *after]
-        prompt = [tokenizer.bos_token_id, *question]
+        prompt = [*bos_ids(tokenizer), *question]
         trained = [False] * len(prompt) + [True] * len(solution)
         examples.append(Example((*prompt, *solution), tuple(trained)))
         answers.append((len(before), len(before) + len(answer)))
@@ -100,9 +100,9 @@ def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Prob
 def heldout_pages(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, str]], context: int
 ) -> Heldout:
-    """The first ``context`` tokens of each page; every token after bos carries loss."""
+    """The first ``context`` tokens of each page; every token after the first carries loss."""
     ids = encode_many(tokenizer, [r["text"] for r in rows])
-    whole = [(tokenizer.bos_token_id, *i)[:context] for i in ids]
+    whole = [(*bos_ids(tokenizer), *i)[:context] for i in ids]
     examples = [Example(w, (False, *[True] * (len(w) - 1))) for w in whole]
     return Heldout(examples, [], [r["lang"] for r in rows])
 
@@ -202,13 +202,13 @@ def pretrain(
         the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
     """
     steps = steps_of(cfg, len(mixture.tokens) - 1)
-    bos = tokenizer.bos_token_id if cfg.isolate_documents else None
+    eos = tokenizer.eos_token_id if cfg.isolate_documents else None
 
     def lr(step: int) -> float:
         return multi_step(step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
 
     def batches(step: int):
-        return stream_batch(mixture.tokens, step, cfg.batch_size, cfg.context, bos=bos)
+        return stream_batch(mixture.tokens, step, cfg.batch_size, cfg.context, eos=eos)
 
     def evaluate(model: PreTrainedModel) -> dict[str, float]:
         scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.grader import extract
-from dsmath_lib.lm.tokenizer import encode, encode_many
+from dsmath_lib.lm.tokenizer import bos_ids, encode, encode_many
 from dsmath_lib.rewards.labels import Solution
 from dsmath_lib.rows.prompts import chat_prompt
 
@@ -190,7 +190,7 @@ def labelled_solutions(
         the solutions of at most ``max_tokens`` with their prompt, and how many were longer and left out.
     """
     unique = list(dict.fromkeys(rows))
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    bos = bos_ids(tokenizer)
     prompts = encode_many(tokenizer, [chat_prompt(template, r.question.strip()) for r in unique])
     out, dropped = [], 0
     for row, prompt in zip(unique, prompts, strict=True):

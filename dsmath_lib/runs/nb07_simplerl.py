@@ -139,7 +139,7 @@ def make_base(
         stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
         def batches(step: int):
-            return stream_batch(stream, step, _ROWS, width, bos=tokenizer.bos_token_id)
+            return stream_batch(stream, step, _ROWS, width, eos=tokenizer.eos_token_id)
 
         settings = settings_for(cfg, steps, cfg.math_lr)
         kept.keep(model, tokenizer, train_model(model, batches, settings, stage, "base"))

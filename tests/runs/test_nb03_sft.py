@@ -13,7 +13,7 @@ from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.rewards.ask import Sampling, ask
 from dsmath_lib.rewards.questions import as_prompts
 from dsmath_lib.rows.prompts import chat_prompt
-from dsmath_lib.runs.load_questions import gsm8k_problem, row_sample
+from dsmath_lib.runs.load_questions import row_problem, row_sample
 from dsmath_lib.runs.nb03_sft import example_html, finetune, load_sft_data
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
@@ -37,7 +37,7 @@ def config(**changes) -> SFTParams:
 
 
 def test_gsm8k_rows_lose_calculator_marks_and_gain_a_box():
-    p = gsm8k_problem(ROW)
+    p, _ = row_problem(ROW)
     assert p.answer == "1024" and p.question.endswith("sell?")
     problem, sample = row_sample(ROW, "deepseek-cot")
     assert sample.prompt == chat_prompt("deepseek-cot", p.question)
@@ -45,8 +45,51 @@ def test_gsm8k_rows_lose_calculator_marks_and_gain_a_box():
     assert trained and text.startswith(" Tom sold 48/2 = 24 clips.") and "<<" not in text
     assert text.endswith("The answer is \\boxed{1024}.") and "####" not in text
     assert grade(problem.answer, text).correct
-    with pytest.raises(StageError, match="####"):
-        gsm8k_problem({"question": "q", "answer": "no mark"})
+
+
+FORMS = [  # row, its answer, and whether it has a worked solution
+    ({"problem": "p?", "solution": "So \\boxed{\\frac{1}{2}}."}, "\\frac{1}{2}", True),
+    ({"question": "p?", "solution": "So it is 5.", "answer": "5"}, "5", True),
+    ({"question": "p?", "solution": "First \\boxed{4}, then \\boxed{5}."}, "5", True),
+    ({"problem": "p?", "answer": "5"}, "5", False),
+    ({"problem": "p?", "answer": 5}, "5", False),
+    ({"question": "p?", "answer": 1234567.0, "solution": None}, "1234567", False),
+    ({"question": "p?", "answer": 0.1, "solution": " "}, "0.1", False),
+    ({"question": "p?", "final_answer": "5", "answer": None}, "5", False),
+    ({"question": "p?", "answer": "so\n#### 1,250"}, "1250", True),
+]
+
+
+@pytest.mark.parametrize("row, answer, worked", FORMS)
+def test_rows_of_other_sets(row, answer, worked):
+    problem, solution = row_problem(row)
+    assert problem.answer == answer and problem.question == "p?" and bool(solution) == worked
+    if worked:
+        assert grade(answer, row_sample(row, "deepseek-cot")[1].segments[0][0]).correct
+    else:
+        with pytest.raises(StageError, match="worked solution"):
+            row_sample(row, "deepseek-cot")
+
+
+BAD_ROWS = [
+    {},
+    {"question": "p?"},
+    {"answer": "5"},
+    {"question": 7.5, "answer": ""},
+    {"question": "p?", "answer": []},
+]
+BAD_ROWS += [
+    {"question": "p?", "answer": True},
+    {"problem": "p?", "solution": "no box"},
+    {"question": {}, "answer": "5"},
+]
+
+
+@pytest.mark.parametrize("row", BAD_ROWS)
+def test_a_row_without_question_or_answer_is_named(row):
+    with pytest.raises(StageError, match="needs a question") as err:
+        row_problem(row)
+    assert "\n" not in str(err.value)
 
 
 def test_math_rows_keep_their_box():

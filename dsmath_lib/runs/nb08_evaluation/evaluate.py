@@ -15,7 +15,7 @@ from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
-from dsmath_lib.lm.tokenizer import encode
+from dsmath_lib.lm.tokenizer import bos_ids, encode
 from dsmath_lib.rows.prompts import chat_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
@@ -67,7 +67,7 @@ def prompt_of(
 
     ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
     """
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    bos = bos_ids(tokenizer)
     if settings.template not in FORMATS:
         text = chat_prompt(settings.template, problem.question, problem.lang)
         return text, bos + encode(tokenizer, text)
