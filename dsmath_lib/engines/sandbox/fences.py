@@ -16,13 +16,9 @@ _LINE_ENDS = re.compile(r"\r\n?")
 _TICKS = re.compile(r"`{3,}")
 # of Python: what may hide backticks, and the backticks that nothing hides
 _SIGN = re.compile(r"\"\"\"|'''|[\"'#]|`{3,}")
-_REST = {
-    '"""': re.compile(r'(?:[^\\"]|\\.|"(?!""))*+"""', re.DOTALL),
-    "'''": re.compile(r"(?:[^\\']|\\.|'(?!''))*+'''", re.DOTALL),
-    '"': re.compile(r'(?:[^\\\n"]|\\.)*+"?', re.DOTALL),
-    "'": re.compile(r"(?:[^\\\n']|\\.)*+'?", re.DOTALL),
-    "#": re.compile(r"[^\n]*+"),
-}
+_LONG = re.compile(r"(\"\"\"|''')(?:(?!\1)[^\\]|\\.)*+\1", re.DOTALL)
+_SHORT = re.compile(r"([\"'])(?:(?!\1)[^\\\n]|\\.)*+\1?", re.DOTALL)
+_COMMENT = re.compile(r"#[^\n]*+")
 
 
 class Block(NamedTuple):
@@ -63,15 +59,17 @@ def _code(body: str) -> str:
 def _close_of_code(text: str, at: int, ticks: int) -> tuple[int, int] | None:
     """Start and end of the closing fence, strings and comments passed over; None if a string or the text ends first."""
     while m := _SIGN.search(text, at):
-        sign = m[0]
-        if sign[0] == "`":
-            if len(sign) >= ticks:
+        if m[0][0] == "`":
+            if len(m[0]) >= ticks:
                 return m.span()
             at = m.end()
-        elif rest := _REST[sign].match(text, m.end()):
-            at = rest.end()
-        else:
+            continue
+        start = m.start()
+        hidden = _LONG.match(text, start) if len(m[0]) == 3 else _SHORT.match(text, start)
+        hidden = hidden or _COMMENT.match(text, start)
+        if hidden is None:
             return None
+        at = hidden.end()
     return None
 
 
