@@ -1,7 +1,7 @@
 """YAML as parameters need it: flat, each key once, numbers as people mean them.
 
-``safe_load`` reads YAML 1.1, where ``010`` is 8, ``1:30`` is 90 and the second of two equal keys wins without a word. Here
-these are errors that name the line, and aliases, which can make a few lines grow without bound, are refused.
+``safe_load`` reads YAML 1.1, where ``010`` is 8, ``1:30`` is 90 and the second of two equal keys wins without a word.
+Here these are errors that name the line; aliases, which make a few lines grow without bound, are refused, too.
 """
 
 import re
