@@ -42,10 +42,17 @@ def read_estimate(found: Any) -> Estimate | None:
     """What stands in JSON: a number (exact) or an estimate's dict; None for anything else, and where no number is."""
     found = found if isinstance(found, Mapping) else {"value": found}
     value = found.get("value")
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         return None
-    low, high = (value if found.get(k) is None else found[k] for k in ("low", "high"))
-    return Estimate(value, low, high, found.get("n"), found.get("seeds", 1), found.get("samples"))
+    low, high = (found[k] if _finite(found.get(k)) else value for k in ("low", "high"))
+    n, seeds, samples = (
+        found[k] if _finite(found.get(k)) else None for k in ("n", "seeds", "samples")
+    )
+    return Estimate(value, low, high, n, 1 if seeds is None else seeds, samples)
+
+
+def _finite(x: Any) -> bool:
+    return isinstance(x, int | float) and abs(x) < float("inf")
 
 
 def share(value: float, low: float, high: float, n: int, samples: int | None = None) -> Estimate:

@@ -65,7 +65,7 @@ def read_corpus(folder: Path, name: str) -> list[dict]:
 
 def kept_back(row: Mapping[str, str]) -> bool:
     """Whether a page is held out: 5 % by a hash of its address, the same in every corpus."""
-    h = hashlib.sha256(row["url"].encode()).digest()
+    h = hashlib.sha256(row["url"].encode("utf-8", "replace")).digest()
     return int.from_bytes(h[:4], "big") < HELDOUT_SHARE * 2**32
 
 
