@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
+from dsmath_lib.base.model_configs import refuse_kernels
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
@@ -126,8 +127,9 @@ def load_weights(
         replaced: beginnings of the names of tensors that the caller makes or drops, so they may be there or not.
 
     Raises:
-        ValueError, WeightsError, OSError: as ``load_model``.
+        ValueError, WeightsError, OSError: as ``load_model``; its config asks for code of the Hub.
     """
+    refuse_kernels(name_or_path, pinned(name_or_path, revision))
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
