@@ -10,10 +10,12 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from dsmath_lib.base.hub import ModelError
+
 _RUNS = re.compile("implementation|kernel")
 
 
-class ConfigRefused(ValueError):
+class ConfigRefused(ModelError):
     """A config asks for code from elsewhere, or is none; one line, for the user."""
 
 

@@ -106,12 +106,16 @@ def students_t(df: int) -> float:
 
 
 def accuracy(correct: Sequence[bool]) -> Estimate:
-    """Share of right answers, one per question: Wilson below 100 questions or 10 right or wrong ones, else normal.
+    """Share of right answers, one per question.
 
     Raises:
         ValueError: no items.
     """
-    n, right = _count(correct), sum(map(bool, correct))
+    return share_of(sum(map(bool, correct)), _count(correct))
+
+
+def share_of(right: float, n: int) -> Estimate:
+    """The share ``right`` of ``n`` questions: Wilson below 100 questions or 10 right or wrong ones, else normal."""
     p = right / n
     if n < SMALL or min(right, n - right) < FEW:
         return share(p, *wilson(right, n), n)

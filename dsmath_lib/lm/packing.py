@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.prompts import answer_form, plain_ids, prompt_ids
 from dsmath_lib.base.records import Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import bos_ids, encode_many
 
 IGNORE = -100
 OPEN_ROWS = 64  # first fit looks at this many open rows; more gains little and costs time
@@ -43,10 +43,10 @@ def stream_batch(
     block = torch.from_numpy(np.asarray(tokens[index]).astype(np.int64))
     batch = {"inputs": block[:, :-1].contiguous(), "targets": block[:, 1:].contiguous()}
     if eos is not None:
-        ends = batch["inputs"] == eos  # not where one starts: a tokenizer need not have a bos
-        batch["segments"] = 1 + ends.cumsum(1) - ends.long()
+        last = batch["inputs"] == eos
+        batch["segments"] = 1 + last.cumsum(1) - last.long()  # eos is of the document it ends
         # The last token of a document has nothing of its own to predict.
-        batch["targets"] = batch["targets"].masked_fill(ends, IGNORE)
+        batch["targets"] = batch["targets"].masked_fill(last, IGNORE)
     return batch
 
 
@@ -61,21 +61,25 @@ class Example:
 def tokenize_samples(
     tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]
 ) -> list[Example]:
-    """``bos + prompt + segments + [eos]``: prompts and tool output are not trained, eos is.
+    """``prompt + segments + [end]``: prompts and tool output are not trained, the token that ends the answer is.
 
     Prompt and segments are encoded apart, so that the prompt's ids are those the sampler feeds.
     """
-    texts = [t for s in samples for t in (s.prompt, *(text for text, _ in s.segments))]
-    encoded = iter(encode_many(tokenizer, texts))
-    out = []
-    for s in samples:
-        ids = [*bos_ids(tokenizer), *next(encoded)]
+    forms = [answer_form(tokenizer, s.prompt) for s in samples]
+    texts = [
+        form.lead * (k == 0) + text
+        for s, form in zip(samples, forms, strict=True)
+        for k, (text, _) in enumerate(s.segments)
+    ]
+    encoded = iter(plain_ids(tokenizer, texts))
+    prompts, out = prompt_ids(tokenizer, [s.prompt for s in samples]), []
+    for s, form, ids in zip(samples, forms, prompts, strict=True):
         trained = [False] * len(ids)
         for _, is_trained in s.segments:
             part = next(encoded)
             ids += part
             trained += [is_trained] * len(part)
-        out.append(Example((*ids, tokenizer.eos_token_id), (*trained, True)))
+        out.append(Example((*ids, form.end), (*trained, True)))
     return out
 
 

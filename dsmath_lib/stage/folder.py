@@ -191,7 +191,7 @@ class Stage:
         log = log or self.log_path
         if not log.exists():
             return
-        for line in log.read_bytes().split(b"\n"):
+        for line in log.read_bytes().split(b"\n"):  # not at a line sign in a text
             try:
                 row = of_line(line)
             except ValueError:

@@ -12,9 +12,8 @@ from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.rewards.ask import Sampling, ask
 from dsmath_lib.rewards.questions import as_prompts
-from dsmath_lib.rows.prompts import chat_prompt
-from dsmath_lib.runs.load_questions import row_problem, row_sample
 from dsmath_lib.runs.nb03_sft import example_html, finetune, load_sft_data
+from dsmath_lib.runs.read_questions import solved
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
@@ -36,76 +35,13 @@ def config(**changes) -> SFTParams:
     return SFTParams.check(values | changes, "test")
 
 
-def test_gsm8k_rows_lose_calculator_marks_and_gain_a_box():
-    p, _ = row_problem(ROW)
-    assert p.answer == "1024" and p.question.endswith("sell?")
-    problem, sample = row_sample(ROW, "deepseek-cot")
-    assert sample.prompt == chat_prompt("deepseek-cot", p.question)
-    ((text, trained),) = sample.segments
-    assert trained and text.startswith(" Tom sold 48/2 = 24 clips.") and "<<" not in text
-    assert text.endswith("The answer is \\boxed{1024}.") and "####" not in text
-    assert grade(problem.answer, text).correct
-
-
-FORMS = [  # row, its answer, and whether it has a worked solution
-    ({"problem": "p?", "solution": "So \\boxed{\\frac{1}{2}}."}, "\\frac{1}{2}", True),
-    ({"question": "p?", "solution": "So it is 5.", "answer": "5"}, "5", True),
-    ({"question": "p?", "solution": "First \\boxed{4}, then \\boxed{5}."}, "5", True),
-    ({"problem": "p?", "answer": "5"}, "5", False),
-    ({"problem": "p?", "answer": 5}, "5", False),
-    ({"question": "p?", "answer": 1234567.0, "solution": None}, "1234567", False),
-    ({"question": "p?", "answer": 0.1, "solution": " "}, "0.1", False),
-    ({"question": "p?", "final_answer": "5", "answer": None}, "5", False),
-    ({"question": "p?", "answer": "so\n#### 1,250"}, "1250", True),
-]
-
-
-@pytest.mark.parametrize("row, answer, worked", FORMS)
-def test_rows_of_other_sets(row, answer, worked):
-    problem, solution = row_problem(row)
-    assert problem.answer == answer and problem.question == "p?" and bool(solution) == worked
-    if worked:
-        assert grade(answer, row_sample(row, "deepseek-cot")[1].segments[0][0]).correct
-    else:
-        with pytest.raises(StageError, match="worked solution"):
-            row_sample(row, "deepseek-cot")
-
-
-BAD_ROWS = [
-    {},
-    {"question": "p?"},
-    {"answer": "5"},
-    {"question": 7.5, "answer": ""},
-    {"question": "p?", "answer": []},
-]
-BAD_ROWS += [
-    {"question": "p?", "answer": True},
-    {"problem": "p?", "solution": "no box"},
-    {"question": {}, "answer": "5"},
-]
-
-
-@pytest.mark.parametrize("row", BAD_ROWS)
-def test_a_row_without_question_or_answer_is_named(row):
-    with pytest.raises(StageError, match="needs a question") as err:
-        row_problem(row)
-    assert "\n" not in str(err.value)
-
-
-def test_math_rows_keep_their_box():
-    row = {"problem": "1+1?", "solution": "It is $\\boxed{2}$.", "answer": "2"}
-    _, sample = row_sample(row, "deepseek-cot")
-    assert sample.segments[0][0] == " It is $\\boxed{2}$."
-
-
 def test_world_data_holds_no_heldout_question():
     data = load_sft_data(config(samples=60, heldout_n=10))
     assert len(data.train) == 60 and len(data.problems) == len(data.references) == 10
     assert all(split_of(p.question) == "val" for p in data.problems)
     assert all(p.family != HELD_OUT for p in data.problems)
-    prompts = " ".join(s.prompt for s in data.train)
-    assert not any(p.question in prompts for p in data.problems)
-    assert all(s.segments[0][0].startswith(" ") for s in data.train + data.references)
+    assert not {s.prompt.question for s in data.train} & {p.question for p in data.problems}
+    assert {s.prompt.before for s in data.train} == {"User: "}
 
 
 def test_rows_are_split_and_too_few_are_an_error(tmp_path):
@@ -149,7 +85,7 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
 
 
 def test_example_html_marks_trained_tokens_and_escapes(tokenizer):
-    _, sample = row_sample(ROW | {"question": "<script>$1?"}, "toy-cot")
+    _, sample = solved(ROW | {"question": "<script>$1?"}, "toy-cot", "a row")
     (e,) = tokenize_samples(tokenizer, [sample])
     page = example_html(tokenizer, e)
     assert "<script>" not in page
