@@ -64,7 +64,6 @@ BUILT = {
     "dsmath_lib.engines.index.gramfilter:_without_pieces": lambda: [
         GramFilter(["- * -"], str, str, bool)._rule
     ],
-    "dsmath_lib.runs.nb08_evaluation.layouts:_options": list,  # the letters A to J
     "dsmath_lib.app.install:why_not": list,  # the name of one file
     "dsmath_lib.app.notebook_files:strip": list,  # the name of a notebook and three digits
 }

@@ -4,7 +4,6 @@ The supervisor imports math-verify once and then only forks, forwards and kills.
 "not equal": a number inside what could not be parsed is never used.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -127,22 +126,11 @@ def reply_to(request: dict) -> dict:
     )
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, where it can (Linux)."""
-    try:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    except (OSError, AttributeError):
-        return
-    if os.getppid() != parent:  # it ended before that
-        os._exit(0)
-
-
 def _fork() -> tuple[int, int, int]:
     request_r, request_w = os.pipe()
     reply_r, reply_w = os.pipe()
-    parent, pid = os.getpid(), os.fork()
+    pid = os.fork()
     if pid == 0:
-        _die_with(parent)
         os.close(request_w)
         os.close(reply_r)
         # what a library prints must not reach the protocol

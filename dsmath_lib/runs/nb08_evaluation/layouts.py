@@ -4,12 +4,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.text import exact_text
 from dsmath_lib.engines.grader import boxes, gold_answers
 
 _Row = Mapping[str, Any]
-LETTERS = "ABCDEFGHIJ"
 CHOICE = "What of the following is the right choice? Explain your answer."
 CHOICE_ZH = "从以下选项中选择:"
 
@@ -29,38 +27,18 @@ def plain(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
 
 def lettered(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """English choice: the options ``(A) …, (B) …`` below the question; the gold answer is a letter."""
-    raw_options = row[fields["options"]]
-    options = _options(raw_options)
-    if len(options) > len(LETTERS):
-        raise StageError(f"a question with {len(options)} options (at most {len(LETTERS)})")
-    given = zip(LETTERS, options.values(), strict=False)
-    # SAT writes them in one line
-    listed = (" " if isinstance(raw_options, str) else ", ").join(f"({c}) {o}" for c, o in given)
+    options = row[fields["options"]]
+    if isinstance(options, str):  # SAT: "A) … B) …"
+        pieces = re.split(r"(?:^|\s)([A-G])\) ", options.strip())[1:]
+        options = [p.strip() for p in pieces[1::2]]
+        listed = " ".join(f"({c}) {o}" for c, o in zip("ABCDEFG", options, strict=False))
+    else:
+        listed = ", ".join(
+            f"({c}) {str(o).strip()}" for c, o in zip("ABCDEFG", options, strict=False)
+        )
     answer = row[fields["answer"]]
-    letter = _letter(answer, list(options))
+    letter = "ABCDEFG"[answer] if isinstance(answer, int) else str(answer).strip()
     return f"{str(row[fields['question']]).strip()}\n{CHOICE}\n{listed}", letter
-
-
-def _options(raw: Any) -> dict[str, str]:
-    """Label -> option, in order: of ``A) … B) …``, ``{"A": …}``, ``{"text": [...], "label": [...]}`` or a list."""
-    if isinstance(raw, str):
-        pieces = re.split(rf"(?:^|\s)([{LETTERS}])\) ", raw.strip())[1:]
-        raw = dict(zip(pieces[::2], pieces[1::2], strict=True))
-    elif isinstance(raw, Mapping) and isinstance(raw.get("text"), list | tuple):
-        raw = dict(zip(raw.get("label") or LETTERS, raw["text"], strict=False))
-    elif not isinstance(raw, Mapping):
-        raw = {LETTERS[i : i + 1] or str(i): o for i, o in enumerate(raw)}
-    return {str(k).strip(): exact_text(o).strip() for k, o in raw.items()}
-
-
-def _letter(answer: Any, labels: Sequence[str]) -> str:
-    """The letter of the right option: from its number (0 is the first), or from its label if that is no letter."""
-    if isinstance(answer, int):
-        if not 0 <= answer < len(labels):
-            raise StageError(f"option {answer} is right, of {len(labels)} options")
-        return LETTERS[answer]
-    text = str(answer).strip()
-    return LETTERS[labels.index(text)] if text in labels and text not in LETTERS else text
 
 
 def lettered_zh(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
