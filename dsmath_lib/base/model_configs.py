@@ -1,4 +1,4 @@
-"""What a model's ``config.json`` may ask for. The library runs code of the Hub for some values of it: those are refused.
+"""What a model's ``config.json`` may not ask for: values for which transformers would run code of the Hub.
 
 ``attn_implementation: owner/kernel`` and its kin make transformers fetch the kernel and run it, where the package
 ``kernels`` is installed, whatever the caller passes and without asking for ``trust_remote_code``.
