@@ -29,7 +29,7 @@ SMALL = {
     },
     "03_sft": {
         "context": 256, "batch_size": 16, "micro_batch": 8, "steps": 4, "checkpoint_every": 2, "evals": 1,
-        "heldout_n": 8,
+        "heldout_n": 8, "max_new_tokens": 24,
     },
     "05_grpo": {
         "questions_per_step": 4, "group_size": 8, "max_new_tokens": 64, "micro_tokens": 4096, "steps": 3,
@@ -60,7 +60,7 @@ def own_model(name: str) -> dict:
     """Parameters of a new model of one of ``SIZES``."""
     hidden, layers, heads, inner, vocab = SIZES[name]
     shape = {"hidden_size": hidden, "layers": layers, "heads": heads, "kv_heads": heads}
-    return shape | {"intermediate_size": inner, "vocab_size": vocab}
+    return shape | {"intermediate_size": inner, "vocab_size": vocab, "init_std": 0.02}
 
 
 def child(a: argparse.Namespace) -> int:
@@ -81,21 +81,29 @@ def measure(name: str, model: str, folder: Path) -> list[dict]:
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stdout[-500:]}\n{done.stderr[-2000:]}")
-    rows = []
-    for stage in STAGES:
-        path = folder / "reports" / name / stage / "results.json"
-        results = json.loads(path.read_text(encoding="utf-8"))
-        rows.append(row(name, stage, results))
-        print(json.dumps(rows[-1]), flush=True)
+    results = {
+        s: json.loads((folder / "reports" / name / s / "results.json").read_text(encoding="utf-8"))
+        for s in STAGES
+    }
+    rows = compared(name, results)
+    print("\n".join(map(json.dumps, rows)), flush=True)
     return rows
 
 
-def row(name: str, stage: str, results: dict) -> dict:
-    """Plan and measurement of one stage."""
-    measured = results["peak_memory_mb"]["resident"]
-    planned = (results.get("plan") or {}).get("peak_mb")
-    out = {"model": name, "stage": stage, "planned_mb": planned, "measured_mb": measured}
-    return out | ({"planned_over_measured": planned / measured} if planned else {})
+def compared(name: str, results: dict[str, dict]) -> list[dict]:
+    """Plan and measurement of each stage, in MB (10^6 bytes)."""
+    from dsmath_lib.params.registry import params_model
+    from dsmath_lib.plan.scale import plan_stages
+
+    cfgs = {s: params_model(s).check(r["params"], s) for s, r in results.items()}
+    rows = []
+    for p in plan_stages(cfgs):
+        measured = results[p.memory.stage]["peak_memory_mb"]["resident"]
+        planned = p.as_json()
+        row = {"model": name, "stage": p.memory.stage, "planned_mb": planned["peak_mb"]}
+        row |= {"measured_mb": measured, "planned_over_measured": planned["peak_mb"] / measured}
+        rows.append(row | {"lines_mb": planned["lines_mb"]})
+    return rows
 
 
 def main() -> int:

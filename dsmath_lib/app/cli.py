@@ -45,6 +45,22 @@ def _run(
     raise typer.Exit(runner.run_stages(scale, stages or [], pairs))
 
 
+@app.command("plan")
+def _plan(
+    scale: Annotated[str, typer.Argument(help="a folder of params/, e.g. gpu-24gb")],
+    gpu: Annotated[
+        float, typer.Option("--gpu", help="memory of each GPU in GiB; none: this machine's", min=0)
+    ] = 0,
+    processes: Annotated[int, typer.Option("--processes", help="none: the scale's own", min=0)] = 0,
+    p: Annotated[list[str] | None, typer.Option("-p", metavar="NAME VALUE")] = None,
+) -> None:
+    """Estimate memory, line by line, and time of each stage; says what to change where it does not fit."""
+    from dsmath_lib.app.plan_command import print_plan
+
+    pairs = [tuple(x.split("=", 1)) for x in p or []]
+    raise typer.Exit(print_plan(scale, gpu, processes, pairs))
+
+
 @app.command()
 def params(
     names: Annotated[

@@ -77,7 +77,10 @@ class StagePlan:
         """For a notebook: one row a line, the peak last."""
         lines = self.memory.lines
         out = [{"what": n, "GiB": f"{lines[n] / GIB:.2f}"} for n in LINES if lines[n]]
-        return [*out, {"what": f"peak ({self.memory.worst[0]})", "GiB": f"{self.memory.peak / GIB:.2f}"}]
+        return [
+            *out,
+            {"what": f"peak ({self.memory.worst[0]})", "GiB": f"{self.memory.peak / GIB:.2f}"},
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """What the results of a stage keep."""

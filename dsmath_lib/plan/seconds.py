@@ -22,7 +22,9 @@ class Card:
     bandwidth: float
 
 
-CPU = Card("2 CPU cores", 1.75e11 / TRAINING_SHARE * 0.4, 2e10)  # reports/reference/bench/training-1thread.json
+CPU = Card(
+    "2 CPU cores", 1.75e11 / TRAINING_SHARE * 0.4, 2e10
+)  # reports/reference/bench/training-1thread.json
 CARDS = (
     (24, Card("24 GB card (A10 class)", 1.25e14, 6e11)),
     (48, Card("48 GB card (L40S class)", 3.6e14, 8.6e11)),
@@ -43,7 +45,9 @@ def training_seconds(a: Architecture, tokens: float, card: Card, passes: float =
     return 2 * passes * weights * tokens / (TRAINING_SHARE * card.flops)
 
 
-def drawing_seconds(a: Architecture, rows: int, at_once: int, new: int, card: Card, dtype: str) -> float:
+def drawing_seconds(
+    a: Architecture, rows: int, at_once: int, new: int, card: Card, dtype: str
+) -> float:
     """Decoding moves weights once a token of a batch, and the keys and values of each row."""
     rounds = -(-rows // at_once)
     batch = -(-rows // rounds)
@@ -52,7 +56,9 @@ def drawing_seconds(a: Architecture, rows: int, at_once: int, new: int, card: Ca
     return rounds * new * max(moved / (DRAWING_SHARE * card.bandwidth), work)
 
 
-def stage_seconds(stage: str, cfg: Any, a: Architecture, card: Card, processes: int) -> float | None:
+def stage_seconds(
+    stage: str, cfg: Any, a: Architecture, card: Card, processes: int
+) -> float | None:
     """Seconds of the main run of a stage; None for those that mostly evaluate."""
     if stage == "02_pretraining":
         tokens = cfg.tokens + len(cfg.compare_corpora) * cfg.compare_tokens

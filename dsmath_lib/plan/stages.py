@@ -109,9 +109,9 @@ def supervised(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory
     fixed = trained(a, cfg, m) | _lesson(stage, a) | {"process": PROCESS[m.device]}
     step = {
         "activations": activation_bytes(a, at_once, cfg.dtype, checkpointed=checkpointed),
-        "logits": 0 if stage == "04_reward_model" else logit_bytes(
-            a, at_once.tokens, frozen=_get(cfg, "lora_rank", 0) > 0
-        ),
+        "logits": 0
+        if stage == "04_reward_model"
+        else logit_bytes(a, at_once.tokens, frozen=_get(cfg, "lora_rank", 0) > 0),
     }
     learn = _first_backward(fixed, step, cfg.micro_batch < cfg.batch_size)
     return StageMemory(stage, m.device, a, {"learning": learn, "optimizer's step": fixed})
