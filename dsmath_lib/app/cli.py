@@ -37,10 +37,20 @@ def _run(
             "-p", metavar="NAME VALUE", help="set a parameter, e.g. -p lr 5e-4; repeatable"
         ),
     ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="in miniature on the CPU: stand-in models and data")
+    ] = False,
 ) -> None:
     """Run the chain of a scale; finished stages are skipped, an interrupted one goes on."""
     from dsmath_lib.app import runner
 
+    if dry:
+        import tempfile
+
+        from dsmath_lib.app.dry_run import dry_run
+
+        with tempfile.TemporaryDirectory(prefix="dsmath-dry-") as folder:
+            raise typer.Exit(dry_run(scale, Path(folder), tuple(stages or ())))
     pairs = [tuple(x.split("=", 1)) for x in p or []]
     raise typer.Exit(runner.run_stages(scale, stages or [], pairs))
 
@@ -124,6 +134,17 @@ def doctor() -> None:
     from dsmath_lib.app.doctor import print_doctor
 
     raise typer.Exit(print_doctor())
+
+
+@app.command("gpu-check")
+def _gpu_check(
+    scale: Annotated[str, typer.Option(help="none: gpu-offline with a GPU, else smoke")] = "",
+    minutes: Annotated[float, typer.Option(help="in all; the same command goes on", min=0.2)] = 10,
+) -> None:
+    """Run every stage, the benches and vLLM's tests here, and write a small folder to send back."""
+    from dsmath_lib.app.gpu_check import check
+
+    raise typer.Exit(check(scale, minutes))
 
 
 @app.command("clean")

@@ -1,4 +1,4 @@
-"""``dsmath plan SCALE``: the memory and the time of every stage of a scale, and what to change where it does not fit."""
+"""``dsmath plan SCALE``: memory and time of every stage of a scale, and what to change where it does not fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +82,12 @@ class StagePlan:
             {"what": f"peak ({self.memory.worst[0]})", "GiB": f"{self.memory.peak / GIB:.2f}"},
         ]
 
+    @property
+    def caption(self) -> str:
+        """For a notebook's table; with the advice where it does not fit."""
+        time = "" if self.seconds is None else f", {duration(self.seconds)} for the run"
+        return ". ".join([f"Memory of this run: an estimate{time}", *filter(None, [self.advice])])
+
     def as_json(self) -> dict[str, Any]:
         """What the results of a stage keep."""
         mb = {n: round(b / 1e6, 1) for n, b in self.memory.lines.items() if b}
@@ -131,7 +137,8 @@ def machine_of(cfg: Params, gpu_gb: float = 0, processes: int = 0) -> Machine:
     """Where a stage runs: a GPU if one is named, asked for, or there."""
     gpu = cfg.device == "cuda" or (cfg.device == "auto" and torch.cuda.is_available())
     device = "cuda" if gpu_gb or gpu else "cpu"
-    return Machine(device, processes or getattr(cfg, "processes", 1))
+    own = getattr(cfg, "processes", 1) * getattr(cfg, "nodes", 1)
+    return Machine(device, processes or own)
 
 
 def room_of(machine: Machine, gpu_gb: float = 0) -> int:

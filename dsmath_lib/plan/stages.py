@@ -74,7 +74,7 @@ def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
     small = _get(cfg, "optimizer", "adamw") != "adamw"
     wide = WIDTH[_get(cfg, "weights", "float32")]
     n = a.adapter(rank) if rank else a.parameters
-    own = (WIDTH[cfg.dtype] * a.parameters + 4 * n) if rank else wide * n
+    own = (wide * a.parameters + 4 * n) if rank else wide * n
     out = {
         "weights": own // share,
         "gradients": (4 if rank else wide) * n // share,
@@ -82,7 +82,7 @@ def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
     }
     if m.processes > 1:  # one layer, and the output layer, are whole at a time
         out["weights"] += 2 * WIDTH[cfg.dtype] * (a.layer_parameters + a.embedding)
-    if cfg.dtype != "float32" and not rank and wide == 4:
+    if cfg.dtype != "float32" and wide == 4:
         out["weights"] += WIDTH[cfg.dtype] * a.parameters // share  # copies for the arithmetic
     return out
 
@@ -135,7 +135,8 @@ def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     fixed = trained(a, cfg, m) | _lesson(stage, a) | {"process": PROCESS[m.device]}
     names = _methods(stage, cfg)
     if any(METHODS[n].needs_reference(cfg.beta) for n in names) and not _get(cfg, "lora_rank", 0):
-        wide = WIDTH[_get(cfg, "reference_dtype", "float32")]
+        named = {"policy": _get(cfg, "weights", "float32"), "bfloat16": "bfloat16"}
+        wide = WIDTH[named[_get(cfg, "reference_dtype", "policy")]]
         fixed["reference"] = wide * a.parameters // m.processes
     if any(METHODS[n].needs_critic for n in names):
         fixed["critic"] = 16 * a.body // m.processes
