@@ -72,7 +72,7 @@ def miniature(stage: str, cfg: Params, models: Mapping[str, Path]) -> dict[str, 
         values["models"] = [str(models.get(n, n)) for n in names]
         values["benchmarks"] = [b.partition("@")[0] for b in values["benchmarks"]]
         values["n_items"] = [3] * len(values["benchmarks"])
-        values |= {"samples": 2, "ks": [1, 2], "labelled": [], "max_leak": 1.0}
+        values |= {"samples": 2, "ks": [1, 2], "labelled": []}
     return values
 
 

@@ -5,6 +5,7 @@ goes on with those that are missing. Nothing is downloaded. Without a GPU the sa
 is what the tests do.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -23,18 +24,17 @@ from dsmath_lib.base.folders import reports_root, scale_folder
 from dsmath_lib.base.machine import environment
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.plan.scale import plan_stages
-from dsmath_lib.rows.stages import STAGES
 
 MINUTES = 10  # in all
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A command of the check. seconds: its limit. read: folder -> what of its result is kept."""
+    """A command of the check. seconds: its limit. read: what of its result is kept, also where it failed."""
 
     command: list[str]
     seconds: int
-    read: Callable[[Path], Any] | None = None
+    read: Callable[[], Any] | None = None
 
 
 def has_gpu() -> bool:
@@ -45,41 +45,36 @@ def has_gpu() -> bool:
 
 
 def pieces(gpu: bool, scale: str, folder: Path) -> dict[str, Piece]:
-    """Name -> piece, in order: the stages of the scale, the benches, vLLM's tests where it is installed.
-
-    Args:
-        scale: whose stages run; those with the most to learn from come first.
-    """
+    """Name -> piece, in order: the chain of the scale, the benches, vLLM's tests where it is installed."""
     python, device = sys.executable, "cuda" if gpu else "cpu"
-    run = [python, "-m", "dsmath_lib.app.cli", "run", scale]
-    out = {
-        stage: Piece([*run, stage], 240, lambda _, s=stage: stage_facts(scale, s))
-        for stage in checked_params(scale)
-    }
-    few = [] if gpu else ["--repeats", "1"]
-    small = {"rollouts": ["--prompts", "4", "--n", "4", "--max-new-tokens", "16"]}
-    small |= {"training": ["--steps", "1"]}
-    for name in ("rollouts", "training"):
+    chain = [python, "-m", "dsmath_lib.app.cli", "run", scale]
+    out = {"chain": Piece(chain, 60 * MINUTES, lambda: chain_facts(scale))}
+    small = {"rollouts": "--repeats 1 --prompts 4 --n 4 --max-new-tokens 16".split()}
+    small |= {"training": "--repeats 1 --steps 1".split()}
+    for name, few in small.items():
         file = folder / f"bench_{name}.out.json"
-        command = [python, f"bench/{name}.py", "--device", device, "--out", str(file), *few]
-        out[f"bench_{name}"] = Piece(
-            [*command, *([] if gpu else small[name])], 120, lambda _, f=file: read_json(f)
-        )
+        command = [python, f"bench/{name}.py", "--device", device, "--out", str(file)]
+        read = functools.partial(read_json, file)
+        out[f"bench_{name}"] = Piece(command + ([] if gpu else few), 120, read)
     if importlib.util.find_spec("vllm"):
         tests = ["tests/engines/decode/test_vllm_sampler.py", "tests/rl/test_vllm_loop.py"]
         out["vllm"] = Piece([python, "-m", "pytest", "-q", *tests], 240)
     return out
 
 
-def stage_facts(scale: str, stage: str) -> dict[str, Any]:
-    """What a stage measured: time, memory, timings, headline numbers."""
-    found = read_json(scale_folder(scale) / stage / "results.json")
-    keys = ("seconds", "peak_memory_mb", "timings", "plan")
-    head = {k: (found.get("metrics") or {}).get(k) for k in found.get("headline") or []}
-    return {k: found.get(k) for k in keys} | {"headline": head}
+def chain_facts(scale: str) -> dict[str, Any]:
+    """Stage -> what it measured: time, memory, plan, timings, headline numbers; of the stages that are done."""
+    out = {}
+    for stage in checked_params(scale):
+        found = read_json(scale_folder(scale) / stage / "results.json")
+        if found:
+            keys = ("seconds", "peak_memory_mb", "timings", "plan")
+            head = {k: found["metrics"].get(k) for k in found.get("headline") or []}
+            out[stage] = {k: found.get(k) for k in keys} | {"headline": head}
+    return out
 
 
-def run_piece(piece: Piece, folder: Path, left: float, env: Mapping[str, str]) -> dict[str, Any]:
+def run_piece(piece: Piece, left: float, env: Mapping[str, str]) -> dict[str, Any]:
     """Run one piece; ``{"ok", "seconds", "said", "result"}``. ``said``: its last lines, where it failed."""
     start = time.monotonic()
     try:
@@ -91,7 +86,7 @@ def run_piece(piece: Piece, folder: Path, left: float, env: Mapping[str, str]) -
     except subprocess.TimeoutExpired:
         ok, said = False, "took too long; the same command goes on"
     row = {"ok": ok, "seconds": round(time.monotonic() - start, 1), "said": "" if ok else said}
-    return row | {"result": piece.read(folder) if ok and piece.read else None}
+    return row | {"result": piece.read() if piece.read else None}
 
 
 def planned(scale: str) -> dict[str, Any]:
@@ -126,7 +121,7 @@ def check(scale: str = "", minutes: float = MINUTES) -> int:
             if left < 5:
                 row = {"ok": False, "seconds": 0, "said": "no time left; the same command goes on"}
             else:
-                row = run_piece(piece, folder, left, env)
+                row = run_piece(piece, left, env)
                 write_atomic(file, json.dumps(row, indent=1, ensure_ascii=False))
         rows[name] = row
         end = "ok" if row["ok"] else f"FAILED: {row['said'].strip().splitlines()[-1:]}"
@@ -137,15 +132,15 @@ def check(scale: str = "", minutes: float = MINUTES) -> int:
 
 
 def summary(facts: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A page of text: the machine, and for each piece time, plan and measured peak."""
+    """A page of text: the machine, the pieces, and for each stage time, planned and measured peak."""
     lines = [f"# gpu-check, scale {facts['scale']}", ""]
     lines += [f"- {k}: {v}" for k, v in facts["machine"].items()]
-    lines += ["", "| piece | ok | seconds | planned MB | measured MB |", "|---|---|---|---|---|"]
-    for name, row in rows.items():
-        plan = (facts["plan"].get(name) or {}).get("peak_mb", "–")
-        peaks = ((row.get("result") or {}).get("peak_memory_mb") or {}) if name in STAGES else {}
+    lines += ["", "| piece | ok | seconds |", "|---|---|---|"]
+    lines += [f"| {n} | {'yes' if r['ok'] else 'NO'} | {r['seconds']} |" for n, r in rows.items()]
+    lines += ["", "| stage | seconds | planned MB (estimate) | measured MB |", "|---|---|---|---|"]
+    for stage, r in ((rows.get("chain") or {}).get("result") or {}).items():
+        planned = (facts["plan"].get(stage) or {}).get("peak_mb", "–")
+        peaks = r["peak_memory_mb"] or {}
         peak = peaks.get("device", peaks.get("resident", "–"))
-        lines.append(
-            f"| {name} | {'yes' if row['ok'] else 'NO'} | {row['seconds']} | {plan} | {peak} |"
-        )
+        lines.append(f"| {stage} | {r['seconds']} | {planned} | {peak} |")
     return "\n".join(lines) + "\n"

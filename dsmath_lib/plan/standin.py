@@ -29,7 +29,7 @@ KINDS = {
     "llama": ("<|im_start|>", "<|im_end|>", "<|im_end|>", ("<|endoftext|>",), _CHATML),
     "deepseek": ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜end▁of▁sentence｜>", (), _USER),
 }  # fmt: skip
-_CONTEXT = 512
+_CONTEXT = 4096
 
 
 def standin_tokenizer(kind: str, words: int = 600) -> PreTrainedTokenizerFast:
