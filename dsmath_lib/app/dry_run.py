@@ -36,7 +36,7 @@ _FEW: dict[str, Any] = {
     "vocab_size": 512, "hidden_size": 64, "layers": 2, "intermediate_size": 128, "heads": 2, "kv_heads": 2,
     "batch_size": 2, "micro_batch": 2, "steps": 1, "warmup_steps": 0, "samples": 40, "low_lr_steps": 0,
     "questions": 8, "eval_questions": 4, "questions_per_step": 2, "group_size": 2, "max_new_tokens": 16,
-    "sampler_rows": 64, "max_rows": 64, "micro_tokens": 2048, "eval_samples": 2, "eval_every": 0, "compare_steps": 0,
+    "sampler_rows": 64, "max_rows": 64, "micro_tokens": 2048, "eval_samples": 2, "eval_every": 0, "compare_steps": 2,
     "checkpoint_every": 1, "evals": 1, "log_every": 1, "step_solutions": 2, "completions": 2, "renew_questions": 2,
     "renew_completions": 2, "renew_steps": 1, "memory_hidden": 128, "memory_layers": 2, "warm_samples": 4,
     "warm_steps": 1, "processes": 1, "nodes": 1, "tool_seconds": 2.0, "k": 2,

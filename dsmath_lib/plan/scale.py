@@ -25,6 +25,7 @@ _ADVICE = {
     "keys and values": "sampler_cache_gb, sampler_rows or max_new_tokens smaller",
     "logits": "micro_batch or micro_tokens smaller",
     "activations": "layer_checkpointing: true, or micro_batch or micro_tokens smaller",
+    "gaps": "as activations",
     "lesson": "dsmath run keeps it for the lesson's examples; a smaller model",
     "process": "nothing",
 }

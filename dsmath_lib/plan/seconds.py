@@ -5,7 +5,7 @@ from typing import Any
 
 from dsmath_lib.plan.architecture import Architecture
 from dsmath_lib.plan.parts import WIDTH, cache_bytes
-from dsmath_lib.plan.stages import PROMPT, Machine
+from dsmath_lib.plan.stages import Machine, prompt_tokens
 
 # Share of the peak that training reaches: prime-rl's table has 21.7 % for a 4 B model with LoRA on an H100.
 TRAINING_SHARE = 0.2
@@ -51,7 +51,7 @@ def drawing_seconds(
     """Decoding moves weights once a token of a batch, and the keys and values of each row."""
     rounds = -(-rows // at_once)
     batch = -(-rows // rounds)
-    moved = WIDTH[dtype] * a.parameters + cache_bytes(a, batch, PROMPT + new // 2, dtype)
+    moved = WIDTH[dtype] * a.parameters + cache_bytes(a, batch, new // 2 + 128, dtype)
     work = 2 * a.parameters * batch / (TRAINING_SHARE * card.flops)
     return rounds * new * max(moved / (DRAWING_SHARE * card.bandwidth), work)
 
@@ -72,7 +72,7 @@ def stage_seconds(
 
 def _policy_seconds(stage: str, cfg: Any, a: Architecture, card: Card, processes: int) -> float:
     rows = -(-cfg.questions_per_step * cfg.group_size // processes)
-    tokens = rows * (PROMPT / cfg.share_prompt + MEAN_LENGTH * cfg.max_new_tokens)
+    tokens = rows * (prompt_tokens(cfg) / cfg.share_prompt + MEAN_LENGTH * cfg.max_new_tokens)
     passes = 3 + (1 if cfg.beta else 0)  # the reference reads forward only
     if stage == "07_simplerl_zero" or cfg.updates_per_exploration > 1:
         passes += 3 * (cfg.updates_per_exploration - 1)

@@ -18,15 +18,19 @@ from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.zero_runs import RUNS
 
 GIB = 2**30
-PROMPT = 256  # tokens of a prompt, where the questions are not known yet
+PROMPTS = {"world": 40}  # tokens of a prompt by source of the questions, and of any other:
+PROMPT = 256
 # measured with bench/plan_memory.py: a kernel with the libraries, its notebook's plots and data; on a GPU its context
 PROCESS = {"cpu": int(0.50e9), "cuda": GIB}
 GRAPHS = 2 * GIB  # of vLLM, for its graphs and workspace (peers measure 1 to 3)
+# What the C library of a CPU keeps between tensors, as a share of those that come and go; measured, see PROCESS. It is
+# history: more where training rows alternate with held-out ones.
+GAPS = {"supervised": 0.65, "policy": 0.4}
 # models that a notebook keeps beside the run, for its lessons, in float32 copies of the start
-LESSON_COPIES = {"02_pretraining": 2, "03_sft": 3, "05_grpo": 2, "06_one_gradient": 3}
+LESSON_COPIES = {"02_pretraining": 3, "03_sft": 3, "05_grpo": 2, "06_one_gradient": 3}
 LINES = (
     "weights", "gradients", "optimizer", "reference", "critic", "reward models", "sampler weights",
-    "keys and values", "logits", "activations", "lesson", "process",
+    "keys and values", "logits", "activations", "gaps", "lesson", "process",
 )  # fmt: skip
 
 
@@ -91,6 +95,15 @@ def _lesson(stage: str, a: Architecture) -> dict[str, int]:
     return {"lesson": LESSON_COPIES.get(stage, 1) * 4 * a.parameters}
 
 
+def _gaps(kind: str, m: Machine, step: Mapping[str, int]) -> dict[str, int]:
+    return {"gaps": round(GAPS[kind] * sum(step.values()))} if m.device == "cpu" else {}
+
+
+def prompt_tokens(cfg: Any) -> int:
+    """Tokens of a prompt: a guess, the questions are not read yet."""
+    return PROMPTS.get(_get(cfg, "question_source", ""), PROMPT)
+
+
 def _first_backward(fixed: dict[str, int], step: dict[str, int], cut: bool) -> dict[str, int]:
     """One micro-batch alone: gradients appear as activations go, so only the larger of both counts."""
     if cut:
@@ -114,18 +127,21 @@ def supervised(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory
         else logit_bytes(a, at_once.tokens, frozen=_get(cfg, "lora_rank", 0) > 0),
     }
     learn = _first_backward(fixed, step, cfg.micro_batch < cfg.batch_size)
+    learn |= _gaps("supervised", m, step)
     return StageMemory(stage, m.device, a, {"learning": learn, "optimizer's step": fixed})
 
 
 def _drawing(cfg: Any, a: Architecture, rows: int, m: Machine) -> dict[str, int]:
-    length = min(PROMPT + cfg.max_new_tokens, a.context)
+    length = min(prompt_tokens(cfg) + cfg.max_new_tokens, a.context)
     if cfg.sampler == "vllm":
         room = int(cfg.sampler_cache_gb * GIB)
         weights = WIDTH[cfg.dtype] * a.parameters
         return {"sampler weights": weights + GRAPHS, "keys and values": room}
     rows = min(cfg.sampler_rows, -(-rows // m.processes))
     return {
-        "keys and values": cache_bytes(a, rows, length, cfg.dtype),
+        "keys and values": min(
+            cache_bytes(a, rows, length, cfg.dtype), int(cfg.sampler_cache_gb * GIB)
+        ),
         "logits": draw_bytes(a, rows),
     }
 
@@ -143,14 +159,19 @@ def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     models = [n for n in (cfg.reward_model, cfg.process_model) if n]
     if models:
         fixed["reward models"] = len(models) * 4 * a.body
-    length = min(cfg.max_new_tokens * cfg.share_prompt + PROMPT, cfg.micro_tokens)
-    at_once = Rows(cfg.micro_tokens, length, cfg.share_prompt > 1)
+    together = min(cfg.share_prompt, cfg.group_size)
+    length = cfg.max_new_tokens * together + prompt_tokens(cfg)
+    rows = -(-cfg.questions_per_step * cfg.group_size // (together * m.processes))
+    tokens = max(length, min(cfg.micro_tokens, rows * length))
     checkpointed = _get(cfg, "layer_checkpointing", False)
-    chunk = min(cfg.micro_tokens, max(1, LOGITS_AT_ONCE // a.vocab))
+    chunk = min(tokens, max(1, LOGITS_AT_ONCE // a.vocab))
     learn = {
-        "activations": activation_bytes(a, at_once, cfg.dtype, checkpointed=checkpointed),
+        "activations": activation_bytes(
+            a, Rows(tokens, length, together > 1), cfg.dtype, checkpointed=checkpointed
+        ),
         "logits": logit_bytes(a, chunk, frozen=_get(cfg, "lora_rank", 0) > 0),
     }
+    learn |= _gaps("policy", m, learn)
     draw = _drawing(cfg, a, cfg.questions_per_step * cfg.group_size, m)
     return StageMemory(stage, m.device, a, {"drawing": fixed | draw, "learning": fixed | learn})
 
