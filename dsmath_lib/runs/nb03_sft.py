@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
 from dsmath_lib.params.sft import SFTParams
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.kept import Kept, decided_by
-from dsmath_lib.runs.load_questions import row_sample
+from dsmath_lib.runs.read_questions import shuffled, solved
 from dsmath_lib.stage.data import read_rows
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
@@ -47,23 +47,23 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
             "program_share": cfg.program_share,
             "tir_share": cfg.tir_share,
         }
-        samples = sft_samples(cfg.samples, cfg.seed, **shares)
+        samples = sft_samples(cfg.samples, cfg.seed, cfg.style, **shares)
         families = [f for f in FAMILIES if f != HELD_OUT]
         problems = sample_problems(
             cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families
         )
         references = [
-            Sample(chat_prompt(cfg.template, p.question, p.lang), ((" " + cot(p), True),))
-            for p in problems
+            Sample(make_prompt(cfg.style, p.question, p.lang), ((cot(p), True),)) for p in problems
         ]
         return SFTData(samples, problems, references)
     rows = read_rows(cfg.dataset, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    rows = shuffled(rows, cfg.dataset, cfg.seed, "sft-rows")
     if len(rows) <= cfg.heldout_n:
         raise StageError(
-            f"'{cfg.dataset}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
+            f"'{cfg.dataset}' has {len(rows)} questions, heldout_n = {cfg.heldout_n} leaves none"
         )
-    order = np.random.default_rng(seed_for(cfg.seed, "sft-rows")).permutation(len(rows)).tolist()
-    pairs = [row_sample(rows[i], cfg.template) for i in order[: cfg.heldout_n + cfg.samples]]
+    some = rows[: cfg.heldout_n + cfg.samples]
+    pairs = [solved(row, cfg.style, where) for where, row in some]
     held, kept = pairs[: cfg.heldout_n], pairs[cfg.heldout_n :]
     return SFTData([s for _, s in kept], [p for p, _ in held], [s for _, s in held])
 
@@ -96,6 +96,7 @@ def finetune(
     if found := kept.found(device):
         return found
     model = load_model(start, revision=cfg.base_revision, device=device)
+    fit_vocabulary(model, tokenizer)
     settings = TrainSettings.of(cfg, cfg.steps, lr)
     return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 

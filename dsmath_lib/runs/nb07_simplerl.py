@@ -28,7 +28,7 @@ from dsmath_lib.rl.explore import explore, live, sampling_of
 from dsmath_lib.rl.reward_functions import rewards_from
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
 from dsmath_lib.runs.kept import Kept
 from dsmath_lib.runs.nb02_pretraining import kept_back, read_corpus
@@ -52,7 +52,7 @@ OF_THE_BASE = {
 }
 OF_THE_WARM = OF_THE_BASE | {
     "warm_samples", "warm_steps", "warm_lr", "levels", "questions", "question_source",
-    "question_template", "data_dir", "data_revision", "eval_questions",
+    "question_template", "system_prompt", "data_dir", "data_revision", "eval_questions",
 }  # fmt: skip
 Problems = tuple[Sequence[Problem], Sequence[Problem]]
 
@@ -139,7 +139,7 @@ def make_base(
         stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
         def batches(step: int):
-            return stream_batch(stream, step, _ROWS, width, bos=tokenizer.bos_token_id)
+            return stream_batch(stream, step, _ROWS, width, eos=tokenizer.eos_token_id)
 
         settings = settings_for(cfg, steps, cfg.math_lr)
         kept.keep(model, tokenizer, train_model(model, batches, settings, stage, "base"))
@@ -152,8 +152,8 @@ def long_samples(cfg: SimpleRLParams, problems: Sequence[Problem], n: int) -> li
     for p in problems[:n]:
         rng = Random(seed_for(cfg.seed, "long", p.id, p.question))
         text = long_cot(p, rng) if p.family else "\n".join([*p.steps, f"\\boxed{{{p.answer}}}"])
-        prompt = chat_prompt(cfg.question_template, p.question, p.lang)
-        out.append(Sample(prompt, ((" " * prompt.endswith(":") + text, True),), {"form": "long"}))
+        prompt = make_prompt(cfg.style, p.question, p.lang)
+        out.append(Sample(prompt, ((text, True),), {"form": "long"}))
     return out
 
 
@@ -189,8 +189,8 @@ def of_run(
     run, cfg = RUNS[name], e.cfg
     if name != cfg.runs[0]:
         cfg = cfg.model_copy(update={"steps": cfg.compare_steps})
-    template = run.template or cfg.question_template
-    asked, validation = (as_prompts(e.tokenizer, p, template, room) for p in problems)
+    style = run.template or cfg.style
+    asked, validation = (as_prompts(e.tokenizer, p, style, room) for p in problems)
     # a rule of the parameters is that of all runs
     rewards = rewards_from(cfg, e.tokenizer, rule="" if cfg.reward_rule else run.reward)
     return replace(e, cfg=cfg, start=start, questions=asked, validation=validation, rewards=rewards)
