@@ -67,7 +67,12 @@ def miniature(stage: str, cfg: Params, models: Mapping[str, Path]) -> dict[str, 
     values |= {k: "" for k in values if k.endswith("_revision")}
     if stage == "04_reward_model":
         # a new model is never right: its answers would have one label, and nothing to learn
-        values |= {"data": "annotators", "question_source": "world", "questions": 24, "levels": [1, 2]}
+        values |= {
+            "data": "annotators",
+            "question_source": "world",
+            "questions": 24,
+            "levels": [1, 2],
+        }
     if stage == "08_evaluation":
         names = [n.partition("@")[0] for n in values["models"]]
         values["models"] = [str(models.get(n, n)) for n in names]
