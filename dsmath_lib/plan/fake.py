@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from dsmath_lib.engines.layout import pad
-from dsmath_lib.lm.train import autocast, target_logits
+from dsmath_lib.engines.memory import checkpoint_layers, picked_logprobs
+from dsmath_lib.lm.train import autocast, before_targets
 from dsmath_lib.rl.logprobs import completion_logprobs
 
 _INDEXED = {torch.ops.aten.index.Tensor, torch.ops.aten._unsafe_index_put.default}
@@ -75,22 +75,29 @@ def counted_step(config: PretrainedConfig, step: Callable[[Any], None]) -> int:
     return count.peak
 
 
-def fake_supervised(config: PretrainedConfig, rows: int, context: int, dtype: str) -> int:
+def fake_supervised(
+    config: PretrainedConfig, rows: int, context: int, dtype: str, *, checkpointed: bool = False
+) -> int:
     """``counted_step`` of a micro-batch of pre-training or fine-tuning, every token a target."""
     ids = torch.zeros(rows, context, dtype=torch.long)
 
     def step(model) -> None:
+        if checkpointed:
+            checkpoint_layers(model)
         with autocast(torch.device("cpu"), dtype):
-            logits, targets = target_logits(model, {"inputs": ids, "targets": ids})
-            loss = F.cross_entropy(logits, targets, reduction="sum")
-        loss.backward()
+            found = before_targets(model, {"inputs": ids, "targets": ids})
+            logp, _ = picked_logprobs(model.get_output_embeddings(), *found)
+        logp.sum().backward()
 
     return counted_step(config, step)
 
 
-def fake_policy(config: PretrainedConfig, prompt: int, new: int, rows: int, dtype: str) -> int:
-    """``counted_step`` of a micro-batch of RL: ``rows`` rows of a prompt and one completion of ``new`` tokens."""
-    tokens = pad([[1] * prompt] * rows, [[1] * new] * rows)
+def fake_policy(
+    config: PretrainedConfig, prompt: int, new: int, rows: int, dtype: str, *, share: int = 1
+) -> int:
+    """``counted_step`` of a micro-batch of RL: completions of ``new`` tokens, ``share`` of them behind each prompt."""
+    n = rows * share
+    tokens = pad([[1] * prompt] * n, [[1] * new] * n, share=[share] * rows)
 
     def step(model) -> None:
         with autocast(torch.device("cpu"), dtype):

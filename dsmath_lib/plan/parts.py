@@ -4,26 +4,29 @@ Counted from the tensors that the step of this library keeps: ``plan/fake.py`` r
 counts them, and ``tests/plan`` compares. A published trainer with fused kernels keeps less (``fused_layer_bytes``).
 """
 
-from dataclasses import dataclass
-
 from dsmath_lib.plan.architecture import Architecture
 
-LOGIT_COPIES = 4  # logits, log-probs, and a gradient of each, in float32
+# Of the logits: they become their own gradient; under mixed precision they pass through bfloat16 on both ways.
+LOGIT_COPIES = {"float32": 1.0, "bfloat16": 1.5}
+AGAIN = 1.25  # what one layer keeps that is computed again, with the gradients on the way
 WIDTH = {"float32": 4, "bfloat16": 2}
 
 
-def layer_bytes(a: Architecture, dtype: str, masked: bool) -> int:
+def layer_bytes(a: Architecture, dtype: str, seen: float = 0.0) -> float:
     """What the backward pass of one layer needs, per token: norms, queries, keys, values, the feed-forward layer.
 
-    Under mixed precision the residual stream and the norms stay float32. ``masked``: with an attention mask of its own
-    the library copies grouped keys and values for every head.
+    Under mixed precision the residual stream and the norms stay float32.
+
+    Args:
+        seen: tokens that attention sees for each token of a row, where documents are taken out of their row, each
+            behind a copy of the tokens that all begin with; 0: rows are not shared.
     """
     e = WIDTH[dtype]
-    keys = (a.heads if masked else a.kv_heads) * a.head_dim
-    query = a.heads * a.head_dim
-    # residual twice, both normed in float32 (and once more in bfloat16): 6 H; query, attention's output: 2 Q
-    wide = 24 if dtype == "float32" else 26
-    return wide * a.hidden + 2 * query * e + 2 * keys * e + 4 * a.inner * e + 8
+    query, keys = a.heads * a.head_dim, a.kv_heads * a.head_dim
+    # residual twice, both normed in float32 (and once more in bfloat16): 6 H
+    wide = (24 if dtype == "float32" else 26) * a.hidden
+    attention = 2 * (query + keys) * (seen or 1.0) + (query if seen else 0)
+    return wide + e * (attention + 4 * a.inner) + 8
 
 
 def fused_layer_bytes(a: Architecture) -> int:
@@ -31,48 +34,42 @@ def fused_layer_bytes(a: Architecture) -> int:
     return 2 * (3 * a.inner + 8 * a.hidden)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What goes through the model at once: tokens in all, and the length of a row (for the mask)."""
-
-    tokens: int
-    length: int
-    masked: bool = False
-
-
 def activation_bytes(
     a: Architecture,
-    rows: Rows,
+    tokens: int,
     dtype: str = "float32",
     *,
+    seen: float = 0.0,
     checkpointed: bool = False,
-    inside: int | None = None,
+    inside: float | None = None,
     residual: int = 4,
 ) -> int:
-    """Kept between the forward and the backward pass of all layers, the output layer left out.
+    """Of ``tokens`` tokens at once, kept from the forward to the backward pass of all layers, without the output layer.
 
     Args:
-        checkpointed: only the input of each layer is kept; one layer at a time is computed again, and the gradients of
-            what it keeps need as much once more.
-        inside: bytes per token and layer; None: of this library's step.
+        seen: see ``layer_bytes``.
+        checkpointed: only the input of each layer is kept; one layer at a time is computed again.
+        inside: then, bytes per token of that layer with its gradients; None: of this library's step.
         residual: bytes of a number of a layer's input.
     """
-    inside = layer_bytes(a, dtype, rows.masked) if inside is None else inside
-    mask = rows.tokens * rows.length * (1 + WIDTH[dtype]) if rows.masked else 0
-    if checkpointed:
-        return a.layers * rows.tokens * a.hidden * residual + 2 * inside * rows.tokens + mask
-    return a.layers * inside * rows.tokens + mask
+    own = layer_bytes(a, dtype, seen)
+    if not checkpointed:
+        return round(a.layers * own * tokens)
+    inside = AGAIN * own if inside is None else inside
+    return round((a.layers * a.hidden * residual + inside) * tokens)
 
 
-def logit_bytes(
-    a: Architecture, tokens: int, copies: float = LOGIT_COPIES, *, frozen: bool = False
-) -> int:
+def way_back_bytes(a: Architecture, tokens: int, dtype: str, seen: float = 0.0) -> int:
+    """Gradients inside one layer. They come when those of the logits are gone, so only the larger of both counts."""
+    return round(layer_bytes(a, dtype, seen) * tokens)
+
+
+def logit_bytes(a: Architecture, tokens: int, copies: float, *, frozen: bool = False) -> int:
     """The output layer of ``tokens`` positions at once; on the way back its whole gradient, before it is added.
 
     ``frozen``: it is not trained (LoRA), so it has no gradient.
     """
-    one = tokens * a.vocab * 4
-    return round(max(copies * one, 2 * one + (0 if frozen else 4 * a.embedding)))
+    return round(copies * tokens * a.vocab * 4 + (0 if frozen else 4 * a.embedding))
 
 
 def cache_bytes(a: Architecture, rows: int, length: int, dtype: str) -> int:

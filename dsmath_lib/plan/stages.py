@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dsmath_lib.engines.memory import LOGITS_AT_ONCE
 from dsmath_lib.plan.architecture import Architecture
 from dsmath_lib.plan.parts import (
+    LOGIT_COPIES,
     WIDTH,
-    Rows,
     activation_bytes,
     cache_bytes,
     draw_bytes,
     logit_bytes,
+    way_back_bytes,
 )
-from dsmath_lib.rl.logprobs import LOGITS_AT_ONCE
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.zero_runs import RUNS
 
@@ -26,8 +27,8 @@ GRAPHS = 2 * GIB  # of vLLM, for its graphs and workspace (peers measure 1 to 3)
 # What the C library of a CPU keeps between tensors, as a share of those that come and go; measured, see PROCESS. It is
 # history: more where training rows alternate with held-out ones.
 GAPS = {"supervised": 0.65, "policy": 0.4}
-# models that a notebook keeps beside the run, for its lessons, in float32 copies of the start
-LESSON_COPIES = {"02_pretraining": 3, "03_sft": 3, "05_grpo": 2, "06_one_gradient": 3}
+# models that a notebook keeps beside the run, for its lessons, in float32 copies of the start: on a GPU, and more on a CPU
+LESSON_COPIES = {"02_pretraining": (3, 0), "03_sft": (3, 0), "06_one_gradient": (1, 2)}
 LINES = (
     "weights", "gradients", "optimizer", "reference", "critic", "reward models", "sampler weights",
     "keys and values", "logits", "activations", "gaps", "lesson", "process",
@@ -91,8 +92,13 @@ def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
     return out
 
 
-def _lesson(stage: str, a: Architecture) -> dict[str, int]:
-    return {"lesson": LESSON_COPIES.get(stage, 1) * 4 * a.parameters}
+def _lesson(stage: str, cfg: Any, a: Architecture, m: Machine) -> dict[str, int]:
+    gpu, more = LESSON_COPIES.get(stage, (1, 0))
+    if (
+        stage == "05_grpo"
+    ):  # its model goes before the run; the comparison of forms comes before that
+        gpu = 1 if cfg.compare_steps else 0
+    return {"lesson": (gpu + (more if m.device == "cpu" else 0)) * 4 * a.parameters}
 
 
 def _gaps(kind: str, m: Machine, step: Mapping[str, int]) -> dict[str, int]:
@@ -113,19 +119,28 @@ def _first_backward(fixed: dict[str, int], step: dict[str, int], cut: bool) -> d
     return late | step if early >= fixed["gradients"] else fixed
 
 
+def _learning(cfg: Any, a: Architecture, tokens: int, targets: int, seen: float) -> dict[str, int]:
+    """A micro-batch: activations of ``tokens``, logits of ``targets`` or of as many as go at once."""
+    checkpointed = _get(cfg, "layer_checkpointing", False)
+    piece = min(targets, max(1, LOGITS_AT_ONCE // a.vocab))
+    frozen = _get(cfg, "lora_rank", 0) > 0
+    return {
+        "activations": activation_bytes(a, tokens, cfg.dtype, seen=seen, checkpointed=checkpointed),
+        "logits": max(
+            logit_bytes(a, piece, LOGIT_COPIES[cfg.dtype], frozen=frozen),
+            0 if checkpointed else way_back_bytes(a, tokens, cfg.dtype, seen),
+        ),
+    }
+
+
 def supervised(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     """02, 03, 04: rows of ``context`` tokens, ``micro_batch`` of them at once."""
     rows = min(cfg.micro_batch, cfg.batch_size) * (2 if stage == "04_reward_model" else 1)
     packed = _get(cfg, "isolate_documents", _get(cfg, "isolate_examples", False))
-    at_once = Rows(rows * cfg.context, cfg.context, packed)
-    checkpointed = _get(cfg, "layer_checkpointing", False)
-    fixed = trained(a, cfg, m) | _lesson(stage, a) | {"process": PROCESS[m.device]}
-    step = {
-        "activations": activation_bytes(a, at_once, cfg.dtype, checkpointed=checkpointed),
-        "logits": 0
-        if stage == "04_reward_model"
-        else logit_bytes(a, at_once.tokens, frozen=_get(cfg, "lora_rank", 0) > 0),
-    }
+    fixed = trained(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
+    step = _learning(cfg, a, rows * cfg.context, rows * cfg.context, float(packed))
+    if stage == "04_reward_model":
+        step["logits"] = 0
     learn = _first_backward(fixed, step, cfg.micro_batch < cfg.batch_size)
     learn |= _gaps("supervised", m, step)
     return StageMemory(stage, m.device, a, {"learning": learn, "optimizer's step": fixed})
@@ -148,7 +163,7 @@ def _drawing(cfg: Any, a: Architecture, rows: int, m: Machine) -> dict[str, int]
 
 def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     """05, 06, 07: draw groups, then learn from ``micro_tokens`` tokens at once."""
-    fixed = trained(a, cfg, m) | _lesson(stage, a) | {"process": PROCESS[m.device]}
+    fixed = trained(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
     names = _methods(stage, cfg)
     if any(METHODS[n].needs_reference(cfg.beta) for n in names) and not _get(cfg, "lora_rank", 0):
         named = {"policy": _get(cfg, "weights", "float32"), "bfloat16": "bfloat16"}
@@ -163,17 +178,14 @@ def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     length = cfg.max_new_tokens * together + prompt_tokens(cfg)
     rows = -(-cfg.questions_per_step * cfg.group_size // (together * m.processes))
     tokens = max(length, min(cfg.micro_tokens, rows * length))
-    checkpointed = _get(cfg, "layer_checkpointing", False)
-    chunk = min(tokens, max(1, LOGITS_AT_ONCE // a.vocab))
-    learn = {
-        "activations": activation_bytes(
-            a, Rows(tokens, length, together > 1), cfg.dtype, checkpointed=checkpointed
-        ),
-        "logits": logit_bytes(a, chunk, frozen=_get(cfg, "lora_rank", 0) > 0),
-    }
+    seen = together * (prompt_tokens(cfg) + cfg.max_new_tokens) / length if together > 1 else 0.0
+    learn = _learning(cfg, a, tokens, tokens, seen)
     learn |= _gaps("policy", m, learn)
     draw = _drawing(cfg, a, cfg.questions_per_step * cfg.group_size, m)
-    return StageMemory(stage, m.device, a, {"drawing": fixed | draw, "learning": fixed | learn})
+    resting = {
+        n: b for n, b in fixed.items() if n != "gradients"
+    }  # they are there in an update only
+    return StageMemory(stage, m.device, a, {"drawing": resting | draw, "learning": fixed | learn})
 
 
 def _methods(stage: str, cfg: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dsmath_lib.base.records import Completions
 from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.memory import cast
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.questions import Questions
@@ -47,9 +49,13 @@ class Experiment:
 
     def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
         """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
-        if adapter_of(policy):
-            return AdapterOff(policy)
-        return self._loaded().requires_grad_(False).eval()
+        return AdapterOff(policy) if adapter_of(policy) else self._reference
+
+    @cached_property
+    def _reference(self) -> PreTrainedModel:
+        """Loaded once."""
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weights)
+        return cast(self._loaded().requires_grad_(False).eval(), dtype)
 
     def _loaded(self) -> PreTrainedModel:
         model = load_model(self.start, revision=self.revision, device=self.device)
@@ -58,7 +64,9 @@ class Experiment:
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``."""
-        return make_sampler(self.cfg, model, self.tokenizer, adapter_of(model))
+        prompts = [*self.questions.prompts, *self.validation.prompts]
+        longest = max(map(len, prompts), default=0) + self.cfg.max_new_tokens
+        return make_sampler(self.cfg, model, self.tokenizer, adapter_of(model), longest)
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

@@ -5,7 +5,13 @@ from transformers import AutoConfig
 
 from dsmath_lib.plan.architecture import Architecture, architecture_of, config_of, known_models
 from dsmath_lib.plan.fake import fake_policy, fake_supervised
-from dsmath_lib.plan.parts import Rows, activation_bytes, fused_layer_bytes, logit_bytes
+from dsmath_lib.plan.parts import (
+    LOGIT_COPIES,
+    activation_bytes,
+    fused_layer_bytes,
+    logit_bytes,
+    way_back_bytes,
+)
 
 GIB = 2**30
 QWEN3 = {
@@ -29,8 +35,8 @@ def test_six_published_peaks(model, rank, thousand, peak):
     a = QWEN3[model]
     learned = a.adapter(rank) if rank else a.parameters
     fixed = 16 * learned + (4 * a.parameters if rank else 0)
-    rows = Rows(thousand * 1024, thousand * 1024)
-    kept = activation_bytes(a, rows, checkpointed=True, inside=fused_layer_bytes(a), residual=2)
+    twice = 2 * fused_layer_bytes(a)
+    kept = activation_bytes(a, thousand * 1024, checkpointed=True, inside=twice, residual=2)
     planned = fixed + kept + logit_bytes(a, 1024, copies=2, frozen=rank > 0)
     assert planned / GIB == pytest.approx(peak, rel=0.10)
 
@@ -58,14 +64,26 @@ SMALL = [
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("config", SMALL, ids=["llama", "grouped", "deep"])
 def test_the_formulas_are_those_of_our_step(config, dtype):
-    """Forward and backward of both kinds of step, run with fake tensors: within 10 %."""
-    a, rows = architecture_of(config), Rows(4 * 256, 256)
-    copies = 0 if dtype == "float32" else 2 * a.parameters
-    kept = activation_bytes(a, rows, dtype) + copies
-    ours = fake_supervised(config, 4, 256, dtype)
-    assert kept + logit_bytes(a, 4 * 256) == pytest.approx(ours, rel=0.10)
-    ours = fake_policy(config, 64, 192, 4, dtype)
-    assert kept + logit_bytes(a, 4 * 192) == pytest.approx(ours, rel=0.10)
+    """Forward and backward of the steps, run with fake tensors: within 10 %."""
+    a, copies = architecture_of(config), LOGIT_COPIES[dtype]
+    cast = 0 if dtype == "float32" else 2 * a.parameters
+    late = max(logit_bytes(a, 4 * 256, copies), way_back_bytes(a, 4 * 256, dtype))
+    planned = activation_bytes(a, 4 * 256, dtype) + cast + late
+    assert planned == pytest.approx(fake_supervised(config, 4, 256, dtype), rel=0.10)
+    row, seen = 64 + 4 * 96, 4 * (64 + 96) / (64 + 4 * 96)
+    late = max(logit_bytes(a, 8 * 96, copies), way_back_bytes(a, 2 * row, dtype, seen))
+    planned = activation_bytes(a, 2 * row, dtype, seen=seen) + cast + late
+    assert planned == pytest.approx(fake_policy(config, 64, 96, 2, dtype, share=4), rel=0.10)
+
+
+def test_layer_checkpointing_keeps_one_input_a_layer():
+    config = SMALL[2]
+    a = architecture_of(config)
+    kept = activation_bytes(a, 4 * 256, checkpointed=True)
+    planned = kept + logit_bytes(a, 4 * 256, LOGIT_COPIES["float32"])
+    found = fake_supervised(config, 4, 256, "float32", checkpointed=True)
+    assert planned == pytest.approx(found, rel=0.10)
+    assert kept < 0.3 * activation_bytes(a, 4 * 256)
 
 
 @pytest.mark.parametrize("config", SMALL, ids=["llama", "grouped", "deep"])
