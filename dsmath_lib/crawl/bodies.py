@@ -17,7 +17,9 @@ _SEVEN = {
     "iso-2022-jp-1": "iso2022_jp_1", "iso-2022-jp-3": "iso2022_jp_3", "iso-2022-kr": "iso2022_kr",
     "hz-gb-2312": "hz", "hz": "hz", "utf-7": "utf_7",
 }  # fmt: skip
-_META = re.compile(rb"<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w-]{2,30})", re.I)
+_META = re.compile(
+    rb"<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w-]{2,30})", re.I
+)
 _SHIFTS = re.compile(rb"\x1b\$(?:[@B]|\([DOPQ])")  # to Japanese signs of two bytes
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _MOST_CONTROLS = 0.05
@@ -150,7 +152,10 @@ def decode(data: bytes, charset: str | None = None) -> str:
 def _seven(data: bytes, charset: str | None) -> str | None:
     if b"\x1b" not in data and b"~{" not in data and b"+" not in data:
         return None
-    said = [(charset or "").lower(), *(m.decode("ascii").lower() for m in _META.findall(data[:4_096])[:2])]
+    said = [
+        (charset or "").lower(),
+        *(m.decode("ascii").lower() for m in _META.findall(data[:4_096])[:2]),
+    ]
     codec = next((_SEVEN[x] for x in said if x in _SEVEN), None)
     if codec is None and _SHIFTS.search(data):
         codec = "iso2022_jp_ext"

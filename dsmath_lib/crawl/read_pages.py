@@ -62,7 +62,7 @@ def read_shard(
 
 
 def read_crawl_file(
-    part: Part, counts: Counter, *, max_chars: int = 1_000_000
+    part: Part, counts: Counter, *, max_chars: int = 5_000_000
 ) -> Iterator[Page | Document]:
     """Everything usable in one part, by its suffix: pages, or documents where the file holds plain text.
 

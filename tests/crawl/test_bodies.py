@@ -14,7 +14,8 @@ from fastwarc.stream_io import ZstdWriter
 from dsmath_lib.crawl.bodies import decode
 from dsmath_lib.crawl.read_pages import read_html, read_warc
 
-PAGE = f"<html><head><title>t</title></head><body><main><h1>Head</h1><p>{'It has a body worth keeping. ' * 40}</p></main>"
+TEXT = "It has a body worth keeping. " * 40
+PAGE = f"<html><head><title>t</title></head><body><main><h1>Head</h1><p>{TEXT}</p></main>"
 BODY = PAGE.encode()
 BIG = f"<html><body><p>{' '.join(str(random.Random(1).random()) for _ in range(9_000))}</p></body></html>".encode()
 
@@ -80,25 +81,40 @@ REFUSED = {
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_body_is_unpacked_whole(name: str, tmp_path: Path) -> None:
     body, coding = WHOLE[name]
-    pages, counts = read(record("http://a.example/1", body, f"Content-Encoding: {coding}"), tmp_path)
+    pages, counts = read(
+        record("http://a.example/1", body, f"Content-Encoding: {coding}"), tmp_path
+    )
     assert pages == {"http://a.example/1": PAGE} and counts == {"read: pages": 1}
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_body_that_is_no_whole_page_is_counted_and_the_next_one_read(name: str, tmp_path: Path) -> None:
+def test_a_body_that_is_no_whole_page_is_counted_and_the_next_one_read(
+    name: str, tmp_path: Path
+) -> None:
     body, coding, why = REFUSED[name]
-    data = record("http://a.example/1", body, f"Content-Encoding: {coding}") + record("http://a.example/2", BODY)
+    data = record("http://a.example/1", body, f"Content-Encoding: {coding}") + record(
+        "http://a.example/2", BODY
+    )
     pages, counts = read(data, tmp_path)
-    assert list(pages) == ["http://a.example/2"] and counts == {"read: pages": 1, f"skipped: {why}": 1}
+    assert list(pages) == ["http://a.example/2"] and counts == {
+        "read: pages": 1,
+        f"skipped: {why}": 1,
+    }
 
 
 def test_fewer_bytes_than_announced(tmp_path: Path) -> None:
-    pages, counts = read(record("http://a.example/1", BODY[:300], f"Content-Length: {len(BODY)}"), tmp_path)
+    pages, counts = read(
+        record("http://a.example/1", BODY[:300], f"Content-Length: {len(BODY)}"), tmp_path
+    )
     assert not pages and counts == {"skipped: body cut short": 1}
-    pages, _ = read(record("http://a.example/1", BODY, "Content-Length: 100"), tmp_path)  # unpacked by the crawler
+    pages, _ = read(
+        record("http://a.example/1", BODY, "Content-Length: 100"), tmp_path
+    )  # unpacked by the crawler
     assert pages
     ends = BODY + b"</body></html>"
-    assert read(record("http://a.example/1", ends, f"Content-Length: {len(ends) + 2}"), tmp_path)[0]  # all of it is there
+    assert read(record("http://a.example/1", ends, f"Content-Length: {len(ends) + 2}"), tmp_path)[
+        0
+    ]  # all of it is there
 
 
 @pytest.mark.parametrize("name", ["x.warc", "x.warc.gz"])
@@ -113,12 +129,19 @@ def test_a_file_cut_anywhere_gives_no_half_page(name: str, tmp_path: Path) -> No
 
 
 def test_a_file_that_is_no_archive_is_said(tmp_path: Path) -> None:
-    assert read(random.Random(0).randbytes(20_000), tmp_path)[1] == {"file without a WARC record": 1}
+    assert read(random.Random(0).randbytes(20_000), tmp_path)[1] == {
+        "file without a WARC record": 1
+    }
 
 
-JAPANESE, CHINESE, KOREAN = "次の方程式を解きます。" * 9, "求解下列方程的根，并证明。" * 9, "다음 방정식을 풀어라." * 9
+JAPANESE, CHINESE, KOREAN = (
+    "次の方程式を解きます。" * 9,
+    "求解下列方程的根，并证明。" * 9,
+    "다음 방정식을 풀어라." * 9,
+)
 SEVEN = [("ISO-2022-JP", "iso2022_jp", JAPANESE), ("iso-2022-kr", "iso2022_kr", KOREAN),
-         ("HZ-GB-2312", "hz", CHINESE), ("ISO-2022-JP-2", "iso2022_jp_2", JAPANESE), ("utf-7", "utf_7", CHINESE)]  # fmt: skip
+         ("HZ-GB-2312", "hz", CHINESE), ("ISO-2022-JP-2", "iso2022_jp_2", JAPANESE),
+         ("utf-7", "utf_7", CHINESE)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("charset", "codec", "text"), SEVEN)
@@ -131,8 +154,13 @@ def test_charsets_of_seven_bits(charset: str, codec: str, text: str, where: str)
 
 def test_a_charset_of_seven_bits_that_is_not_declared_or_not_there() -> None:
     assert JAPANESE in decode(f"<p>{JAPANESE}</p>".encode("iso2022_jp"))
-    assert decode(b"<meta charset=hz><p>a ~{ b</p>".replace(b"hz", b"utf-8")) == "<meta charset=utf-8><p>a ~{ b</p>"
-    assert decode(f"<p>{JAPANESE}</p>".encode(), "ISO-2022-JP") == f"<p>{JAPANESE}</p>"  # it is UTF-8
+    assert (
+        decode(b"<meta charset=hz><p>a ~{ b</p>".replace(b"hz", b"utf-8"))
+        == "<meta charset=utf-8><p>a ~{ b</p>"
+    )
+    assert (
+        decode(f"<p>{JAPANESE}</p>".encode(), "ISO-2022-JP") == f"<p>{JAPANESE}</p>"
+    )  # it is UTF-8
 
 
 def test_an_html_file_that_is_packed(tmp_path: Path) -> None:
