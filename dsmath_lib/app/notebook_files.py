@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.app.scaling_table import with_table
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.params.cell import cell_source
 from dsmath_lib.params.registry import params_model
@@ -51,7 +52,7 @@ def write_generated(root: Path) -> list[Path]:
 
 
 def generated(root: Path) -> dict[Path, str]:
-    """File -> its text, with what comes from the parameters: notebooks' parameters cells, the README's scales."""
+    """File -> its text, with what comes from the parameters: notebooks' parameters cells, tables of scales."""
     new = {
         p: _with_cell(read_notebook(p), p.stem)
         for p in sorted((root / "notebooks").glob("*.ipynb"))
@@ -60,7 +61,9 @@ def generated(root: Path) -> dict[Path, str]:
     begin, end = "<!-- scales:begin -->", "<!-- scales:end -->"
     head, rest = readme.read_text(encoding="utf-8").split(begin)
     tail = rest.split(end)[1]
-    return new | {readme: f"{head}{begin}\n{scales_table(root / 'params')}\n{end}{tail}"}
+    new[readme] = f"{head}{begin}\n{scales_table(root / 'params')}\n{end}{tail}"
+    page = root / "docs" / "scaling.md"
+    return new | {page: with_table(page)}
 
 
 def _with_cell(nb: dict[str, Any], stem: str) -> str:

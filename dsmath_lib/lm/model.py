@@ -130,8 +130,9 @@ def load_weights(
     Raises:
         ModelError, WeightsError: as ``load_model``; ModelError also where its config asks for code of the Hub.
     """
+    commit = pinned(name_or_path, revision)
     with reading(name_or_path):
-        refuse_kernels(name_or_path, pinned(name_or_path, revision))
+        refuse_kernels(name_or_path, commit)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
@@ -139,7 +140,7 @@ def load_weights(
         with torch.random.fork_rng(devices=[]), reading(name_or_path):
             model, found = kind.from_pretrained(
                 str(name_or_path),
-                revision=pinned(name_or_path, revision),
+                revision=commit,
                 dtype=DTYPES[dtype],
                 attn_implementation="sdpa",
                 use_safetensors=True,  # pickle weights could run code

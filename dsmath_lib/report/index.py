@@ -142,6 +142,8 @@ def _section(stage: str, part: Mapping[str, Any]) -> Html:
     facts = [f"time {_duration(part['seconds'])}"] if part["seconds"] else []
     memory = results.get("peak_memory_mb") or {}
     facts += [f"peak {k} memory {v / 1000:.2f} GB" for k, v in memory.items()]
+    if planned := (results.get("plan") or {}).get("peak_mb"):
+        facts.append(f"planned {planned / 1000:.2f} GB (an estimate)")
     left += [tag("p", ", ".join(facts))] if facts else []
     left.append(tag("p", _links(stage, part["files"])))
     figure = Path(str(results.get("figure") or "")).name
