@@ -14,13 +14,13 @@ from typing import Any
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-KINDS = (
+RECORD_KINDS = (
     WarcRecordType.response
     | WarcRecordType.resource
     | WarcRecordType.conversion
     | WarcRecordType.warcinfo
 )
-HEADER = 16_000_000  # bytes of a header; a cookie may have 100,000
+_HEADER = 16_000_000  # bytes of a header; a cookie may have 100,000
 _START = b"WARC/"
 _MEMBER = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -49,8 +49,8 @@ class WarcRecords:
                 self.here, self.length, self._damaged = start, -1, False
                 try:
                     records = ArchiveIterator(
-                        file, record_types=KINDS, quirks_mode=True, auto_decode="transfer",
-                        max_header_len=HEADER,
+                        file, record_types=RECORD_KINDS, quirks_mode=True, auto_decode="transfer",
+                        max_header_len=_HEADER,
                     )  # fmt: skip
                     for record in records:
                         self.here = record.stream_pos

@@ -21,7 +21,7 @@ _SHORT = re.compile(r"([\"'])(?:(?!\1)[^\\\n]|\\.)*+\1?", re.DOTALL)
 _COMMENT = re.compile(r"#[^\n]*+")
 
 
-class Block(NamedTuple):
+class FencedBlock(NamedTuple):
     """The code between two fences, and where what follows the closing one starts in ``one_line_end(text)``."""
 
     code: str
@@ -33,11 +33,11 @@ def one_line_end(text: str) -> str:
     return _LINE_ENDS.sub("\n", text) if "\r" in text else text
 
 
-def fenced_blocks(text: str, *, bare: bool = False) -> list[Block]:
+def fenced_blocks(text: str, *, bare: bool = False) -> list[FencedBlock]:
     """The closed blocks of Python in a text, in order; with ``bare`` also those whose fence names no language."""
     text = one_line_end(text)
     opening = _PYTHON_OR_BARE if bare else _PYTHON
-    found: list[Block] = []
+    found: list[FencedBlock] = []
     at, read = 0, True
     while m := opening.search(text, at):
         close = _close_of_code(text, m.end(), len(m[1])) if read else None
@@ -47,7 +47,7 @@ def fenced_blocks(text: str, *, bare: bool = False) -> list[Block]:
         if close is None:
             break
         start, at = close
-        found.append(Block(_code(text[m.end() : start]), at))
+        found.append(FencedBlock(_code(text[m.end() : start]), at))
     return found
 
 
