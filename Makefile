@@ -1,6 +1,7 @@
 # make toy    set up (once) and run the whole pipeline on this machine, offline
 # make test   set up (once) and run the tests
 # make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
+# make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
 # make test-hacking   the search that plays against each rule reward, for a minute
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
@@ -19,10 +20,12 @@ export TORCH_INDEX
 # Files are UTF-8 whatever the locale says.
 export PYTHONUTF8 := 1
 
+WEB ?= ../shared/data/web
+
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-hacking test-vllm lab lint clean
+.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-hacking test-vllm bench-corpus lab lint clean
 
 env: $(OK)
 
@@ -53,6 +56,9 @@ test-hacking: $(OK)
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
 	$(VLLM_BIN)/python -m pytest tests/engines/decode/test_vllm_sampler.py tests/rl/test_vllm_loop.py
+
+bench-corpus: $(OK)
+	"$(BIN)/python" bench/corpus/quality.py --data "$(WEB)" --out reports/reference/bench/corpus_quality.json
 
 lab: $(OK)
 	"$(BIN)/python" -m jupyterlab notebooks/00_start_here.ipynb

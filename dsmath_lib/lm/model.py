@@ -89,7 +89,7 @@ def load_model(
     """Load weights from a local folder, or from the Hub at a pinned commit; safetensors only.
 
     Raises:
-        ValueError: an unknown ``dtype``.
+        ValueError: an unknown ``dtype``, or an adapter where a model should be.
         ModelError: a Hub name without a 40-digit commit as ``revision``, no safetensors weights, code of its own, no
             network; says why in one line.
         WeightsError: a tensor is missing, not one of the model's, of another shape, or not finite; names them.

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from dsmath_lib.base.dtypes import DTYPES, at_least_float32
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.progress import progress
+from dsmath_lib.engines.memory import Form, hidden_states, picked_logprobs
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import checkpoint
 from dsmath_lib.stage.folder import Stage
@@ -46,16 +47,17 @@ class TokenScores:
         return float(np.concatenate(self.right).mean())
 
 
-def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits, at least in float32, and target of every position that has one; the output layer runs only there.
-
-    Returns:
-        ``(n, V)`` logits and ``(n,)`` targets, row by row.
-    """
-    hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
+def before_targets(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hidden state (n, H) and target (n,) of every position that has one, row by row."""
+    hidden = hidden_states(model.get_decoder(), **model_inputs(batch))
     wanted = batch["targets"] != IGNORE
-    logits = at_least_float32(model.get_output_embeddings()(hidden[wanted]))
-    return logits, batch["targets"][wanted]
+    return hidden[wanted], batch["targets"][wanted]
+
+
+def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n, V), at least in float32, and target (n,) of every position that has one, row by row."""
+    hidden, targets = before_targets(model, batch)
+    return at_least_float32(model.get_output_embeddings()(hidden)), targets
 
 
 def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
@@ -70,8 +72,8 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     for rows in zip(*(t.split(micro_batch) for t in batch.values()), strict=True):
         part = dict(zip(batch, rows, strict=True))
         with autocast(device, dtype):
-            logits, targets = target_logits(model, part)
-            loss = F.cross_entropy(logits, targets, reduction="sum") / max(n, 1)
+            logp, _ = picked_logprobs(model.get_output_embeddings(), *before_targets(model, part))
+            loss = -logp.sum() / max(n, 1)
         loss.backward()
         total += loss.detach()
     return float(total)
@@ -82,6 +84,9 @@ def autocast(device: torch.device, dtype: str) -> contextlib.AbstractContextMana
     if dtype == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, DTYPES[dtype])
+
+
+AS_ALWAYS = Form()
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class TrainSettings:
     log_every: int = 10
     eval_every: int = 0
     checkpoint_every: int = 0
+    form: Form = AS_ALWAYS
     loss: Callable[[PreTrainedModel, Batch, int, str], float] = loss_and_backward
 
     @classmethod
@@ -120,21 +126,26 @@ class TrainSettings:
             log_every=cfg.log_every,
             eval_every=max(1, steps // cfg.evals),
             checkpoint_every=cfg.checkpoint_every,
+            form=Form.of(cfg),
         )
 
 
-def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW; vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent)."""
+def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW on what is trained, after ``model`` was brought into the form in which it is trained.
+
+    Vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent).
+    """
+    settings.form.apply(model)
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     decay, keep = [], []
-    for p in model.parameters():
+    for p in (p for p in model.parameters() if p.requires_grad):
         decays = p.ndim >= 2 and (settings.decay_embeddings or id(p) not in tables)
         (decay if decays else keep).append(p)
     groups = [
         {"params": decay, "weight_decay": settings.weight_decay},
         {"params": keep, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], betas=settings.betas, fused=True)
+    return settings.form.make([g for g in groups if g["params"]], settings.betas)
 
 
 @dataclass
@@ -201,6 +212,7 @@ class Loop:
         Raises:
             NonFiniteLoss: a loss or a gradient is not a number; ``batch()`` is saved and the weights stay.
         """
+        self.settings.form.check(networks)
         limit = self.settings.grad_clip or math.inf
         clip = torch.nn.utils.clip_grad_norm_
         self.norms = [float(clip(n.parameters(), limit)) for n in networks]
@@ -213,6 +225,7 @@ class Loop:
                 f"often helps."
             )
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)  # no memory for them until the next ones come
 
 
 def train_model(
@@ -256,7 +269,6 @@ def train_model(
     model.train()
     for step in loop.steps():
         batch = {k: v.to(device) for k, v in batches(step).items()}
-        loop.optimizer.zero_grad(set_to_none=True)
         value = s.loss(model, batch, s.micro_batch, s.dtype)
         loop.update([model], [value], batch.copy)
         state["tokens"] += batch["inputs"].numel()

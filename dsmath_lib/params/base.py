@@ -52,7 +52,10 @@ class Params(BaseModel):
     paper: ClassVar[dict[str, Any]] = {}  # other values of the paper
     # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
-        "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb".split()
+        (
+            "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb "
+            "sampler_sleep_gb mismatch_limit"
+        ).split()
     )
 
     scale: Scale = par("toy", "name of the parameter set; also the report folder")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.vocabulary import fit_vocabulary
+from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.memory import cast
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.questions import Questions
@@ -35,20 +38,35 @@ class Experiment:
     rewards: Rewards
     device: torch.device | str = "cpu"
 
+    @property
+    def revision(self) -> str:
+        """The commit of ``start``, if it is on the Hub."""
+        return self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
+
     def policy(self) -> PreTrainedModel:
-        """The start's weights, to be trained."""
-        revision = self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
-        model = load_model(self.start, revision=revision, device=self.device)
+        """The start's weights, to be trained: all of them, or (``lora_rank``) an adapter on them."""
+        return with_adapter(self._loaded(), self.cfg, self.start, self.revision)
+
+    def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
+        """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
+        return AdapterOff(policy) if adapter_of(policy) else self._reference
+
+    @cached_property
+    def _reference(self) -> PreTrainedModel:
+        """Loaded once."""
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weight_dtype)
+        return cast(self._loaded().requires_grad_(False).eval(), dtype)
+
+    def _loaded(self) -> PreTrainedModel:
+        model = load_model(self.start, revision=self.revision, device=self.device)
         fit_vocabulary(model, self.tokenizer)
         return model
 
-    def reference(self) -> PreTrainedModel:
-        """The start's weights, never trained: no gradient, no dropout."""
-        return self.policy().requires_grad_(False).eval()
-
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``."""
-        return make_sampler(self.cfg, model, self.tokenizer)
+        prompts = [*self.questions.prompts, *self.validation.prompts]
+        longest = max(map(len, prompts), default=0) + self.cfg.max_new_tokens
+        return make_sampler(self.cfg, model, self.tokenizer, adapter_of(model), longest)
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

@@ -11,6 +11,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.base.vocabulary import fit_vocabulary
+from dsmath_lib.engines.adapters import with_adapter
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
@@ -78,7 +79,7 @@ def finetune(
     heldout: Sequence[Example],
     device: torch.device | str = "cpu",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train the model of ``start`` on packed rows, or load the finished model."""
+    """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model."""
 
     def lr(step: int) -> float:
         return constant_then_low(
@@ -97,6 +98,7 @@ def finetune(
         return found
     model = load_model(start, revision=cfg.base_revision, device=device)
     fit_vocabulary(model, tokenizer)
+    model = with_adapter(model, cfg, start, cfg.base_revision)
     settings = TrainSettings.of(cfg, cfg.steps, lr)
     return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
 

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from dsmath_lib.base.files import digest_of, file_digest
 from dsmath_lib.base.seeds import questions_of_step, seed_for
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, autocast, train_model
@@ -71,7 +72,7 @@ def round_gains(e: Experiment) -> dict[str, Estimate]:
     folders["first"] = made / "form-rounds-round1"
     right = {}
     for name, folder in folders.items():
-        model = replace(e, start=folder).policy()
+        model = replace(e, start=folder).reference()
         with autocast(model.device, e.cfg.dtype):
             right[name] = ask(e.sampler(model), e.validation, greedy(e.cfg), seed=0).shares
     middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]
@@ -166,6 +167,7 @@ def _train_on(e: Experiment, run: str, start: Path, mixed: list[Solution]) -> Pr
         micro_batch=RENEW_BATCH,
         dtype=cfg.dtype,
         checkpoint_every=cfg.checkpoint_every,
+        form=Form.of(cfg),
         loss=label_loss_and_backward,
     )
     numbers = train_model(model, step_batches(rows, RENEW_BATCH, seed), settings, e.stage, run)

@@ -60,7 +60,7 @@ def train_run(
     if found := kept.found(e.device):
         return found
     policy = e.policy()
-    reference = e.reference() if method.needs_reference(e.cfg.beta) else None
+    reference = e.reference(policy) if method.needs_reference(e.cfg.beta) else None
     critic = Critic(policy) if method.needs_critic else None
     numbers = train_policy(e, method, Players(policy, reference, critic), run, evaluate, at_start)
     return kept.keep(policy, e.tokenizer, measure(policy) if measure else numbers)

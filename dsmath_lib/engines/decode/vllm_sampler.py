@@ -4,17 +4,25 @@ The engine is started once and kept. Every sampler of a model of the same shape 
 pushed anew when another sampler held it or when ``rest`` was called. A push is ``reload_weights`` from
 ``state_dict()`` (which, unlike ``named_parameters()``, has the output layer of tied embeddings) and a reset of the
 prefix cache, whose keys and values are those of the old weights.
+
+Of a model with an adapter the weights under it are pushed once, as they never change (on a GPU again after each sleep,
+which drops them), and the adapter each time: through a folder, under a new name and number, so that no old one can be
+taken for it. It is never merged into the engine's weights.
 """
 
 import atexit
 import contextlib
 import gc
+import itertools
 import math
 import os
 import random
+import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import weakref
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,20 +32,25 @@ from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.base.vocabulary import NEVER, context_of, empty_rows, fit_vocabulary
-from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
+from dsmath_lib.engines.decode.protocol import LoraAdapter, SamplerError, check_sampling, eos_ids
 
+STEP = 256  # tokens by which an engine's longest sequence grows
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence."""
+    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. longest: sequence, tokens.
+
+    lora_rank: of the adapters that it can hold; 0: none.
+    """
 
     rows: int
     cache_gb: float
     dtype: str
     device: str
-    context: int
+    longest: int
+    lora_rank: int = 0
 
 
 class VLLMSampler:
@@ -51,13 +64,29 @@ class VLLMSampler:
         *,
         dtype: str = "float32",
         cache_gb: float = 1.0,
+        adapter: LoraAdapter | None = None,
+        longest: int = 0,
+        sleep_gb: float = 0.0,
     ):
-        self.model, self.tokenizer = model, tokenizer
+        """``longest``: tokens of the longest prompt with its completion; the engine grows where it turns out too short.
+
+        sleep_gb: GB of the GPU that may be in use while the engine sleeps; 0: no limit.
+        """
+        self.model, self.tokenizer, self.adapter = model, tokenizer, adapter
         self.eos_ids = eos_ids(model, tokenizer)
         fit_vocabulary(model, tokenizer)
-        context = context_of(model)
-        self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, context)
+        self._context = context_of(model)
+        self._settings = EngineSettings(
+            max_rows,
+            cache_gb,
+            dtype,
+            model.device.type,
+            min(longest, self._context),
+            adapter.rank if adapter else 0,
+        )
+        self._sleep_gb = sleep_gb
         self._mark = object()
+        self.memory: dict[str, float] = {}
 
     def sample(
         self,
@@ -79,10 +108,14 @@ class VLLMSampler:
             ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
             SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
         """
-        context = self._settings.context
+        context = self._context
         check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         if not all(stop):
             raise ValueError("an empty stop string")
+        needed = min(max(map(len, prompts), default=0) + max_new_tokens, context)
+        if needed > self._settings.longest:  # with room to spare: starting takes long
+            needed = min(-(-needed // STEP) * STEP, context)
+            self._settings = replace(self._settings, longest=needed)
         never = {i: NEVER for i in empty_rows(self.model)} or None
         rows, params = [], []
         for p, prompt in enumerate(prompts):
@@ -101,8 +134,11 @@ class VLLMSampler:
                 )
         try:
             with _apart(self._settings.device):
-                engine = engine_for(self.model, self.tokenizer, self._settings)
-                engine.hold(self.model, self._mark)
+                whole = self.adapter.model if self.adapter else self.model
+                engine = engine_for(whole, self.tokenizer, self._settings)
+                engine.hold(self.model, self._mark, self.adapter)
+                if engine.gpu:
+                    self.memory["awake_gb"] = device_gb()
                 out = engine.generate(rows, params)
         except BaseException as err:
             close_engine()  # an engine that was stopped half way would mix its old requests with new ones
@@ -123,18 +159,35 @@ class VLLMSampler:
         )
 
     def rest(self) -> None:
-        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew."""
-        if _engine is not None:
-            _engine.rest()
+        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew.
+
+        Raises:
+            SamplerError: more of the GPU is in use now than ``sleep_gb``.
+        """
+        if _engine is None:
+            return
+        _engine.rest()
+        if not _engine.gpu:
+            return
+        used = self.memory["asleep_gb"] = device_gb()
+        if self._sleep_gb and used > self._sleep_gb:
+            raise SamplerError(
+                f"{used:.1f} GB of the GPU are in use while vLLM sleeps, more than sampler_sleep_gb = "
+                f"{self._sleep_gb:g}: something was not given back. {GO_ON}"
+            )
 
 
 class Engine:
-    """A vLLM engine, and what is known about it: whose weights it holds, and whether it sleeps."""
+    """A vLLM engine, and what is known about it: whose weights and adapter it holds, and whether it sleeps."""
 
     def __init__(self, model: torch.nn.Module, tokenizer, settings: EngineSettings):
         from vllm import LLM
 
         self.holds: object = None
+        self.base: weakref.ref | None = (
+            None  # the model under whose adapter the engine's weights are
+        )
+        self.request: Any = None  # vLLM's name for the adapter in use
         self.asleep = False
         self.gpu = settings.device == "cuda"
         # vLLM wants a folder; weights come by ``push``, so configuration and tokenizer are enough
@@ -144,12 +197,14 @@ class Engine:
         config.save_pretrained(self.folder.name)
         tokenizer.save_pretrained(self.folder.name)
         options: dict[str, Any] = {} if self.gpu else {"enforce_eager": True, "block_size": 32}
+        if settings.lora_rank:
+            options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": settings.lora_rank}
         with _undisturbed():
             self.llm = LLM(
                 model=self.folder.name,
                 load_format="dummy",
                 dtype=settings.dtype,
-                max_model_len=settings.context,
+                max_model_len=settings.longest,
                 max_num_seqs=settings.rows,
                 kv_cache_memory_bytes=int(settings.cache_gb * 2**30),
                 logprobs_mode="processed_logprobs",  # at the sampling temperature, as the trainer's
@@ -160,23 +215,42 @@ class Engine:
                 **options,
             )
 
-    def hold(self, model: torch.nn.Module, mark: object) -> None:
-        """Wake up, and push the weights unless the engine has those of ``mark``."""
+    def hold(
+        self, model: torch.nn.Module, mark: object, adapter: LoraAdapter | None = None
+    ) -> None:
+        """Wake up, and push the weights, or the adapter, unless the engine has those of ``mark``."""
         if self.holds is mark:
             return
         if self.asleep:
+            give_back()
             self.llm.wake_up(tags=["weights"])
-        self.push(model)
+        if adapter is None or self.base is None or self.base() is not adapter.model:
+            self.push(adapter.base_weights() if adapter else model.state_dict().items())
+            self.base = weakref.ref(adapter.model) if adapter else None
         if self.asleep:  # not before the push: there is no room for the cache yet
             self.llm.wake_up(tags=["kv_cache"])
             self.asleep = False
+        self.request = self.push_adapter(adapter) if adapter is not None and adapter.on else None
         self.forget()
         self.holds = mark
 
-    def push(self, model: torch.nn.Module) -> None:
-        """The model's weights into the engine; on a GPU the tensors are passed by reference."""
-        weights = list(model.state_dict().items())
-        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+    def push(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """A model's weights into the engine; on a GPU the tensors are passed by reference."""
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": list(weights)})
+
+    def push_adapter(self, adapter: LoraAdapter) -> Any:
+        """The adapter as it is now, under a name and a number that none had before."""
+        from vllm.lora.request import LoRARequest
+
+        number = next(_adapters)
+        folder = Path(self.folder.name) / f"adapter-{number}"
+        adapter.save(folder)
+        request = LoRARequest(folder.name, number, str(folder))
+        if not self.llm.llm_engine.add_lora(request):
+            raise RuntimeError(f"{folder.name} was not loaded")
+        if self.request is not None:
+            shutil.rmtree(self.request.lora_path, ignore_errors=True)
+        return request
 
     def forget(self) -> None:
         """Empty the prefix cache: its keys and values were made with the old weights."""
@@ -187,7 +261,7 @@ class Engine:
         """Drop the weights, and on a GPU give back their memory and the cache's."""
         if self.gpu and not self.asleep:
             self.llm.sleep(level=2)
-            self.asleep = True
+            self.asleep, self.base = True, None
         self.holds = None
 
     def generate(
@@ -209,7 +283,7 @@ class Engine:
         ]
         prompts = [TokensPrompt(prompt_token_ids=r) for r in rows]
         out = []
-        for done in self.llm.generate(prompts, wanted, use_tqdm=False):
+        for done in self.llm.generate(prompts, wanted, use_tqdm=False, lora_request=self.request):
             one = done.outputs[0]
             ids = list(one.token_ids)
             logprobs = [at[i].logprob for i, at in zip(ids, one.logprobs, strict=True)]
@@ -227,29 +301,48 @@ class Engine:
         self.folder.cleanup()
 
 
+_adapters = itertools.count(1)  # numbers of the adapters of this process
+
+
+def device_gb() -> float:
+    """GB (2^30 bytes) of the GPU in use, by whomever."""
+    free, total = torch.cuda.mem_get_info()
+    return (total - free) / 2**30
+
+
+def give_back() -> None:
+    """Return what PyTorch keeps for later to the GPU: vLLM's memory must fit beside it."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
 _engine: Engine | None = None
 _key = ""
+_longest = 0
 
 
 def engine_for(model: torch.nn.Module, tokenizer, settings: EngineSettings) -> Engine:
     """The engine for models of this shape; an engine for another shape is closed first, as memory is for one.
 
+    So is one whose sequences must be shorter than those asked for.
+
     Raises:
         RuntimeError: vLLM did not start; names the parameters that often help.
     """
-    global _engine, _key
+    global _engine, _key, _longest
     words = tokenizer.backend_tokenizer.to_str()
     shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
-    parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
+    started = replace(settings, longest=0)
+    parts = (type(model).__name__, sorted(shape.items(), key=str), words, started)
     key = text_digest("\x1f".join(map(str, parts)))
-    if _engine is None or _key != key:
+    if _engine is None or _key != key or _longest < settings.longest:
         close_engine()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # learning uses the cores too
         try:
-            _engine, _key = Engine(model, tokenizer, settings), key
+            _engine, _key, _longest = Engine(model, tokenizer, settings), key, settings.longest
         except Exception as err:
             raise RuntimeError(
                 f"the engine did not start with sampler_rows = {settings.rows} and "
