@@ -3,6 +3,7 @@
 # make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
 # make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
 # make test-hacking   the search that plays against each rule reward, for a minute
+# make gpu-check   run every stage, the benches and vLLM's tests on the GPU here (without one: in small on the CPU)
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
@@ -25,12 +26,18 @@ WEB ?= ../shared/data/web
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-hacking test-vllm bench-corpus lab lint clean
+GPU_CHECK ?=
+
+.PHONY: env toy smoke real-smoke gpu-check test test-library test-notebooks test-portable test-hacking test-vllm
+.PHONY: bench-corpus lab lint clean
 
 env: $(OK)
 
 toy smoke real-smoke: $(OK)
 	"$(BIN)/python" -m dsmath_lib.app.cli run $@
+
+gpu-check: $(OK)
+	"$(BIN)/python" -m dsmath_lib.app.cli gpu-check $(GPU_CHECK)
 
 # Two processes side by side, each prints when it is done: the notebooks take as long as all other tests together.
 test: $(OK)
