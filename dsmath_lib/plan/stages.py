@@ -27,7 +27,7 @@ GRAPHS = 2 * GIB  # of vLLM, for its graphs and workspace (peers measure 1 to 3)
 # What the C library of a CPU keeps between tensors, as a share of those that come and go; measured, see PROCESS. It is
 # history: more where training rows alternate with held-out ones.
 GAPS = {"supervised": 0.65, "policy": 0.4}
-# models that a notebook keeps beside the run, for its lessons, in float32 copies of the start: on a GPU, and more on a CPU
+# models that a notebook keeps beside the run, for its lessons: float32 copies of the start on a GPU, and more on a CPU
 LESSON_COPIES = {"02_pretraining": (3, 0), "03_sft": (3, 0), "06_one_gradient": (1, 2)}
 LINES = (
     "weights", "gradients", "optimizer", "reference", "critic", "reward models", "sampler weights",

@@ -36,6 +36,10 @@ class Crawl:
         """All pages, one at a time."""
         return _docs(self.shards)
 
+    def shard_docs(self, i: int) -> Iterator[DocRow]:
+        """The pages of one shard."""
+        return _docs(self.shards[i : i + 1])
+
 
 @dataclass(frozen=True)
 class Clean:

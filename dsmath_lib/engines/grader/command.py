@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import write_atomic
-from dsmath_lib.engines.grader import symbolic
+from dsmath_lib.engines.grader import peer
 from dsmath_lib.engines.grader.choice import gold_letters
 from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES
 from dsmath_lib.engines.grader.verdict import VERSION, Verdict, gold_answers, grade, grade_answer
@@ -77,7 +77,6 @@ def checked_row(line: str) -> dict[str, Any]:
 def grade_row(row: dict[str, Any], rule: str) -> Verdict:
     """The verdict on a checked row; its own ``rule`` goes before the default."""
     choices = row.get("choices") or []
-    choices = [str(c) for c in (choices.values() if isinstance(choices, dict) else choices)]
     question = row.get("question") or ""
     if row.get("pred") is not None:
         return grade_answer(row["gold"], row["pred"], question, choices=choices)
@@ -87,27 +86,25 @@ def grade_row(row: dict[str, Any], rule: str) -> Verdict:
 
 
 def second_opinion(row: dict[str, Any]) -> dict[str, Any]:
-    """math-verify's verdict on a checked row, in the killable process of ``symbolic.py``; None where it gave none.
+    """math-verify's verdict on a checked row, in the killable process of ``peer.py``; None where it gave none.
 
     The gold answer stands in an environment, as its users are told to call it.
     """
     question, text = row.get("question") or "", row.get("completion")
     answer = gold_answers(row["gold"], question)[0]
     request = {
-        "task": "peer",
         "gold": answer,
         "pred": "\\boxed{" + str(row["pred"]) + "}" if text is None else str(text),
         "letter": bool(gold_letters(answer)),
         "timeout": PEER_SECONDS,
     }
     try:
-        reply = symbolic.ask_symbolic(request, PEER_SECONDS)
+        reply = peer.ask_peer(request, PEER_SECONDS)
     except OSError as err:
         reply = {"reason": f"math-verify is not available: {err}"}
     if "extracted" in reply:
         return {"math_verify": reply["equal"], "math_verify_extracted": reply["extracted"]}
-    why = str(reply["reason"]).replace("symbolic comparison", "math-verify")
-    return {"math_verify": None, "math_verify_extracted": why}
+    return {"math_verify": None, "math_verify_extracted": str(reply["reason"])}
 
 
 def grade_file(source: Path, out: Path, rule: str, compare: str, page: Path | None) -> int:

@@ -36,6 +36,20 @@ def asciimath_to_latex(source: str) -> str:
     return " ".join(p for p in parts if p).strip()
 
 
+def is_asciimath(source: str) -> bool:
+    """Does a text between backticks read as a formula? Signs, digits, one letter or known names, not words."""
+    words = re.findall(r"[A-Za-z]{2,}", re.sub(r'"[^"]*"|text\([^()]*\)', "", source))
+    known = all(_known(w) for w in words)
+    return known or bool(
+        re.search(r"[=^_/+*<>]|\d", source) and sum(map(_known, words)) * 2 >= len(words)
+    )
+
+
+def _known(word: str) -> bool:
+    """Is a word made of names and at most three letters of its own?"""
+    return sum(len(t) == 1 for t in _split_word(word)) <= 3
+
+
 def _tokens(source: str) -> list[str]:
     out: list[str] = []
     for t in _TOKEN.findall(source):

@@ -133,10 +133,7 @@ PIECES = [
 ]
 
 
-def test_garbage_costs_little_and_raises_nothing(monkeypatch):
-    monkeypatch.setattr(
-        "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
-    )
+def test_garbage_costs_little_and_raises_nothing():
     rng = random.Random(0)
     for _ in range(1000):
         text = "".join(
