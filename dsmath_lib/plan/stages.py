@@ -77,7 +77,7 @@ def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
     rank = _get(cfg, "lora_rank", 0)
     share = m.processes  # sharded: each process holds its part
     small = _get(cfg, "optimizer", "adamw") != "adamw"
-    wide = WIDTH[_get(cfg, "weights", "float32")]
+    wide = WIDTH[_get(cfg, "weight_dtype", "float32")]
     n = a.adapter(rank) if rank else a.parameters
     own = (wide * a.parameters + 4 * n) if rank else wide * n
     out = {
@@ -166,7 +166,7 @@ def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     fixed = trained(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
     names = _methods(stage, cfg)
     if any(METHODS[n].needs_reference(cfg.beta) for n in names) and not _get(cfg, "lora_rank", 0):
-        named = {"policy": _get(cfg, "weights", "float32"), "bfloat16": "bfloat16"}
+        named = {"policy": _get(cfg, "weight_dtype", "float32"), "bfloat16": "bfloat16"}
         wide = WIDTH[named[_get(cfg, "reference_dtype", "policy")]]
         fixed["reference"] = wide * a.parameters // m.processes
     if any(METHODS[n].needs_critic for n in names):
