@@ -115,10 +115,12 @@ def write_rows(folder: Path, scale: Mapping[str, Params]) -> None:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """JSONL; a .tsv has no header, and its fields are called "0", "1", …"""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8"
-    )
+    lines = [json.dumps(r, ensure_ascii=False) for r in rows]
+    if path.suffix == ".tsv":
+        lines = ["\t".join(r[k] for k in sorted(r) if k.isdigit()) for r in rows]
+    path.write_text("".join(f"{x}\n" for x in lines), encoding="utf-8")
 
 
 def names_of(scale: Mapping[str, Params]) -> set[str]:

@@ -16,7 +16,7 @@ from dsmath_lib.plan.stages import GIB, LINES, PLANS, Machine, StageMemory
 USABLE = 0.9  # of a GPU's memory: the rest is the driver's, and gaps between tensors
 _ADVICE = {
     "weights": "lora_rank above 0, a smaller model, or more processes",
-    "gradients": "lora_rank above 0, weights: bfloat16, or more processes",
+    "gradients": "lora_rank above 0, weight_dtype: bfloat16, or more processes",
     "optimizer": "optimizer: adamw-8bit, lora_rank above 0, or more processes",
     "reference": "reference_dtype: bfloat16, beta: 0.0, or LoRA, which needs none",
     "critic": "a method without a critic (GRPO), or more processes",
