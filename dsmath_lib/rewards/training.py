@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from dsmath_lib.base.seeds import questions_of_step
+from dsmath_lib.engines.parallel import parts, total
 from dsmath_lib.lm.packing import Batch
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.labels import NoSignal, Solution, hard, pairs_of
@@ -114,14 +115,14 @@ def label_loss_and_backward(
     """Mean loss per label (or pair) of the whole batch, with its gradient; how rows are cut changes nothing."""
     pairs = "labels" not in batch
     n = len(batch["inputs"]) if pairs else int((batch["positions"] != NOT_JUDGED).sum())
-    total = torch.zeros((), device=batch["inputs"].device)
-    for rows in zip(*(t.split(micro_batch) for t in batch.values()), strict=True):
-        with autocast(total.device, dtype):
-            losses = batch_losses(model, dict(zip(batch, rows, strict=True)))
-        loss = losses.sum() / n
+    found = torch.zeros((), device=batch["inputs"].device)
+    for part, counts in parts(batch, micro_batch):
+        with autocast(found.device, dtype):
+            losses = batch_losses(model, part)
+        loss = losses.sum() * counts / n
         loss.backward()
-        total += loss.detach()
-    return float(total)
+        found += loss.detach()
+    return float(total(found))
 
 
 def step_batches(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from dsmath_lib.engines.parallel import merged, most, total
 from dsmath_lib.lm.train import Loop
 from dsmath_lib.rl.coefficients import Scored
 from dsmath_lib.rl.experiment import Players
@@ -73,7 +74,7 @@ class Watch:
         """Log samples, and an alarm where nothing can be learned."""
         self.scored, self.batches = x, batches
         self._log(".samples", samples(x.rollouts, x.reward))
-        if not any(bool(b.advantages.any()) for b in batches):
+        if not most(any(bool(b.advantages.any()) for b in batches if b.rows)):
             value = sorted(set(x.reward.tolist()))
             why = f"no group has rewards that differ (values {value[:5]}): nothing to learn from"
             self._log(".alarm", {"message": why})
@@ -86,6 +87,8 @@ class Watch:
         entropy: torch.Tensor,
     ) -> None:
         """Sum up what a micro-batch of an update showed; ``stats`` of its loss, ``entropy`` (b, T)."""
+        if not b.rows:
+            return
         s = self.sums
         gap = float((b.old - b.sampled).masked_fill(~b.mask, 0.0).abs().max())
         s["mismatch"] = max(s.get("mismatch", 0.0), gap)
@@ -104,6 +107,7 @@ class Watch:
             NonFiniteLoss: see ``Loop.update``.
         """
         row = dict.fromkeys(MEASURED) | {"loss": 0.0}
+        self.sums = merged(self.sums, {"mismatch": max, "ratio_min": min, "ratio_max": max})
         if self.method.loss == "pair":
             row |= {"pairs": 0.0, "preferred": 0.0}
         row |= {k: v for k, v in self.sums.items() if k in MEASURED}
@@ -124,7 +128,7 @@ class Watch:
             row["mismatch"] = None  # the data is not the policy's
         row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)
         explored, learnt = self.explored_at - self.begun, time.perf_counter() - self.explored_at
-        learned = sum(int(b.tokens.lengths.sum()) for b in self.batches)
+        learned = total(sum(int(b.tokens.lengths.sum()) for b in self.batches if b.rows))
         self._log("", row | {"lr": lr})
         timing = {
             "rollout_seconds": explored,

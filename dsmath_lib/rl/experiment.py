@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
 from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.parallel import shared_sampler
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.questions import Questions
@@ -44,8 +45,10 @@ class Experiment:
         return self.policy().requires_grad_(False).eval()
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
-        """What draws completions from ``model``."""
-        return make_sampler(self.cfg, model, self.tokenizer)
+        """What draws completions from ``model``; of many processes each draws a part, and all get all."""
+        return shared_sampler(
+            model, self.tokenizer, lambda own: make_sampler(self.cfg, own, self.tokenizer)
+        )
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

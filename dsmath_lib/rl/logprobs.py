@@ -5,10 +5,12 @@ from torch.utils.checkpoint import checkpoint
 
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.engines.layout import Tokens
+from dsmath_lib.engines.parallel import through_root
 
 LOGITS_AT_ONCE = 2**26  # numbers: 256 MB in float32
 
 
+@through_root
 def completion_logprobs(
     model: torch.nn.Module,
     tokens: Tokens,

@@ -67,6 +67,7 @@ class VLLMSampler:
         max_new_tokens: int,
         seed: int,
         stop: tuple[str, ...] = (),
+        first: int = 0,
     ) -> Completions:
         """Draw ``n`` completions of each prompt, as ``HFSampler.sample`` does.
 
@@ -85,7 +86,7 @@ class VLLMSampler:
         if longest >= context:
             raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
         rows, params = [], []
-        for p, prompt in enumerate(prompts):
+        for p, prompt in enumerate(prompts, first // n):
             for j in range(n):
                 rows.append(prompt)
                 params.append(
@@ -143,6 +144,10 @@ class Engine:
         config.save_pretrained(self.folder.name)
         tokenizer.save_pretrained(self.folder.name)
         options: dict[str, Any] = {} if self.gpu else {"enforce_eager": True, "block_size": 32}
+        if (
+            int(os.environ.get("WORLD_SIZE", "1")) > 1
+        ):  # this process is one of several: an engine in each
+            options["distributed_executor_backend"] = "external_launcher"
         with _undisturbed():
             self.llm = LLM(
                 model=self.folder.name,

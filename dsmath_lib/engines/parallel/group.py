@@ -26,7 +26,9 @@ class _Group:
     mesh: DeviceMesh
 
 
-_group: _Group | None = None  # not torch's own state: a sampler's engine in the same process may set that
+_group: _Group | None = (
+    None  # not torch's own state: a sampler's engine in the same process may set that
+)
 
 
 def join(number: int, size: int, device: torch.device, seconds: float = 1800.0) -> None:

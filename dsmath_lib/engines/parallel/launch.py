@@ -24,7 +24,14 @@ from dsmath_lib.engines.parallel.group import join, leave
 
 GO_ON = "The last checkpoint is kept; run the same command again to go on from it"
 PAUSE_S = 0.1
-LOST = ("onnection", "timed out", "imeout", "gloo", "NCCL", "ncclS")  # what a rank says when another is gone
+LOST = (
+    "onnection",
+    "timed out",
+    "imeout",
+    "gloo",
+    "NCCL",
+    "ncclS",
+)  # what a rank says when another is gone
 
 
 class RankError(StageError):
@@ -81,7 +88,9 @@ def launch(
                         start_new_session=True,
                     )
                 )
-        while any(p.poll() is None for p in started) and all(p.poll() in (None, 0) for p in started):
+        while any(p.poll() is None for p in started) and all(
+            p.poll() in (None, 0) for p in started
+        ):
             watch()
             time.sleep(PAUSE_S)
         if any(p.poll() != 0 for p in started):

@@ -17,7 +17,9 @@ from dsmath_lib.engines.parallel.group import gathered, gathered_rows, share
 from dsmath_lib.engines.parallel.sharding import sharded, whole_copy
 
 
-def shared_sampler(model: torch.nn.Module, tokenizer, make: Callable[[torch.nn.Module], Any]) -> Any:
+def shared_sampler(
+    model: torch.nn.Module, tokenizer, make: Callable[[torch.nn.Module], Any]
+) -> Any:
     """``make(model)``, or for a sharded model a sampler over all ranks; ``make`` then gets whole copies of it."""
     return SharedSampler(model, tokenizer, make) if sharded(model) else make(model)
 

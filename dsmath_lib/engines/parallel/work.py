@@ -24,7 +24,9 @@ def parts(
     """
     n = len(next(iter(batch.values())))
     rows = range(n)[share(n)]
-    cuts = [(rows.start + i, min(rows.start + i + size, rows.stop)) for i in range(0, len(rows), size)]
+    cuts = [
+        (rows.start + i, min(rows.start + i + size, rows.stop)) for i in range(0, len(rows), size)
+    ]
     empty = most(len(cuts)) - len(cuts)  # asked before the first one runs: the others do the same
     for a, b in cuts:
         yield {k: t[a:b] for k, t in batch.items()}, 1
@@ -32,9 +34,7 @@ def parts(
         yield {k: t[:1] for k, t in batch.items()}, 0
 
 
-def spread(
-    model: torch.nn.Module, things: Sequence[_T], work: Callable[[_T], _R]
-) -> list[_R]:
+def spread(model: torch.nn.Module, things: Sequence[_T], work: Callable[[_T], _R]) -> list[_R]:
     """``work`` of each thing, in order, on all ranks; of a sharded ``model`` each does a part. Results: plain data."""
     if not sharded(model) or not things:
         return [work(x) for x in things]
