@@ -50,9 +50,12 @@ class Params(BaseModel):
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
     defaults: ClassVar[dict[str, Any]] = {}  # other defaults of inherited parameters
     paper: ClassVar[dict[str, Any]] = {}  # other values of the paper
+    # parameters that change no result: a stage that was begun with others goes on
+    CHANGE_NOTHING: ClassVar[frozenset[str]] = frozenset({"resume", "processes", "nodes"})
     # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
-        "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb".split()
+        "resume artifacts_dir scale threads processes nodes log_every checkpoint_every sampler_rows "
+        "sampler_cache_gb".split()
     )
 
     scale: Scale = par("toy", "name of the parameter set; also the report folder")
@@ -128,6 +131,13 @@ class Params(BaseModel):
             return cls(**values)
         except ValidationError as err:
             raise ParamsError("\n".join(_line(e, source, cls) for e in err.errors())) from None
+
+
+class TrainingParams(Params):
+    """What every stage has that trains."""
+
+    processes: int = par(1, "processes of a training on this machine; on GPUs one each", ge=1)
+    nodes: int = par(1, "machines of a training, each with so many processes", ge=1)
 
 
 def _injected(cells: Iterable[str]) -> list[str]:

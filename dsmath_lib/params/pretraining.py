@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, TrainingParams, par
 
 
-class PretrainingParams(Params):
+class PretrainingParams(TrainingParams):
     stage: ClassVar[str] = "02_pretraining"
 
     # text

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, TrainingParams, par
 
 NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
 
-class RewardModelParams(Params):
+class RewardModelParams(TrainingParams):
     stage: ClassVar[str] = "04_reward_model"
-    DECIDE_NO_RUN: ClassVar[frozenset[str]] = Params.DECIDE_NO_RUN | {"models"}
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = TrainingParams.DECIDE_NO_RUN | {"models"}
 
     # solutions
     data: Literal["rollouts", "annotators", "labelled"] = par(

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, TrainingParams, par
 
 
 class PPONumbers(BaseModel):
@@ -25,7 +25,7 @@ class MethodNumbers(PPONumbers):
     dpo_beta: float = par(0.1, "DPO: scale of the margin", paper=OPEN, gt=0)
 
 
-class RLParams(Params):
+class RLParams(TrainingParams):
     # questions
     question_source: str = par(
         "world", "world, a file below data_dir, or hub:owner/name", paper="GSM8K+MATH"

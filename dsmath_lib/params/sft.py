@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import OPEN, Params, par
+from dsmath_lib.params.base import OPEN, TrainingParams, par
 
 
-class SFTParams(Params):
+class SFTParams(TrainingParams):
     stage: ClassVar[str] = "03_sft"
 
     # data

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel
@@ -127,8 +128,9 @@ def label_loss_and_backward(
 
 def step_batches(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:
     """Step -> batch of rows or pairs (``training_rows``); of ``(seed, step)`` alone, so killed runs resume exactly."""
+    return partial(step_batch, rows, batch_size=batch_size, seed=seed)
 
-    def batches(step: int) -> Batch:
-        return batch_of([rows[i] for i in questions_of_step(len(rows), batch_size, step, seed)])
 
-    return batches
+def step_batch(rows: Sequence, step: int, *, batch_size: int, seed: int) -> Batch:
+    """The batch of one step, see ``step_batches``."""
+    return batch_of([rows[i] for i in questions_of_step(len(rows), batch_size, step, seed)])

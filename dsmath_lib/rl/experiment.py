@@ -35,10 +35,14 @@ class Experiment:
     rewards: Rewards
     device: torch.device | str = "cpu"
 
+    @property
+    def revision(self) -> str:
+        """The commit of a start on the Hub."""
+        return self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
+
     def policy(self) -> PreTrainedModel:
         """The start's weights, to be trained."""
-        revision = self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
-        return load_model(self.start, revision=revision, device=self.device)
+        return load_model(self.start, revision=self.revision, device=self.device)
 
     def reference(self) -> PreTrainedModel:
         """The start's weights, never trained: no gradient, no dropout."""

@@ -40,6 +40,7 @@ class Rewards:
     weights: dict[str, float]
     steps: StepRewardFunction | None = None
     step_weights: dict[str, float] | None = None
+    made_of: tuple | None = None  # arguments of ``rewards_from``, for other processes
 
 
 def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str = "") -> Rewards:
@@ -59,7 +60,8 @@ def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str
     if process is not None:
         steps = model_steps(process, tokenizer, cfg.dtype)
     step_weights = dict(zip(cfg.step_names, cfg.step_weights, strict=True))
-    return Rewards(together(*functions), weights, steps, step_weights)
+    made_of = (cfg, tokenizer, outcome, process, rule)
+    return Rewards(together(*functions), weights, steps, step_weights, made_of)
 
 
 # -- the functions --------------------------------------------------------------------------------

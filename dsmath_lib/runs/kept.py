@@ -82,6 +82,7 @@ class Kept:
         shutil.rmtree(self.folder, ignore_errors=True)
         model.save_pretrained(self.folder)
         tokenizer.save_pretrained(self.folder)
+        model.name_or_path = str(self.folder)  # where these weights are, not those it began with
         marker = {"digest": self.digest, "numbers": numbers, "kinds": sorted(self.kinds)}
         write_atomic(self.folder / "done.json", json.dumps(marker))
         checkpoint.clear(self.checkpoints)

@@ -1,6 +1,7 @@
 """One run of RL, made once and kept, and the answers before and after it: the same in 05, 06 and 07."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.parallel import shard
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask
@@ -17,10 +19,11 @@ from dsmath_lib.rl.experiment import Experiment, Players, RunId
 from dsmath_lib.rl.loop import train_policy
 from dsmath_lib.rl.reward_functions import Rewards, rewards_from
 from dsmath_lib.rows.methods import Method
+from dsmath_lib.runs.jobs import do_job
 from dsmath_lib.runs.kept import Kept, Made, decided_by
 from dsmath_lib.stage.folder import Stage
 
-Evaluate = Callable[[Sampler], dict[str, Any]]
+Evaluate = Callable[[Experiment, Sampler], dict[str, Any]]  # a validation
 
 
 def load_rewards(
@@ -49,18 +52,35 @@ def train_run(
     """Train a policy from the experiment's start, or load the finished one if the same run was made before.
 
     Args:
-        evaluate: the validation during the run, see ``train_policy``; ``at_start``: its numbers at the start, if known.
+        evaluate: the validation during the run; ``at_start``: its numbers at the start, if known.
         measure: policy -> the numbers that are kept with it; None: those of the last validation.
     """
     made_of = decided_by(e.cfg, method=repr(method), run_seed=run.seed, also=run.also)
-    kept = Kept(e.stage, run.name, made_of, evaluate.__module__)
+    kept = Kept(e.stage, run.name, made_of, getattr(evaluate, "func", evaluate).__module__)
     if found := kept.found(e.device):
         return found
+    how = {"method": method, "run": run, "evaluate": evaluate, "at_start": at_start}
+    policy, numbers = do_job(policy_job, e.stage, e.device, e=e, **how)
+    return kept.keep(policy, e.tokenizer, measure(policy) if measure else numbers)
+
+
+def policy_job(
+    stage: Stage,
+    device: torch.device | str,
+    *,
+    e: Experiment,
+    method: Method,
+    run: RunId,
+    evaluate: Evaluate,
+    at_start: Mapping[str, float] | None,
+) -> Made:
+    """The training of ``train_run``, by this process or by all ranks: the policy and its last validation."""
     policy = e.policy()
     reference = e.reference() if method.needs_reference(e.cfg.beta) else None
     critic = Critic(policy) if method.needs_critic else None
-    numbers = train_policy(e, method, Players(policy, reference, critic), run, evaluate, at_start)
-    return kept.keep(policy, e.tokenizer, measure(policy) if measure else numbers)
+    players = Players(shard(policy), shard(reference), shard(critic))
+    numbers = train_policy(e, method, players, run, partial(evaluate, e), at_start)
+    return players.policy, numbers
 
 
 def greedy(cfg: RLParams) -> Sampling:

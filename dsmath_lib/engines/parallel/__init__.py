@@ -27,7 +27,12 @@ from dsmath_lib.engines.parallel.sharding import (
     whole_copy,
     whole_weights,
 )
-from dsmath_lib.engines.parallel.state import placed_moments, placed_weights, whole_state
+from dsmath_lib.engines.parallel.state import (
+    local_part,
+    placed_moments,
+    placed_weights,
+    whole_state,
+)
 from dsmath_lib.engines.parallel.work import parts, spread
 
 __all__ = [
@@ -40,6 +45,7 @@ __all__ = [
     "join",
     "launch",
     "leave",
+    "local_part",
     "merged",
     "most",
     "note",

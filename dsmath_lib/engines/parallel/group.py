@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,7 +32,7 @@ _group: _Group | None = (
 
 
 def join(number: int, size: int, device: torch.device, seconds: float = 1800.0) -> None:
-    """Become rank ``number`` of ``size``; where the others are, say MASTER_ADDR and MASTER_PORT (as torchrun sets them).
+    """Become rank ``number`` of ``size``; MASTER_ADDR and MASTER_PORT say where the others are (as for torchrun).
 
     gloo on a CPU; on GPUs nccl for tensors there, and gloo for what stays on the CPU.
 
@@ -143,7 +143,7 @@ def agreed(work: Callable[[], _T]) -> _T:
     if first_rank():
         try:
             value = work()
-        except Exception as err:  # noqa: BLE001  # said to all, and raised below
+        except Exception as err:  # said to all, and raised below
             failure = err
     said = gathered([value, None if failure is None else f"{failure}"])[0]
     if failure is not None:

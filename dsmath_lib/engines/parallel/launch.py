@@ -1,7 +1,7 @@
 """The processes of a run: starting them, watching them, and one line when one of them fails.
 
-Each is ``python -m MODULE …`` with RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set as torchrun sets them, so
-that torchrun can start it too. A rank notes in ``rank-N.json`` how it stands; what it prints goes to ``rank-N.log``.
+Each finds RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in its environment, as torchrun sets them, so that
+torchrun can start it too. A rank notes in ``rank-N.json`` how it stands; what it prints goes to ``rank-N.log``.
 """
 
 import json
@@ -52,8 +52,8 @@ def launch(
 
     Args:
         folder: of the notes and of what they print.
-        nodes, node: machines of the run, and which of them this is; ``address``: host:port of the first one (empty: this
-            machine, a free port).
+        nodes, node: machines of the run, and which of them this is.
+        address: host:port of the first one; empty: this machine, a free port.
         watch: called again and again while they run.
 
     Raises:

@@ -113,7 +113,10 @@ def to_first(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The whole weights by name, on the first rank; {} on the others. All ranks gather first, then one may send them."""
+    """The whole weights by name, on the first rank; {} on the others.
+
+    All ranks gather all of them first; only then may one send them on. In turns the two can wait for each other.
+    """
     return to_first(model.state_dict()) if sharded(model) else model.state_dict()
 
 

@@ -59,3 +59,8 @@ def _like(whole: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
         own.placements,
         src_data_rank=None,
     )
+
+
+def local_part(t: torch.Tensor) -> torch.Tensor:
+    """What this rank holds of a tensor."""
+    return t.to_local() if isinstance(t, DTensor) else t
