@@ -17,7 +17,7 @@ from dsmath_lib.engines.parallel.group import (
     share,
     total,
 )
-from dsmath_lib.engines.parallel.launch import RankError, launch, note, run_rank
+from dsmath_lib.engines.parallel.launch import RankError, free_port, launch, note, run_rank
 from dsmath_lib.engines.parallel.sampling import SharedSampler, shared_sampler
 from dsmath_lib.engines.parallel.sharding import (
     clip,
@@ -41,6 +41,7 @@ __all__ = [
     "agreed",
     "clip",
     "first_rank",
+    "free_port",
     "gathered",
     "join",
     "launch",
