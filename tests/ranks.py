@@ -43,7 +43,9 @@ def on_ranks(n: int, work: Callable[[], Any], limit_s: float = LIMIT_S) -> list[
         end = time.monotonic() + limit_s
         found = []
         for r, (reader, _) in enumerate(pairs):
-            assert reader.poll(max(0.0, end - time.monotonic())), f"rank {r} of {n}: time is up"
+            while not reader.poll(0.05):
+                assert time.monotonic() < end, f"rank {r} of {n}: time is up"
+                assert started[r].is_alive() or reader.poll(), f"rank {r} of {n} was killed"
             found.append(reader.recv())
         for r, p in enumerate(started):
             p.join(max(0.1, end - time.monotonic()))
