@@ -106,17 +106,16 @@ def do_job(
 
     Args:
         load: opens the folder of the trained model.
+        arguments: ``run``, a name or a ``RunId``, names the job.
 
     Raises:
         RankError: a process failed or was killed; names it and the cause. All have ended.
         StageError: an argument cannot be handed to another process.
     """
-    cfg = stage.cfg
-    if cfg.processes * cfg.nodes == 1:
+    cfg, run = stage.cfg, arguments["run"]
+    if getattr(cfg, "processes", 1) * getattr(cfg, "nodes", 1) == 1:
         return function(stage, device, **arguments)
-    folder = stage.dir / "ranks" / str(arguments["run"] if "run" in arguments else "run")
-    if hasattr(arguments.get("run"), "name"):
-        folder = stage.dir / "ranks" / arguments["run"].name
+    folder = stage.dir / "ranks" / getattr(run, "name", run)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     address = f"{socket.getfqdn()}:{parallel.free_port()}" if cfg.nodes > 1 else ""

@@ -17,7 +17,7 @@ from dsmath_lib.engines.parallel.group import (
     share,
     total,
 )
-from dsmath_lib.engines.parallel.launch import RankError, free_port, launch, note, run_rank
+from dsmath_lib.engines.parallel.launch import RankError, free_port, launch, note, run_rank, why
 from dsmath_lib.engines.parallel.sampling import SharedSampler, shared_sampler
 from dsmath_lib.engines.parallel.sharding import (
     clip,
@@ -66,4 +66,5 @@ __all__ = [
     "whole_copy",
     "whole_state",
     "whole_weights",
+    "why",
 ]

@@ -26,6 +26,10 @@ class _Group:
     mesh: DeviceMesh
 
 
+class FirstRankError(StageError):
+    """The first rank failed at what it does for all; said on the others."""
+
+
 _group: _Group | None = (
     None  # not torch's own state: a sampler's engine in the same process may set that
 )
@@ -135,7 +139,7 @@ def agreed(work: Callable[[], _T]) -> _T:
     """What ``work()`` returns on the first rank (plain data), on all of them; the others do nothing.
 
     Raises:
-        whatever ``work`` raises, on the first rank; StageError with its message on the others.
+        whatever ``work`` raises, on the first rank; FirstRankError with its message on the others.
     """
     if ranks() == 1:
         return work()
@@ -149,5 +153,5 @@ def agreed(work: Callable[[], _T]) -> _T:
     if failure is not None:
         raise failure
     if said[1] is not None:
-        raise StageError(said[1])
+        raise FirstRankError(said[1])
     return said[0]

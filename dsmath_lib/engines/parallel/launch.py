@@ -24,14 +24,8 @@ from dsmath_lib.engines.parallel.group import join, leave
 
 GO_ON = "The last checkpoint is kept; run the same command again to go on from it"
 PAUSE_S = 0.1
-LOST = (
-    "onnection",
-    "timed out",
-    "imeout",
-    "gloo",
-    "NCCL",
-    "ncclS",
-)  # what a rank says when another is gone
+# what a rank says when another is gone
+LOST = ("onnection", "imed out", "imeout", "gloo", "NCCL", "ncclS", "FirstRankError")
 
 
 class RankError(StageError):
@@ -120,8 +114,8 @@ def why(folder: Path, codes: dict[int, int | None], size: int) -> str:
     else:
         number = min(failed, key=lambda r: failed[r].get("time", 0))
         cause = failed[number]["cause"]
-    log = folder / f"rank-{number}.log"
-    return f"rank {number} of {size}: {cause.rstrip('.')}. {GO_ON}. What it printed: {log}"
+    cause = cause.rstrip(".") + ("" if "same command again" in cause else f". {GO_ON}")
+    return f"rank {number} of {size}: {cause}. What it printed: {folder / f'rank-{number}.log'}"
 
 
 def _how_it_ended(code: int, log: Path) -> str:

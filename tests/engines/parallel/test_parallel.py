@@ -68,7 +68,7 @@ def test_exchanges():
     assert [x for f in three for x in f["shares"][0]] == list(range(7))
     assert [x for f in three for x in f["shares"][1]] == [0, 1]
     kinds = [f["failed"].partition(":")[0] for f in three]
-    assert kinds == ["ZeroDivisionError", "StageError", "StageError"]
+    assert kinds == ["ZeroDivisionError", "FirstRankError", "FirstRankError"]
     assert len({f["failed"].partition(":")[2] for f in three}) == 1
 
 
