@@ -17,7 +17,7 @@ from dsmath_lib.engines.parallel.group import (
     share,
     total,
 )
-from dsmath_lib.engines.parallel.launch import RankError, free_port, launch, note, run_rank, why
+from dsmath_lib.engines.parallel.processes import RankError, free_port, launch, note, run_rank, why
 from dsmath_lib.engines.parallel.sampling import SharedSampler, shared_sampler
 from dsmath_lib.engines.parallel.sharding import (
     clip,

@@ -24,6 +24,7 @@ from dsmath_lib.engines.parallel.group import join, leave
 
 GO_ON = "The last checkpoint is kept; run the same command again to go on from it"
 PAUSE_S = 0.1
+SETTLE_S = 5.0  # for the others to say what they saw
 # what a rank says when another is gone
 LOST = ("onnection", "imed out", "imeout", "gloo", "NCCL", "ncclS", "FirstRankError")
 
@@ -67,6 +68,7 @@ def launch(
                 "WORLD_SIZE": size,
                 "MASTER_ADDR": host,
                 "MASTER_PORT": port,
+                "DSMATH_PARENT": os.getpid(),
             }
             env = os.environ | {k: str(v) for k, v in own.items()}
             if nodes == 1 and Path("/sys/class/net/lo").exists():
@@ -127,9 +129,8 @@ def _how_it_ended(code: int, log: Path) -> str:
     return f"ended with code {code}" + (f": {lines[-1]}" if lines else "")
 
 
-def _settle(started: Sequence[subprocess.Popen], seconds: float = 5.0) -> None:
-    """Wait a little for the other ranks to say what they saw."""
-    end = time.monotonic() + seconds
+def _settle(started: Sequence[subprocess.Popen]) -> None:
+    end = time.monotonic() + SETTLE_S
     while any(p.poll() is None for p in started) and time.monotonic() < end:
         time.sleep(PAUSE_S)
 
