@@ -91,7 +91,7 @@ def train_job(
     evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
 ) -> Made:
     """A supervised training: ``model(device=…)`` is trained as ``train_model`` says; the model and its numbers."""
-    net = parallel.shard(model(device=device))
+    net = parallel.shard(model(device=parallel.load_device(device)))
     return net, train_model(net, batches, settings, stage, run, evaluate)
 
 

@@ -1,6 +1,7 @@
 """One run of RL, made once and kept, and the answers before and after it: the same in 05, 06 and 07."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
-from dsmath_lib.engines.parallel import shard
+from dsmath_lib.engines.parallel import load_device, shard
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask
@@ -75,10 +76,12 @@ def policy_job(
     at_start: Mapping[str, float] | None,
 ) -> Made:
     """The training of ``train_run``, by this process or by all ranks: the policy and its last validation."""
-    policy = e.policy()
-    reference = e.reference() if method.needs_reference(e.cfg.beta) else None
-    critic = Critic(policy) if method.needs_critic else None
-    players = Players(shard(policy), shard(reference), shard(critic))
+    loaded = replace(e, device=load_device(device))
+    policy = loaded.policy()
+    critic = shard(Critic(policy)) if method.needs_critic else None
+    policy = shard(policy)
+    reference = shard(loaded.reference()) if method.needs_reference(e.cfg.beta) else None
+    players = Players(policy, reference, critic)
     numbers = train_policy(e, method, players, run, partial(evaluate, e), at_start)
     return players.policy, numbers
 

@@ -227,7 +227,10 @@ class Engine:
         self.llm.llm_engine.engine_core.shutdown()
         del self.llm
         gc.collect()
-        cleanup_dist_env_and_memory()
+        if (
+            int(os.environ.get("WORLD_SIZE", "1")) == 1
+        ):  # else the group of processes is not the engine's
+            cleanup_dist_env_and_memory()
         self.folder.cleanup()
 
 

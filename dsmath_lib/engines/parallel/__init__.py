@@ -21,6 +21,7 @@ from dsmath_lib.engines.parallel.processes import RankError, free_port, launch, 
 from dsmath_lib.engines.parallel.sampling import SharedSampler, shared_sampler
 from dsmath_lib.engines.parallel.sharding import (
     clip,
+    load_device,
     shard,
     sharded,
     through_root,
@@ -46,6 +47,7 @@ __all__ = [
     "join",
     "launch",
     "leave",
+    "load_device",
     "local_part",
     "merged",
     "most",

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -168,7 +167,7 @@ def run_rank(folder: Path, device: str, work: Callable[[torch.device], None]) ->
         device: "cpu" or "cuda": then this rank has the GPU of its number on this machine.
     """
     note(folder, "running")
-    if sys.stdin is not None and not sys.stdin.isatty() and os.environ.get("DSMATH_PARENT"):
+    if os.environ.get("DSMATH_PARENT"):
         threading.Thread(target=_end_with_parent, daemon=True).start()
     number, local, size = (int(os.environ[k]) for k in ("RANK", "LOCAL_RANK", "WORLD_SIZE"))
     where = torch.device("cuda", local) if device == "cuda" else torch.device("cpu")
@@ -187,5 +186,8 @@ def run_rank(folder: Path, device: str, work: Callable[[torch.device], None]) ->
 
 def _end_with_parent() -> None:
     """Who started this rank is gone: nobody waits for it."""
-    sys.stdin.buffer.read()
+    while os.read(
+        0, 1
+    ):  # not through a buffer of Python's, which the end of this process would wait for
+        pass
     os._exit(1)

@@ -45,6 +45,11 @@ def shard(model: torch.nn.Module | None) -> torch.nn.Module | None:
     return model
 
 
+def load_device(device: torch.device | str) -> torch.device | str:
+    """Where a network that will be sharded is loaded: in main memory, from where each layer goes to its place."""
+    return device if ranks() == 1 else "cpu"
+
+
 def sharded(model: torch.nn.Module) -> bool:
     """Is it spread over several ranks?"""
     return isinstance(model, FSDPModule)
@@ -123,6 +128,9 @@ def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def whole_copy(model: torch.nn.Module) -> torch.nn.Module:
     """A network of this rank alone with the weights as they are now, without gradient."""
     new = copy.deepcopy(model.whole[0])  # tensors without memory
+    device = next(model.parameters()).device
+    for m in new.modules():
+        m._buffers |= {k: b.to(device) for k, b in m._buffers.items() if b is not None}
     for p, mine in zip(list(new.parameters()), model.parameters(), strict=True):
         filled = torch.nn.Parameter(_whole(mine.detach()), requires_grad=False)
         for m in new.modules():
