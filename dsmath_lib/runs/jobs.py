@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -246,7 +246,7 @@ def freeze(x: Any, folder: Path) -> Any:
         x = replace(x, device=torch.device(x.device))
     return {
         "record": name_of(type(x)),
-        "fields": {k: freeze(v, folder) for k, v in vars(x).items()},
+        "fields": {k: freeze(v, folder) for k, v in _fields(x).items()},
     }
 
 
@@ -288,6 +288,11 @@ def thaw(x: Any, folder: Path, **here: Any) -> Any:
     record = object.__new__(named(x["record"]))
     record.__dict__.update({k: thaw(v, folder, **here) for k, v in x["fields"].items()})
     return record
+
+
+def _fields(x: Any) -> dict[str, Any]:
+    """What a record was made of; what it computed and kept since is computed again."""
+    return {f.name: getattr(x, f.name) for f in fields(x)} if is_dataclass(x) else vars(x)
 
 
 def _flat(rows: Any) -> np.ndarray:

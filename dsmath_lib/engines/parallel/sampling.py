@@ -30,6 +30,7 @@ class SharedSampler:
     def __init__(self, model: torch.nn.Module, tokenizer, make: Callable[[torch.nn.Module], Any]):
         self.model, self.tokenizer, self.make = model, tokenizer, make
         self.own: Any = None  # this rank's sampler, with the weights of the last ``sample``
+        self.memory: dict[str, float] = {}  # what that sampler measured of it, if it does
 
     def sample(self, prompts: list[list[int]], *, n: int, **how: Any) -> Completions:
         """Completions of all prompts, group-major; the prompts of a rank are neighbours, and groups are whole."""
@@ -45,6 +46,7 @@ class SharedSampler:
         """Weights may change: the copy goes."""
         if self.own is not None:
             self.own.rest()
+            self.memory = getattr(self.own, "memory", {})
         self.own = None
 
 

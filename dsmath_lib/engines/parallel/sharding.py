@@ -66,13 +66,16 @@ def through_root(function: Callable) -> Callable:
     def call(model: torch.nn.Module, *args: Any, **more: Any) -> Any:
         if not sharded(model):
             return function(model, *args, **more)
-        return model.run_at_root(function, args, more)
+        return model.run_at_root(function, model, args, more)
 
     return call
 
 
-def _run_at_root(self: torch.nn.Module, function: Callable, args: tuple, more: dict) -> Any:
-    return function(self, *args, **more)
+def _run_at_root(
+    self: torch.nn.Module, function: Callable, seen: Any, args: tuple, more: dict
+) -> Any:
+    """``seen``: the network as the caller has it, perhaps with its adapter off."""
+    return function(seen, *args, **more)
 
 
 def _own(module: torch.nn.Module) -> list[torch.nn.Parameter]:

@@ -1,9 +1,11 @@
 """Exchanges between ranks, shards and whole weights; that no order of calls hangs is held by a time limit."""
 
 import time
+from functools import partial
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines import parallel
@@ -72,19 +74,56 @@ def test_exchanges():
     assert len({f["failed"].partition(":")[2] for f in three}) == 1
 
 
-@pytest.mark.parametrize("tie", [True, False])
-def test_gradients_norm_and_weights_are_those_of_one_process(tie):
+class Low(torch.nn.Module):
+    """A frozen matrix with an adapter of rank 2."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base, size = base, base.weight.shape
+        self.base.requires_grad_(False)
+        self.a = torch.nn.Linear(size[1], 2, bias=False)
+        self.b = torch.nn.Linear(2, size[0], bias=False)
+        for i, m in enumerate((self.a, self.b)):
+            torch.nn.init.normal_(m.weight, generator=torch.Generator().manual_seed(i))
+
+    def forward(self, x):
+        return self.base(x) + self.b(self.a(x))
+
+
+def with_adapters(tie):
+    """A frozen model with adapters: only they are trained."""
+    model = tiny(tie).requires_grad_(False)
+    for layer in model.model.layers:
+        layer.self_attn.q_proj = Low(layer.self_attn.q_proj).double()
+        layer.mlp.up_proj = Low(layer.mlp.up_proj).double()
+    return model
+
+
+def computed_again(tie):
+    """Layers under a checkpoint."""
+    model = tiny(tie)
+    for layer in model.model.layers:
+        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "tie"),
+    [(tiny, True), (tiny, False), (computed_again, True), (with_adapters, True)],
+)
+def test_gradients_norm_and_weights_are_those_of_one_process(make, tie):
     """Gradients and their norm too: Adam would hide a wrong scale."""
 
     def work():
-        model = parallel.shard(tiny(tie))
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, fused=True)
+        model = parallel.shard(make(tie))
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=1e-2, fused=True)
         steps = []
         for _ in range(3):
             optimizer.zero_grad()
             for part, counts in parallel.parts({"ids": ids()}, 2):
                 (loss_of(model, part["ids"]) * counts).backward()
-            gradients = whole(p.grad for p in model.parameters())
+            gradients = whole(p.grad for p in trained)
             norm = parallel.clip(model, 0.5)
             optimizer.step()
             with torch.no_grad():  # a look between the steps leaves nothing old behind
