@@ -40,7 +40,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     """
     from dsmath_lib.lm.model import Shape, build_model
     from dsmath_lib.lm.tokenizer import train_tokenizer
-    from dsmath_lib.rows.prompts import chat_prompt
+    from dsmath_lib.rows.prompts import make_prompt
     from dsmath_lib.world.problems import cot, sample_problems
 
     problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
@@ -50,7 +50,7 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     model.generation_config.eos_token_id = [1, *range(v - ends, v)] if ends else [v + 1]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    prompts = [chat_prompt("toy-cot", p.question, p.lang) for p in problems]
+    prompts = [make_prompt("toy-cot", p.question, p.lang).text for p in problems]
     (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
 
 

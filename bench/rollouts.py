@@ -20,7 +20,7 @@ from dsmath_lib.base.machine import environment
 from dsmath_lib.engines.decode import HFSampler, eos_ids
 from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer, train_tokenizer
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.world.problems import cot, sample_problems
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     model, tokenizer, problems = toy_model(a.model)
     model.eval()
     chosen = random.Random(0).sample(problems, a.prompts)
-    texts = [chat_prompt("toy-cot", p.question, p.lang) for p in chosen]
+    texts = [make_prompt("toy-cot", p.question, p.lang).text for p in chosen]
     prompts = [
         [tokenizer.bos_token_id, *tokenizer(t, add_special_tokens=False)["input_ids"]]
         for t in texts

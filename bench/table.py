@@ -17,7 +17,8 @@ from dsmath_lib.base.folders import reports_root
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.claims import all_claims
 from dsmath_lib.report.compare import eval_metric, gain
-from dsmath_lib.report.ledger import SYMBOL, Measure, as_text, ledger, metric, pool
+from dsmath_lib.report.ledger import Measure, as_text, ledger, metric, pool
+from dsmath_lib.report.verdict_rules import SYMBOL
 
 KEEP = (
     "stage",

@@ -40,7 +40,7 @@ def main() -> None:
     stream = np.random.default_rng(0).integers(3, p["vocab_size"], n + 1)
     stream[:: p["context"] // 2 + 1] = 0  # documents of half a row
     batch = stream_batch(
-        stream, 0, p["batch_size"], p["context"], bos=0 if p["isolate_documents"] else None
+        stream, 0, p["batch_size"], p["context"], eos=0 if p["isolate_documents"] else None
     )
 
     def step() -> None:

@@ -53,9 +53,31 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One supervised example: a prompt and segments ``(text, trained)``; tool output has ``trained=False``."""
+class Prompt:
+    """What a model is asked: ``before + question + after``.
 
-    prompt: str
+    chat: that is the user's turn in the tokenizer's own chat template, after the text ``system`` (empty: the template's
+    own, or none); else it is the whole text.
+    """
+
+    question: str
+    before: str = ""
+    after: str = ""
+    chat: bool = False
+    system: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.before + self.question + self.after
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One supervised example: a prompt and segments ``(text, trained)``; tool output has ``trained=False``.
+
+    The first segment starts with its first word: what stands between prompt and answer is the prompt's.
+    """
+
+    prompt: Prompt
     segments: tuple[tuple[str, bool], ...]
     meta: dict[str, str] = field(default_factory=dict)

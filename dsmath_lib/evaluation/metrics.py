@@ -98,12 +98,16 @@ def students_t(df: int) -> float:
 
 
 def accuracy(correct: Sequence[bool]) -> Estimate:
-    """Share of right answers, one per question: Wilson below 100 questions or at 0 and 1, else normal.
+    """Share of right answers, one per question.
 
     Raises:
         ValueError: no items.
     """
-    n, right = _count(correct), sum(map(bool, correct))
+    return share_of(sum(map(bool, correct)), _count(correct))
+
+
+def share_of(right: float, n: int) -> Estimate:
+    """The share ``right`` of ``n`` questions: Wilson's interval below 100 questions or at 0 and 1, else normal."""
     p = right / n
     if n < SMALL or right in (0, n):
         return share(p, *wilson(right, n), n)

@@ -1,12 +1,15 @@
 """The exercises of the notebooks, with hints, solutions and checks.
 
-``check("05.1", answer)``, ``hint("05.1")``, ``solution("05.1")``. Each file ``exNN.py`` registers its exercises.
-``check`` never raises, so *Run All* and papermill pass over answers that are still ``...``; the tests run every
-reference solution through its own check.
+``check("05.1", answer)``, ``hint("05.1")``, ``hint("05.1", 2)``, ``solution("05.1")``. Each file ``exNN.py`` registers
+its exercises by the kinds of ``kinds.py``. ``check`` never raises, so *Run All* and papermill pass over answers that
+are still ``...``. An open question has no check; ``solution("05.open")`` answers it.
 """
 
+import dis
 import importlib
 import inspect
+import pkgutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,69 +17,91 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Exercise:
-    """``verify(answer)`` returns None if right, else one sentence on what is wrong. ``reference`` is a right answer."""
+    """``verify(answer)`` returns None if right, else one sentence on what is wrong; None for an open question.
+
+    hints: a push, then the way. reference: a right answer, for an open question a model answer. working: how a
+    reference that is no function is found.
+    """
 
     id: str
-    hint: str
+    hints: tuple[str, ...]
     reference: Any
-    verify: Callable[[Any], str | None]
+    verify: Callable[[Any], str | None] | None = None
+    working: str = ""
 
 
 _REGISTRY: dict[str, Exercise] = {}
 
 
-def register(
-    id: str, hint: str, reference: Any
-) -> Callable[[Callable[[Any], str | None]], Callable]:
-    """Decorator for the ``verify`` function of an exercise."""
-
-    def add(verify: Callable[[Any], str | None]) -> Callable:
-        _REGISTRY[id] = Exercise(id, hint, reference, verify)
-        return verify
-
-    return add
-
-
-def _get(id: str) -> Exercise:
-    importlib.import_module(f"dsmath_lib.exercises.ex{id.split('.')[0]}")
-    return _REGISTRY[id]
+def register(exercise: Exercise) -> None:
+    """Make an exercise known under its id."""
+    _REGISTRY[exercise.id] = exercise
 
 
 def all_of(notebook: str) -> list[Exercise]:
-    """The exercises of one notebook number, e.g. ``"05"``."""
-    importlib.import_module(f"dsmath_lib.exercises.ex{notebook}")
+    """The exercises of one notebook number, e.g. ``"05"``, open questions last; [] if there is no such notebook."""
+    if notebook not in numbers():
+        return []
+    importlib.import_module(f"{__name__}.ex{notebook}")
     return [e for e in _REGISTRY.values() if e.id.startswith(notebook + ".")]
+
+
+def numbers() -> list[str]:
+    """The numbers of the notebooks that have exercises."""
+    names = (m.name for m in pkgutil.iter_modules(__path__))
+    return sorted(n[2:] for n in names if n.startswith("ex") and n[2:].isdigit())
+
+
+def _find(id: str) -> Exercise | None:
+    """The exercise, or None after a line that names the known ones."""
+    found = {e.id: e for e in all_of(str(id).split(".")[0])}
+    if id not in found:
+        known = ", ".join(found) or ", ".join(f"{n}.1" for n in numbers())
+        print(f"there is no exercise {id!r} (known: {known})")
+    return found.get(id)
 
 
 def check(id: str, answer: Any) -> None:
     """Print whether an answer is right. ``...`` or None means not attempted."""
-    if answer is ... or answer is None or _is_stub(answer):
-        print(f"– {id}: not attempted yet")
+    if (exercise := _find(id)) is None:
         return
-    try:
-        problem = _get(id).verify(answer)
-    except Exception as err:  # a learner's function may raise anything; the notebook must go on
-        problem = f"your answer raised {type(err).__name__}: {err}"
-    print(f"✓ {id}: right" if problem is None else f"✗ {id}: {problem}")
+    if exercise.verify is None:
+        print(f"– {id}: an open question; solution({id!r}) shows one answer")
+    elif answer is ... or answer is None or _is_stub(answer):
+        print(f"– {id}: not attempted yet")
+    else:
+        problem = exercise.verify(answer)
+        print(f"✓ {id}: right" if problem is None else f"✗ {id}: {problem}")
 
 
 def _is_stub(answer: Any) -> bool:
-    """A function whose body is only ``...`` (and perhaps a docstring)."""
+    """A function whose body is ``...``, ``pass`` or a docstring: it does nothing but return None or ``...``."""
     if not inspect.isfunction(answer):
         return False
-    code = answer.__code__
-    return len(code.co_code) <= len((lambda: ...).__code__.co_code) + 4 and code.co_consts[-1] in (
-        None,
-        ...,
-    )
+    code = list(dis.get_instructions(answer))
+    only = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
+    constants = [i.argval for i in code if i.opname in ("LOAD_CONST", "RETURN_CONST")]
+    return {i.opname for i in code} <= only and all(c is None or c is ... for c in constants)
 
 
-def hint(id: str) -> None:
-    """Print the hint of an exercise."""
-    print(_get(id).hint)
+def hint(id: str, step: int = 1) -> None:
+    """Print a hint: step 1 gives a push, step 2 the way."""
+    if exercise := _find(id):
+        hints = exercise.hints or ("an open question: there is more than one good answer",)
+        at = min(max(int(step), 1), len(hints))
+        print(hints[at - 1])
+        if at < len(hints):
+            print(f'(hint("{id}", {at + 1}) says more)')
 
 
 def solution(id: str) -> None:
-    """Print the reference solution."""
-    ref = _get(id).reference
-    print(inspect.getsource(ref) if inspect.isfunction(ref) else repr(ref))
+    """Print a right answer and the way to it."""
+    if (exercise := _find(id)) is None:
+        return
+    ref = exercise.reference
+    if inspect.isfunction(ref):
+        print(inspect.getsource(ref))
+    elif exercise.verify is None:
+        print("\n".join(textwrap.wrap(ref, 100)))
+    else:
+        print(f"{exercise.working}\n→ {ref!r}")

@@ -1,9 +1,9 @@
 """Exercises of 00_start_here: advantage, clip, KL estimator, groups without signal."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from dsmath_lib.exercises import register
+from dsmath_lib.exercises.kinds import function, number, open_question
 
 
 def advantages(rewards: Sequence[float]) -> list[float]:
@@ -13,30 +13,31 @@ def advantages(rewards: Sequence[float]) -> list[float]:
     return [(r - mean) / std if std else 0.0 for r in rewards]
 
 
-@register(
+function(
     "00.1",
-    "Subtract the mean, divide by the standard deviation. What is the deviation of [1, 1, 1, 1]?",
     advantages,
+    [([1, 0, 0, 0],), ([1, 0, 0, 1],), ([0, 2, 4],), ([1, 1, 1, 1],), ([0.0, 0.0],)],
+    (
+        "What is the standard deviation of [1, 1, 1, 1], and what happens when you divide by it?",
+        "Mean, then the root of the mean squared distance. Divide each distance by it, unless it is 0.",
+    ),
+    gives="one number for each reward",
 )
-def _(answer: Callable) -> str | None:
-    for rewards in ([1, 0, 0, 0], [1, 0, 0, 1], [0, 2, 4], [1, 1, 1, 1], [0.0, 0.0]):
-        got, want = list(answer(rewards)), advantages(rewards)
-        if len(got) != len(want) or any(abs(g - w) > 1e-3 for g, w in zip(got, want, strict=True)):
-            return f"for rewards {rewards} expected {[round(w, 3) for w in want]}, got {got}"
-    return None
 
-
-@register(
+number(
     "00.2",
-    "Compute both numbers, the plain and the clipped one, then take the smaller. Mind the sign.",
     -1.6,
+    (
+        "The objective takes the smaller of two numbers: one with the ratio, one with the clipped ratio.",
+        "clip(0.6, 0.8, 1.2) = 0.8. Compare 0.6 · (−2) with 0.8 · (−2), and mind the sign.",
+    ),
+    "min(0.6 · (−2), 0.8 · (−2)) = min(−1.2, −1.6)",
+    near={
+        -1.2: "−1.2 is the plain number; the objective takes the minimum of both",
+        1.6: "that is the loss; the objective is asked for",
+    },
+    otherwise="compute 0.6 · (−2) and clip(0.6, 0.8, 1.2) · (−2), then take the minimum",
 )
-def _(answer: float) -> str | None:
-    if abs(answer + 1.2) < 1e-6:
-        return "−1.2 is the plain number; the objective takes the minimum of both"
-    if abs(answer + 1.6) > 1e-6:
-        return "compute 0.6 · (−2) and clip(0.6, 0.8, 1.2) · (−2), then take the minimum"
-    return None
 
 
 def my_k3(logp: float, ref_logp: float) -> float:
@@ -44,13 +45,20 @@ def my_k3(logp: float, ref_logp: float) -> float:
     return math.exp(ref_logp - logp) - (ref_logp - logp) - 1
 
 
-@register("00.3", "Let d = ref_logp − logp. The ratio π_ref/π_θ is exp(d).", my_k3)
-def _(answer: Callable) -> str | None:
-    for logp, ref_logp in ((-1.0, -1.0), (-1.0, -2.0), (-2.0, -1.0), (-0.1, -3.0)):
-        got, want = answer(logp, ref_logp), my_k3(logp, ref_logp)
-        if not math.isclose(got, want, abs_tol=1e-6):
-            return f"for logp {logp}, ref_logp {ref_logp} expected {want:.4f}, got {got}"
-    return None
+function(
+    "00.3",
+    my_k3,
+    [(-1.0, -1.0), (-1.0, -2.0), (-2.0, -1.0), (-0.1, -3.0)],
+    (
+        "Which ratio stands in Eq. 4, and what is its logarithm in your two numbers?",
+        "Let d = ref_logp − logp. The ratio π_ref/π_θ is exp(d), its logarithm is d.",
+    ),
+    say=lambda case, got, want: (
+        "that has π_θ/π_ref; in Eq. 4 the reference stands on top"
+        if isinstance(got, float) and math.isclose(got, my_k3(*case[::-1]), abs_tol=1e-6)
+        else None
+    ),
+)
 
 
 def my_no_signal(p: float, group_size: int) -> float:
@@ -58,14 +66,49 @@ def my_no_signal(p: float, group_size: int) -> float:
     return p**group_size + (1 - p) ** group_size
 
 
-@register(
+function(
     "00.4",
-    "All right has probability p · p · … ; all wrong is the other way to get equal rewards.",
     my_no_signal,
+    [(0.5, 4), (0.9, 4), (0.05, 64), (1.0, 8), (0.0, 8)],
+    (
+        "There are two ways to get equal rewards.",
+        "All right has probability p · p · …, G times; all wrong has (1 − p) · (1 − p) · …",
+    ),
 )
-def _(answer: Callable) -> str | None:
-    for p, size in ((0.5, 4), (0.9, 4), (0.05, 64), (1.0, 8), (0.0, 8)):
-        got, want = answer(p, size), my_no_signal(p, size)
-        if not math.isclose(got, want, abs_tol=1e-9):
-            return f"for p = {p} and G = {size} expected {want:.4f}, got {got}"
-    return None
+
+
+def my_surrogate(ratio: float, advantage: float, eps: float) -> float:
+    """min(ρA, clip(ρ, 1 − ε, 1 + ε)A), the token's part of Eq. 3."""
+    clipped = min(max(ratio, 1 - eps), 1 + eps)
+    return min(ratio * advantage, clipped * advantage)
+
+
+function(
+    "00.5",
+    my_surrogate,
+    [(1.0, 2.0, 0.2), (1.5, 1.0, 0.2), (1.5, -1.0, 0.2), (0.5, 1.0, 0.2), (0.5, -1.0, 0.1)],
+    (
+        "Write the clip with min and max first, then the minimum of two products.",
+        "clipped = min(max(ratio, 1 − eps), 1 + eps); then min(ratio · A, clipped · A).",
+    ),
+)
+
+number(
+    "00.6",
+    3.0,
+    (
+        "Write down mean and standard deviation for 1, 0, 0, …, 0 with G answers.",
+        "The mean is 1/G and the variance 1/G − 1/G². Divide 1 − 1/G by its root, with G = 10.",
+    ),
+    "(1 − 0.1) / √(0.1 · 0.9) = 0.9 / 0.3",
+    tol=0.01,
+    near={2.846: "that divides the variance by G − 1; the task divides by G"},
+    otherwise="the mean of the ten rewards is 0.1 and their variance 0.1 · 0.9",
+)
+
+open_question(
+    "00",
+    """With ddof 0 the standard deviation divides by G, so it is a little smaller and all advantages grow by the factor
+    √(G/(G − 1)): 1.15 for G = 4, 1.008 for G = 64. Their signs, their order and their sum 0 stay, and so does the
+    direction of each group's gradient. It acts like a slightly higher learning rate against the KL term.""",
+)

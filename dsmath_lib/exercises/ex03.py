@@ -1,9 +1,6 @@
-"""Exercises of 03_sft."""
+"""Exercises of 03_sft: loss mask, tokens read, packed rows, micro-batches."""
 
-import math
-from typing import Any
-
-from dsmath_lib.exercises import register
+from dsmath_lib.exercises.kinds import function, number, open_question
 
 
 def targets_of(ids: list[int], trained: list[bool]) -> list[int]:
@@ -12,30 +9,33 @@ def targets_of(ids: list[int], trained: list[bool]) -> list[int]:
     return [*(i if t else -100 for i, t in after), -100]
 
 
-@register(
+function(
     "03.1",
-    "Position t predicts token t + 1: ask whether token t + 1 is trained. The last one predicts nothing.",
     targets_of,
-)
-def _(answer: Any) -> str | None:
-    if not callable(answer):
-        return "expected a function of (ids, trained)"
-    for ids, trained in (
+    [
         ([0, 5, 6, 7, 1], [False, False, True, True, True]),
         ([0, 5, 1], [False, True, True]),
         ([0, 5, 6, 7, 8, 1], [False, True, False, False, True, True]),
-    ):
-        got, want = answer(ids, trained), targets_of(ids, trained)
-        if not isinstance(got, list | tuple) or list(got) != want:
-            return f"for ids {ids} and trained {trained} it gives {got!r}, not {want}"
-    return None
+    ],
+    (
+        "Position t predicts token t + 1. Whose flag counts, that of t or that of t + 1?",
+        "ids[t + 1] if trained[t + 1] else −100; the last position predicts nothing: −100.",
+    ),
+    gives="one number for each position",
+)
 
-
-@register("03.2", "500 steps of 256 rows with at most 4,096 tokens each.", 500 * 256 * 4096)
-def _(answer: Any) -> str | None:
-    if not isinstance(answer, int | float):
-        return "expected a number"
-    return None if abs(answer / (500 * 256 * 4096) - 1) < 0.01 else "steps times rows times tokens"
+number(
+    "03.2",
+    500 * 256 * 4096,
+    (
+        "A step reads a batch of rows; how many tokens can a row hold?",
+        "500 steps · 256 rows · 4,096 tokens.",
+    ),
+    "500 · 256 · 4,096 = 524,288,000 tokens",
+    tol=0.01 * 500 * 256 * 4096,
+    near={500 * 256: "that is the number of rows; each has up to 4,096 tokens"},
+    otherwise="steps times rows times tokens",
+)
 
 
 def sees(segments: list[int], query: int, key: int) -> bool:
@@ -43,17 +43,15 @@ def sees(segments: list[int], query: int, key: int) -> bool:
     return key <= query and segments[query] == segments[key]
 
 
-@register("03.3", "Two conditions: not from the future, and of the same example.", sees)
-def _(answer: Any) -> str | None:
-    if not callable(answer):
-        return "expected a function of (segments, query, key)"
-    segments = [1, 1, 2, 2, 2, 3]
-    for q in range(6):
-        for k in range(6):
-            got = answer(segments, q, k)
-            if got not in (True, False) or bool(got) != sees(segments, q, k):
-                return f"for segments {segments}, query {q}, key {k} it gives {got!r}"
-    return None
+function(
+    "03.3",
+    sees,
+    [([1, 1, 2, 2, 2, 3], q, k) for q in range(6) for k in range(6)],
+    (
+        "Two conditions: one about time, one about examples.",
+        "key <= query, and both positions have the same segment.",
+    ),
+)
 
 
 def joint_mean(sums: list[float], counts: list[int]) -> float:
@@ -61,12 +59,54 @@ def joint_mean(sums: list[float], counts: list[int]) -> float:
     return sum(sums) / sum(counts)
 
 
-@register("03.4", "A mean of means weighs a token in a short micro-batch more.", joint_mean)
-def _(answer: Any) -> str | None:
-    if not callable(answer):
-        return "expected a function of (sums, counts)"
-    for sums, counts in (([6.0, 4.0], [2, 8]), ([1.0], [4]), ([2.0, 2.0, 2.0], [1, 2, 3])):
-        got, want = answer(sums, counts), joint_mean(sums, counts)
-        if not isinstance(got, int | float) or not math.isclose(got, want):
-            return f"for sums {sums} and counts {counts} it gives {got!r}, not {want}"
-    return None
+function(
+    "03.4",
+    joint_mean,
+    [([6.0, 4.0], [2, 8]), ([1.0], [4]), ([2.0, 2.0, 2.0], [1, 2, 3])],
+    (
+        "In a mean of means, how much does one token of the short micro-batch weigh?",
+        "Add up all losses, add up all tokens, and divide once.",
+    ),
+)
+
+
+def loss_mask(parts: list[tuple[str, int]]) -> list[bool]:
+    """For each token of a transcript whether it is trained: the assistant's are, question and tool output are not."""
+    return [role == "assistant" for role, n in parts for _ in range(n)]
+
+
+function(
+    "03.5",
+    loss_mask,
+    [
+        ([("user", 3), ("assistant", 2)],),
+        ([("user", 2), ("assistant", 3), ("output", 2), ("assistant", 1)],),
+        ([("user", 1), ("assistant", 0), ("output", 4)],),
+    ],
+    (
+        "Who writes the tool's output when the model is used: the model, or the tool?",
+        "n times True for a part of the assistant, n times False for any other part, in order.",
+    ),
+    gives="one flag for each token",
+)
+
+number(
+    "03.6",
+    14 / 128,
+    (
+        "Which examples share a row? Each goes to the first row with room.",
+        "30 + 20 + 14 = 64 fill the first row; 50 stand alone in the second. How many of 128 places are empty?",
+    ),
+    "rows 30 + 20 + 14 and 50: (128 − 114) / 128 = 0.109",
+    tol=2e-3,
+    near={14: "give the share: 14 of how many positions?"},
+    otherwise="two rows of 64 positions hold 114 tokens",
+)
+
+open_question(
+    "03",
+    """Without isolation a token can look at the examples before its own in the row. At the start the loss is a little
+    lower for examples whose neighbours look alike, because the form can be copied; at the end the difference is
+    small, since random neighbours say nothing about this answer. A model that will be asked with examples in its
+    prompt is trained for just that situation: reading several questions with answers before its own.""",
+)

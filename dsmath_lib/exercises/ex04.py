@@ -1,9 +1,18 @@
-"""Exercises of 04_reward_model: the pairwise loss, labels by completion, calibration, replay."""
+"""Exercises of 04_reward_model: pairwise loss, step labels, calibration, replay, best-of-N, AUC."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from dsmath_lib.exercises import register
+from dsmath_lib.exercises import Exercise, register
+from dsmath_lib.exercises.kinds import (
+    Wrong,
+    as_list,
+    as_number,
+    function,
+    number,
+    open_question,
+)
 
 
 def my_pair_loss(chosen: float, rejected: float) -> tuple[float, float]:
@@ -12,32 +21,49 @@ def my_pair_loss(chosen: float, rejected: float) -> tuple[float, float]:
     return -math.log(1 - lost), -lost
 
 
-@register(
+function(
     "04.1",
-    "p = 1 / (1 + exp(-(chosen - rejected))). The loss is -log p, its derivative by the chosen score p - 1.",
     my_pair_loss,
+    [(0.0, 0.0), (2.0, 1.0), (-1.0, 1.5)],
+    (
+        "Write the chance p that the right answer wins, by the logistic function of the difference.",
+        "p = 1 / (1 + exp(−(chosen − rejected))). The loss is −log p; its derivative by the chosen score is p − 1.",
+    ),
+    gives="a pair (loss, derivative)",
 )
-def _(answer: Callable) -> str | None:
-    for chosen, rejected in ((0.0, 0.0), (2.0, 1.0), (-1.0, 1.5)):
-        got, want = tuple(answer(chosen, rejected)), my_pair_loss(chosen, rejected)
-        for name, g, w in zip(("the loss", "the derivative"), got, want, strict=True):
-            if not math.isclose(g, w, abs_tol=1e-6):
-                return f"for scores {chosen}, {rejected} {name} is {w:.4f}, not {g}"
+
+_HARD, _SOFT = [1, 0, 0], [0.25, 0.0, 0.0]
+
+
+def _three_labels(answer: Any) -> str | None:
+    try:
+        rows = [
+            [as_number(x) for x in as_list(row, 3, "two lists of three numbers")]
+            for row in as_list(answer, 2, "two lists of three numbers, (hard, soft)")
+        ]
+    except Wrong as wrong:
+        return str(wrong)
+    if rows[0][2] or rows[1][2]:
+        return "the third label is the answer's own, and the answer is wrong"
+    if rows[0] != _HARD:
+        return f"the hard labels are not {rows[0]}: one success in eight is enough, none is not"
+    if rows[1] != _SOFT:
+        return f"the soft labels are not {rows[1]}: successes divided by completions"
     return None
 
 
-@register(
-    "04.2",
-    "Hard: did any completion succeed? Soft: which share? The last step is worth what the answer is worth.",
-    ([1, 0, 0], [0.25, 0.0, 0.0]),
+register(
+    Exercise(
+        "04.2",
+        (
+            "Hard: did any completion succeed? Soft: which share did? And what is a whole wrong answer worth?",
+            "Hard 1 if at least one of the 8 succeeds; soft = successes / 8; the last step has the answer's own worth.",
+        ),
+        (_HARD, _SOFT),
+        _three_labels,
+        "2 of 8: hard 1, soft 0.25. 0 of 8: 0 and 0. The last step ends the answer, which is wrong: 0 and 0",
+    )
 )
-def _(answer: Sequence[Sequence[float]]) -> str | None:
-    hard, soft = map(list, answer)
-    if hard != [1, 0, 0]:
-        return f"the hard labels are not {hard}: one success in eight is enough, none is not"
-    if soft != [0.25, 0, 0]:
-        return f"the soft labels are not {soft}: successes divided by completions"
-    return None
 
 
 def ece(probabilities: Sequence[float], right: Sequence[int], bins: int) -> float:
@@ -49,28 +75,70 @@ def ece(probabilities: Sequence[float], right: Sequence[int], bins: int) -> floa
     return sum(gaps) / len(probabilities)
 
 
-@register(
+function(
     "04.3",
-    "Put each p into bin min(int(p * bins), bins - 1). Per bin: |mean p - mean label| times its share of all.",
     ece,
-)
-def _(answer: Callable) -> str | None:
-    cases = (
+    [
         ([0.1, 0.15, 0.9, 1.0], [0, 1, 1, 1], 2),
         ([0.2, 0.8], [1, 0], 10),
         ([0.5] * 4, [1, 0, 1, 0], 5),
-    )
-    for p, y, bins in cases:
-        got, want = answer(p, y, bins), ece(p, y, bins)
-        if not math.isclose(got, want, abs_tol=1e-6):
-            return f"for {p}, {y}, {bins} bins expected {want:.4f}, got {got}"
-    return None
+        ([0.1, 0.2, 0.3, 0.9], [1, 1, 1, 1], 2),  # three in one bin, one in another
+        ([0.95, 1.0], [1, 0], 10),  # 1.0 belongs to the last bin
+    ],
+    (
+        "A bin with three answers must count three times as much as one with a single answer.",
+        "Put each p into bin min(int(p · bins), bins − 1). Per bin: |mean p − mean label| times its share of all.",
+    ),
+)
+
+number(
+    "04.4",
+    50,
+    (
+        "A tenth of what: of the new ones, or of the whole mix?",
+        "x old ones are a tenth of 450 + x: solve x = 0.1 · (450 + x).",
+    ),
+    "x = 0.1 · (450 + x), so x = 45 / 0.9 = 50",
+    near={45: "45 is 10 % of the new ones; of the mix it is only 9 %"},
+    otherwise="of the whole mix, old and new, the old ones must be a tenth",
+)
 
 
-@register("04.4", "The mix has 450 + x solutions, and x is a tenth of it.", 50)
-def _(answer: int) -> str | None:
-    if answer == 45:
-        return "45 is 10 % of the new ones; of the mix it is only 9 %"
-    if answer != 50:
-        return f"{answer} of {450 + answer} is {answer / (450 + answer):.1%}"
-    return None
+def best_of(scores: list[list[float]], right: list[list[bool]]) -> float:
+    """Share of questions whose answer with the highest score is right; the first of equal ones is taken."""
+    best = [s.index(max(s)) for s in scores]
+    return sum(bool(r[i]) for r, i in zip(right, best, strict=True)) / len(scores)
+
+
+function(
+    "04.5",
+    best_of,
+    [
+        ([[0.1, 0.9], [0.8, 0.2]], [[False, True], [False, True]]),
+        ([[0.5, 0.5]], [[True, False]]),
+        ([[1.0], [2.0], [3.0]], [[True], [True], [False]]),
+    ],
+    (
+        "For one question: which answer has the highest score, and is it right?",
+        "s.index(max(s)) is the number of the best one; look it up in right, and average over the questions.",
+    ),
+)
+
+number(
+    "04.6",
+    0.75,
+    (
+        "AUC counts pairs of one right and one wrong answer.",
+        "Four pairs: 0.9 beats 0.6 and 0.1; 0.4 beats 0.1 and loses to 0.6.",
+    ),
+    "3 of the 4 pairs are in the right order",
+    otherwise="in which share of the pairs (right, wrong) has the right one the higher score?",
+)
+
+open_question(
+    "04",
+    """It can learn the length alone: two steps lose, four win, and no step is read. Add wrong solutions of four steps
+    and right ones of two, or compare only solutions of equal length, and watch the score against the length.
+    Without fine-tuning the model has seen fewer solutions, so expect weaker features of right and wrong steps and a
+    lower curve of best-of-N; the run says whether that is so.""",
+)

@@ -1,78 +1,122 @@
-"""Exercises of 05_grpo: baselines, token weights, the clip's gradient, groups without signal."""
+"""Exercises of 05_grpo: baselines, weights of tokens, the clip, the three policies, KL."""
 
 import math
-from collections.abc import Callable, Sequence
 
-from dsmath_lib.exercises import register
+from dsmath_lib.exercises.kinds import function, number, open_question, several, words
 
 
-def leave_one_out(rewards: Sequence[float]) -> list[float]:
+def leave_one_out(rewards: list[float]) -> list[float]:
     """Each reward minus the mean of the others."""
     n, total = len(rewards), sum(rewards)
     return [r - (total - r) / (n - 1) for r in rewards]
 
 
-@register(
+function(
     "05.1",
-    "The mean of the others is (sum − own reward) / (G − 1).",
     leave_one_out,
+    [([1, 0, 0, 1],), ([1.0, 0.0],), ([0.5, -1.0, 2.0],), ([1, 1, 1],)],
+    (
+        "From which numbers is the mean taken for the first answer? How many are they?",
+        "The mean of the others is (sum − own reward) / (G − 1).",
+    ),
+    gives="one number for each reward",
 )
-def _(answer: Callable) -> str | None:
-    for rewards in ([1, 0, 0, 1], [1.0, 0.0], [0.5, -1.0, 2.0], [1, 1, 1]):
-        got, want = list(answer(rewards)), leave_one_out(rewards)
-        close = len(got) == len(want) and all(
-            math.isclose(g, w, abs_tol=1e-6) for g, w in zip(got, want, strict=True)
-        )
-        if not close:
-            return f"for rewards {rewards} expected {[round(w, 3) for w in want]}, got {got}"
-    return None
 
-
-@register(
+several(
     "05.2",
-    "sequence: each answer has weight 1/3, whatever its length. token: each token has the same weight.",
     (1 / 3, 10 / 16),
+    (
+        "sequence: each answer weighs the same. token: each token weighs the same.",
+        "(a) three answers share the weight equally. (b) 10 of how many tokens in all?",
+    ),
+    "(a) 1 of 3 answers; (b) 10 of 2 + 4 + 10 = 16 tokens",
+    6e-3,
+    (
+        "(a) within an answer the weights are 1/(G·|o|); add them up over its tokens",
+        "(b) every token of the batch has the same weight; how many are there?",
+    ),
+    "a pair (a, b)",
 )
-def _(answer: Sequence[float]) -> str | None:
-    a, b = answer
-    if not math.isclose(a, 1 / 3, abs_tol=5e-3):
-        return (
-            f"(a) is {a}: within an answer the weights are 1/(G·|o|); add them up over its tokens"
-        )
-    if not math.isclose(b, 10 / 16, abs_tol=5e-3):
-        return f"(b) is {b}: every token of the batch has the same weight; how many are there?"
-    return None
 
-
-@register(
+number(
     "05.3",
-    "The ratio is exp(−0.5) = 0.61, below 1 − ε. For a bad token, what does the minimum take there?",
     0.0,
+    (
+        "Is the ratio now above or below 1? Then compare the two products that the minimum is taken of.",
+        "The ratio is exp(−0.5) = 0.61, below 0.8. The products are −0.61 and −0.8; the smaller one does not move.",
+    ),
+    "min(−0.61, −0.8) = −0.8 is the clipped value: its derivative is 0",
+    near={
+        math.exp(
+            -0.5
+        ): "that is the derivative without the clip; −0.61 and clipped −0.8: take the smaller",
+        -math.exp(
+            -0.5
+        ): "that is the derivative without the clip; −0.61 and clipped −0.8: take the smaller",
+    },
+    otherwise="the clipped value does not depend on the log-probability",
 )
-def _(answer: float) -> str | None:
-    if math.isclose(abs(answer), math.exp(-0.5), abs_tol=1e-2):
-        return "that is the derivative without the clip; ratio · Â = −0.61 and clipped −0.8: take the smaller"
-    if answer != 0:
-        return "the clipped value does not depend on the log-probability"
-    return None
 
-
-def smallest_group(p: float = 0.1, share: float = 0.1) -> int:
-    """The smallest G with p^G + (1 − p)^G <= share."""
-    g = 2
-    while p**g + (1 - p) ** g > share:
-        g += 1
-    return g
-
-
-@register(
+words(
     "05.4",
-    "No signal: all right or all wrong, p^G + (1 − p)^G. Try some G.",
-    22,
+    "reference",
+    ("ref", "the reference", "reference policy", "the reference policy", "pi_ref", "π_ref"),
+    (
+        "One of the three policies is copied before each batch, one before each round, one never.",
+        "π_old is copied before each exploration. Which one stays for the M steps of Algorithm 1?",
+    ),
+    "π_θ changes at each update, π_old is copied at each exploration step, π_ref at each outer iteration",
+    "that one changes within a round; which one is renewed only when an outer iteration begins?",
 )
-def _(answer: int) -> str | None:
-    want = smallest_group()
-    if answer != want:
-        share = 0.1**answer + 0.9**answer
-        return f"with G = {answer} the share is {share:.3f}; find the smallest G with at most 0.1"
-    return None
+
+
+def sequence_loss(ratios: list[list[float]], advantages: list[float], eps: float) -> float:
+    """−mean over answers of the mean over tokens of min(ρA, clip(ρ)A): Eq. 3 without KL, as a loss."""
+    total = 0.0
+    for row, a in zip(ratios, advantages, strict=True):
+        parts = [min(r * a, min(max(r, 1 - eps), 1 + eps) * a) for r in row]
+        total += sum(parts) / len(parts)
+    return -total / len(advantages)
+
+
+function(
+    "05.5",
+    sequence_loss,
+    [
+        ([[1.0, 1.0], [1.0]], [1.0, -1.0], 0.2),
+        ([[1.5, 1.0], [0.5, 1.0, 1.0, 1.0]], [2.0, -1.0], 0.2),
+        ([[0.5], [1.3, 0.9]], [1.0, -2.0], 0.1),
+    ],
+    (
+        "Three steps: the minimum for each token, the mean over an answer's own tokens, the mean over answers.",
+        "sum(parts) / len(parts) for each answer, then minus the mean of these: a loss is minimised.",
+    ),
+    say=lambda case, got, want: (
+        "the sign: the objective is maximised, the loss is minimised"
+        if isinstance(got, float) and math.isclose(got, -want, abs_tol=1e-9) and want
+        else None
+    ),
+)
+
+number(
+    "05.6",
+    0.5 - math.log(0.5) - 1,
+    (
+        "Which probability stands on top in the ratio of Eq. 4?",
+        "x = 0.25 / 0.5; the estimate is x − ln x − 1.",
+    ),
+    "0.5 − ln 0.5 − 1 = 0.193",
+    tol=1e-3,
+    near={
+        2 - math.log(2) - 1: "the ratio is upside down: the reference stands on top",
+        math.log(2): "that is k1, −ln x; Eq. 4 has two terms more",
+    },
+)
+
+open_question(
+    "05",
+    """Look for the first sign in the diagnostics, not in the reward. A rate ten times as high shows at once in the KL,
+    in the gradient norm and in the entropy, which falls; answers become alike or break off. Without the KL term
+    nothing holds the policy near its start: the KL grows slowly, and only late. With the token mean long answers
+    weigh more, so the mean length moves first. Which of them runs away first is an observation of your three runs.""",
+)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.prompts import bos_ids, plain_ids
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import encode_many
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Mixture:
 def tokenize_documents(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> list[np.ndarray]:
-    """Each text as ``[bos] + ids + [eos]`` in int32; empty texts are left out."""
-    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-    encoded = encode_many(tokenizer, [t for t in texts if t])
-    return [np.array([bos, *ids, eos], dtype=np.int32) for ids in encoded]
+    """Each text as ``[bos] + ids + [eos]`` in int32 (no bos where the tokenizer has none); empty ones are left out."""
+    bos, eos = bos_ids(tokenizer), tokenizer.eos_token_id
+    encoded = plain_ids(tokenizer, [t for t in texts if t])
+    return [np.array([*bos, *ids, eos], dtype=np.int32) for ids in encoded]
 
 
 def mixture_stream(

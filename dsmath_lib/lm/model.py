@@ -1,7 +1,6 @@
 """Language models: a small Llama from named sizes, or pretrained weights from a folder or the Hub."""
 
 import logging as standard_logging
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +10,13 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
+from dsmath_lib.base.hub import ModelError, pinned, reading
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
 
 
-class WeightsError(ValueError):
+class WeightsError(ModelError):
     """The weights of a folder are not those of its model; the message names what is missing, too many or wrong."""
 
 
@@ -89,9 +89,10 @@ def load_model(
     """Load weights from a local folder, or from the Hub at a pinned commit; safetensors only.
 
     Raises:
-        ValueError: a Hub name without a 40-digit commit as ``revision``, or an unknown ``dtype``.
+        ValueError: an unknown ``dtype``.
+        ModelError: a Hub name without a 40-digit commit as ``revision``, no safetensors weights, code of its own, no
+            network; says why in one line.
         WeightsError: a tensor is missing, not one of the model's, of another shape, or not finite; names them.
-        OSError: there are no safetensors weights at that place.
     """
     if dtype not in DTYPES:
         raise ValueError(f"unknown dtype '{dtype}' (known: {', '.join(DTYPES)})")
@@ -126,13 +127,13 @@ def load_weights(
         replaced: beginnings of the names of tensors that the caller makes or drops, so they may be there or not.
 
     Raises:
-        ValueError, WeightsError, OSError: as ``load_model``.
+        ModelError, WeightsError: as ``load_model``.
     """
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), reading(name_or_path):
             model, found = kind.from_pretrained(
                 str(name_or_path),
                 revision=pinned(name_or_path, revision),
@@ -171,25 +172,6 @@ def load_weights(
 def _few(names: list[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
-
-
-def pinned(name_or_path: str | Path, revision: str) -> str:
-    """The revision to load: none needed for a local folder, a whole commit hash for a Hub name.
-
-    Raises:
-        ValueError: no such folder, or a Hub name whose revision can move.
-    """
-    name = str(name_or_path)
-    if Path(name).is_dir():
-        return "main"
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ValueError(f"no such model folder: {name}")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise ValueError(
-            f"'{name}' is not a local folder, so it names a Hub model: pin it with a "
-            f"40-digit commit as revision (got '{revision}'), since a branch can change"
-        )
-    return revision
 
 
 def n_parameters(model: torch.nn.Module) -> int:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from dsmath_lib.base.prompts import answer_form, plain_ids, prompt_ids
 from dsmath_lib.base.records import Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import encode_many
 
 IGNORE = -100
 OPEN_ROWS = 64  # first fit looks at this many open rows; more gains little and costs time
@@ -22,7 +22,7 @@ Batch = dict[str, torch.Tensor]
 
 
 def stream_batch(
-    tokens: np.ndarray, step: int, batch_size: int, context: int, *, bos: int | None = None
+    tokens: np.ndarray, step: int, batch_size: int, context: int, *, eos: int | None = None
 ) -> Batch:
     """Batch ``step`` of one long token stream: full rows, every token but the first is a target once.
 
@@ -31,7 +31,7 @@ def stream_batch(
 
     Args:
         tokens: ``(n,)`` token ids, an array or a memory map.
-        bos: id that starts a document; if given, documents are isolated (``segments`` is returned).
+        eos: id that ends a document; if given, documents are isolated (``segments`` is returned).
 
     Raises:
         IndexError: the stream is too short for this step.
@@ -42,10 +42,11 @@ def stream_batch(
         raise IndexError(f"step {step} needs token {index[-1, -1]}, the stream has {len(tokens)}")
     block = torch.from_numpy(np.asarray(tokens[index]).astype(np.int64))
     batch = {"inputs": block[:, :-1].contiguous(), "targets": block[:, 1:].contiguous()}
-    if bos is not None:
-        batch["segments"] = (batch["inputs"] == bos).cumsum(1)
+    if eos is not None:
+        last = batch["inputs"] == eos
+        batch["segments"] = 1 + last.cumsum(1) - last.long()  # eos is of the document it ends
         # The last token of a document has nothing of its own to predict.
-        batch["targets"] = batch["targets"].masked_fill(batch["targets"] == bos, IGNORE)
+        batch["targets"] = batch["targets"].masked_fill(last, IGNORE)
     return batch
 
 
@@ -60,21 +61,25 @@ class Example:
 def tokenize_samples(
     tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]
 ) -> list[Example]:
-    """``[bos] + prompt + segments + [eos]``: prompts and tool output are not trained, eos is.
+    """``prompt + segments + [end]``: prompts and tool output are not trained, the token that ends the answer is.
 
     Prompt and segments are encoded apart, so that the prompt's ids are those the sampler feeds.
     """
-    texts = [t for s in samples for t in (s.prompt, *(text for text, _ in s.segments))]
-    encoded = iter(encode_many(tokenizer, texts))
-    out = []
-    for s in samples:
-        ids = [tokenizer.bos_token_id, *next(encoded)]
+    forms = [answer_form(tokenizer, s.prompt) for s in samples]
+    texts = [
+        form.lead * (k == 0) + text
+        for s, form in zip(samples, forms, strict=True)
+        for k, (text, _) in enumerate(s.segments)
+    ]
+    encoded = iter(plain_ids(tokenizer, texts))
+    prompts, out = prompt_ids(tokenizer, [s.prompt for s in samples]), []
+    for s, form, ids in zip(samples, forms, prompts, strict=True):
         trained = [False] * len(ids)
         for _, is_trained in s.segments:
             part = next(encoded)
             ids += part
             trained += [is_trained] * len(part)
-        out.append(Example((*ids, tokenizer.eos_token_id), (*trained, True)))
+        out.append(Example((*ids, form.end), (*trained, True)))
     return out
 
 

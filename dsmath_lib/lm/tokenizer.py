@@ -10,7 +10,8 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from dsmath_lib.lm.model import pinned
+from dsmath_lib.base.hub import pinned, reading
+from dsmath_lib.base.prompts import plain_ids
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"  # ids 0, 1, 2
 SPECIALS = [BOS, EOS, PAD]
@@ -55,6 +56,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         bos_token=BOS,
         eos_token=EOS,
         pad_token=PAD,
+        add_bos_token=True,
         clean_up_tokenization_spaces=False,
     )
 
@@ -65,11 +67,13 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
     A tokenizer without a pad token pads with eos: our masks come from lengths, not from ids.
 
     Raises:
-        ValueError: a Hub name without a 40-digit commit as ``revision``.
+        ModelError: a Hub name without a 40-digit commit as ``revision``, or what cannot be read; says why.
     """
-    tok = AutoTokenizer.from_pretrained(
-        str(name_or_path), revision=pinned(name_or_path, revision), trust_remote_code=False
-    )
+    revision = pinned(name_or_path, revision)
+    with reading(name_or_path, "tokenizer"):
+        tok = AutoTokenizer.from_pretrained(
+            str(name_or_path), revision=revision, trust_remote_code=False
+        )
     if tok.pad_token_id is None:
         tok.pad_token = tok.eos_token
     return tok
@@ -77,11 +81,4 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of plain text. Text that spells a special token (``<eos>``) stays text."""
-    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-
-
-def encode_many(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """``encode`` for many texts at once; the fast tokenizer works in parallel."""
-    if not texts:
-        return []
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return plain_ids(tokenizer, [text])[0]

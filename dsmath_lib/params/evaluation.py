@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from dsmath_lib.base.names import plain_name
+from dsmath_lib.params.asking import SYSTEM_WORDS, Template
 from dsmath_lib.params.base import Params, par
 
 
@@ -38,6 +39,10 @@ class EvaluationParams(Params):
         [500, 200, 200, 200], "questions of each benchmark; 0: all", paper="all"
     )
     data_dir: str = par("", "folder of data files, from the project root")
+    question_template: Literal["", Template] = par(
+        "", "zero-shot prompt; empty: the benchmark's own", paper="deepseek-cot"
+    )
+    system_prompt: str = par("", SYSTEM_WORDS, paper="none")
     # were the questions trained on?
     trained_on: list[str] = par(
         ["01_corpus_mining/corpora/mined.jsonl.gz"], "texts to check; empty: no check"

@@ -4,7 +4,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.rows.prompts import PromptStyle
 
 NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
@@ -32,9 +34,8 @@ class RewardModelParams(TrainingParams):
     langs: list[Literal["en", "zh"]] = par(
         ["en"], "languages of the world's problems", min_length=1
     )
-    question_template: Literal["toy-cot", "deepseek-cot"] = par(
-        "toy-cot", "prompt", paper="deepseek-cot"
-    )
+    question_template: Template = par("toy-cot", TEMPLATE_WORDS, paper="deepseek-cot")
+    system_prompt: str = par("", SYSTEM_WORDS, paper="none")
     sft_model: str = par("", "who solves and completes: folder or Hub name; empty: stage 03")
     sft_revision: str = par("", "commit of sft_model on the Hub")
     samples: int = par(8, "solutions per training question", paper=OPEN, ge=1)
@@ -92,6 +93,11 @@ class RewardModelParams(TrainingParams):
     evals: int = par(4, "looks at the test solutions in a run", ge=1)
     log_every: int = par(10, "steps between log rows", ge=1)
     checkpoint_every: int = par(30, "steps between checkpoints; 0: none", ge=0)
+
+    @property
+    def style(self) -> PromptStyle:
+        """How questions are asked."""
+        return PromptStyle(self.question_template, self.system_prompt)
 
     @model_validator(mode="after")
     def _sources_fit(self) -> Self:

@@ -4,7 +4,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.rows.prompts import PromptStyle
 
 
 class PPONumbers(BaseModel):
@@ -39,9 +41,8 @@ class RLParams(TrainingParams):
     langs: list[Literal["en", "zh"]] = par(
         ["en"], "languages of the world's problems", min_length=1
     )
-    question_template: Literal["toy-cot", "deepseek-cot"] = par(
-        "toy-cot", "prompt", paper="deepseek-cot"
-    )
+    question_template: Template = par("toy-cot", TEMPLATE_WORDS, paper="deepseek-cot")
+    system_prompt: str = par("", SYSTEM_WORDS, paper="none")
     # start
     sft_model: str = par(
         "", "start and reference: folder or Hub name; empty: stage 03", paper="Instruct 7B"
@@ -114,6 +115,11 @@ class RLParams(TrainingParams):
     eval_samples: int = par(8, "samples of each in the sampled accuracy, before and after", ge=1)
     eval_temperature: float = par(0.7, "temperature of the sampled accuracy", paper=0.7, gt=0, le=2)
     checkpoint_every: int = par(10, "steps between checkpoints; 0: none", ge=0)
+
+    @property
+    def style(self) -> PromptStyle:
+        """How questions are asked."""
+        return PromptStyle(self.question_template, self.system_prompt)
 
     @property
     def stops(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from typing import ClassVar, Literal
 
+from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.rows.prompts import PromptStyle
 
 
 class SFTParams(TrainingParams):
@@ -13,9 +15,8 @@ class SFTParams(TrainingParams):
     data_dir: str = par("", "folder of data files, from the project root")
     data_revision: str = par("", "commit of a hub: source")
     samples: int = par(30_000, "samples used", paper="776K", ge=2)
-    template: Literal["toy-cot", "deepseek-cot"] = par(
-        "toy-cot", "prompt of chain-of-thought questions", paper="deepseek-cot"
-    )
+    template: Template = par("toy-cot", TEMPLATE_WORDS, paper="deepseek-cot")
+    system_prompt: str = par("", SYSTEM_WORDS, paper="none")
     cot_share: float = par(0.7, "share of chain-of-thought samples", paper=OPEN, ge=0, le=1)
     program_share: float = par(0.1, "share of program samples", paper=OPEN, ge=0, le=1)
     tir_share: float = par(0.2, "share of tool-integrated samples", paper=OPEN, ge=0, le=1)
@@ -47,3 +48,8 @@ class SFTParams(TrainingParams):
     evals: int = par(8, "held-out measurements in the run", ge=1)
     log_every: int = par(10, "steps between log rows", ge=1)
     checkpoint_every: int = par(100, "steps between checkpoints; 0: none", ge=0)
+
+    @property
+    def style(self) -> PromptStyle:
+        """How questions are asked."""
+        return PromptStyle(self.template, self.system_prompt)

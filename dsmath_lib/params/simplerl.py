@@ -1,9 +1,10 @@
 """Parameters of 07_simplerl_zero. "paper" is SimpleRL's first release here, or Zoo where it says so."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
+from dsmath_lib.params.asking import Template
 from dsmath_lib.params.base import OPEN, par
 from dsmath_lib.params.rl import PPONumbers, RLParams
 
@@ -49,9 +50,9 @@ class SimpleRLParams(PPONumbers, RLParams):
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"runs", "compare_steps"}
 
     # of all RL stages, but with another meaning here
-    question_template: Literal[
-        "toy-page", "simplerl-chat", "simplerl-plain", "r1-tags", "toy-cot", "deepseek-cot"
-    ] = par("toy-page", "prompt of all runs that name none", paper="simplerl-chat")
+    question_template: Template = par(
+        "toy-page", "prompt of all runs that name none", paper="simplerl-chat"
+    )
     sft_model: str = par(
         "", "base model: folder or Hub name; empty: stage 02", paper="Qwen2.5-Math-7B"
     )

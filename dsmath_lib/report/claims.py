@@ -1,24 +1,20 @@
 """The claims as rows (``claims.yaml``): each becomes a claim whose parts say what is measured, and by which rule."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.report.compare import gain
-from dsmath_lib.report.ledger import (
-    Claim,
-    ClaimPart,
-    Measure,
+from dsmath_lib.report.ledger import Claim, ClaimPart, Measure, first_of, metric, minus, over
+from dsmath_lib.report.published import published_parts
+from dsmath_lib.report.verdict_rules import (
     VerdictRule,
     at_least,
     at_most,
-    first_of,
-    metric,
-    minus,
     not_raised,
-    over,
     positive,
     with_interval,
 )
@@ -36,10 +32,11 @@ def all_claims(margin: float, k: int) -> tuple[Claim, ...]:
         k: samples per question of Maj@K and Pass@K in the evaluation.
     """
     rows = yaml.safe_load(_ROWS.read_text(encoding="utf-8").replace("{k}", str(k)))
-    return tuple(_claim(row, margin) for row in rows)
+    published = published_parts()
+    return tuple(_claim(row, published.get(row["id"], ()), margin) for row in rows)
 
 
-def _claim(row: Mapping[str, Any], margin: float) -> Claim:
+def _claim(row: Mapping[str, Any], published: Sequence[Mapping[str, Any]], margin: float) -> Claim:
     stage = row.get("stage", "")
     parts = []
     for part in map(dict, row.get("parts", ())):
@@ -48,7 +45,17 @@ def _claim(row: Mapping[str, Any], margin: float) -> Claim:
             measure = only_if(measure, **needed)
         rule = rule_of(part.pop("rule", "positive"), margin)
         parts.append(ClaimPart(measure=measure, rule=rule, **part))
-    return Claim(**{"stage": "", **row, "parts": tuple(parts)})
+    evidence = tuple(
+        ClaimPart(
+            part["what"], _known(part["estimate"]), rule_of(part["rule"], margin), part["unit"]
+        )
+        for part in published
+    )
+    return Claim(**{"stage": "", **row, "parts": tuple(parts), "evidence": evidence})
+
+
+def _known(e: Estimate) -> Measure:
+    return lambda results: e
 
 
 def measure_of(text: str, stage: str) -> Measure:

@@ -1,6 +1,5 @@
 """What the first and the last notebook show about the whole course: the map, the symbols, times."""
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,45 +10,72 @@ from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report.plots import COLOURS, axes
 from dsmath_lib.rows.stages import STAGES
 
-_FLOW = {
-    "01_corpus_mining": ("web pages", "corpus"),
-    "02_pretraining": ("corpus", "base model"),
-    "03_sft": ("worked solutions", "SFT model"),
-    "04_reward_model": ("graded solutions", "reward models"),
-    "05_grpo": ("questions", "RL model"),
-    "08_evaluation": ("benchmarks", "scores"),
-    "09_paper_vs_ours": ("all results", "verdicts"),
+# notebook -> what goes in, what comes out, and where its box stands: column, row
+_BOXES = {
+    "01_corpus_mining": ("web pages", "corpus", (0, 1)),
+    "02_pretraining": ("corpus", "base model", (1, 1)),
+    "03_sft": ("worked solutions", "SFT model", (2, 1)),
+    "04_reward_model": ("graded solutions", "reward models", (3, 2)),
+    "05_grpo": ("questions", "RL model", (3, 1)),
+    "06_one_gradient": ("questions", "seven methods", (3, 0)),
+    "07_simplerl_zero": ("questions", "Zero model", (2, 0)),
+    "08_evaluation": ("benchmarks", "scores", (4, 1)),
+    "09_paper_vs_ours": ("all results", "verdicts", (4, 0)),
 }
+# who needs whose result; the last pair only where a learned reward pays
+ARROWS = (
+    ("01_corpus_mining", "02_pretraining"),
+    ("02_pretraining", "03_sft"),
+    ("02_pretraining", "07_simplerl_zero"),
+    ("03_sft", "04_reward_model"),
+    ("03_sft", "05_grpo"),
+    ("03_sft", "06_one_gradient"),
+    ("04_reward_model", "08_evaluation"),
+    ("05_grpo", "08_evaluation"),
+    ("08_evaluation", "09_paper_vs_ours"),
+    ("04_reward_model", "05_grpo"),
+)
 
 
 def course_map() -> Figure:
-    """The stages as boxes in the order of the pipeline, with what goes in and what comes out."""
-    across = -(-len(_FLOW) // 2)  # two rows, the second one runs back
-    fig, (ax,) = axes(width=3.2 * across, height=3.6)
+    """The stages as boxes with what goes in and what comes out, and arrows from a result to who needs it."""
+    fig, (ax,) = axes(width=12.0, height=4.6)
     ax.set_axis_off()
-    ax.set(xlim=(0, across), ylim=(0, 2))
-    there = [(i + 0.5, 1.5) for i in range(across)]
-    at = [*there, *((x, 0.5) for x, _ in reversed(there))][: len(_FLOW)]
-    for (x, y), (name, (takes, makes)) in zip(at, _FLOW.items(), strict=True):
+    ax.set(xlim=(-0.5, 4.5), ylim=(-0.5, 2.5))
+    for name, (takes, makes, (x, y)) in _BOXES.items():
         box = FancyBboxPatch((x - 0.36, y - 0.3), 0.72, 0.6, boxstyle="round,pad=0.03")
         box.set(facecolor="white", edgecolor=COLOURS[0], linewidth=1.8)
         ax.add_patch(box)
-        ax.text(
-            x,
-            y + 0.18,
-            f"{name[:2]}  {STAGES[name].title}",
-            ha="center",
-            va="center",
-            weight="bold",
-        )
-        ax.text(x, y - 0.12, f"in: {takes}\nout: {makes}", ha="center", va="center", fontsize=10)
-    for (x0, y0), (x1, y1) in itertools.pairwise(at):
-        dx, dy = 0.4 * ((x1 > x0) - (x1 < x0)), 0.34 * ((y1 > y0) - (y1 < y0))
-        arrow = FancyArrowPatch((x0 + dx, y0 + dy), (x1 - dx, y1 - dy), arrowstyle="-|>")
-        arrow.set(mutation_scale=16, color=COLOURS[1], linewidth=1.8)
-        ax.add_patch(arrow)
-    ax.set_title("The pipeline: each box is one notebook", loc="left")
+        middle = {"ha": "center", "va": "center"}
+        ax.text(x, y + 0.17, f"{name[:2]}  {STAGES[name].title}", weight="bold", **middle)
+        ax.text(x, y - 0.12, f"in: {takes}\nout: {makes}", fontsize=10, **middle)
+    for pair in ARROWS:
+        ax.add_patch(_arrow(*(_BOXES[name][2] for name in pair), optional=pair == ARROWS[-1]))
+    ax.set_title(
+        "The course: an arrow goes from a result to the notebook that needs it", loc="left"
+    )
     return fig
+
+
+def _arrow(start: tuple[int, int], end: tuple[int, int], optional: bool) -> FancyArrowPatch:
+    """From the edge of one box to the edge of another: sideways, up or down."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    across = dx and (0.41 * dx / abs(dx), 0.0)
+    shift = across or (0.0, 0.36 * dy / abs(dy))
+    ends = [(p[0] + k * shift[0], p[1] + k * shift[1]) for p, k in ((start, 1), (end, -1))]
+    arrow = FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=16)
+    arrow.set(color=COLOURS[1], linewidth=1.8, linestyle=":" if optional else "-")
+    return arrow
+
+
+def map_in_words() -> str:
+    """The map as alternative text."""
+    pairs = [f"{a[:2]} to {b[:2]}" for a, b in ARROWS]
+    boxes = ", ".join(f"{name[:2]} {STAGES[name].title}" for name in _BOXES)
+    return (
+        f"{len(_BOXES)} boxes: {boxes}. Arrows: {', '.join(pairs[:-1])}; "
+        f"dotted, only where a learned reward pays: {pairs[-1]}."
+    )
 
 
 def symbols() -> str:

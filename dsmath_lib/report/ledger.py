@@ -1,7 +1,7 @@
-"""The claims ledger: what the paper claims, what this run measured, and a verdict by rule.
+"""The claims ledger: what the paper claims, what it and this run measured, and a verdict by rule for each.
 
-A claim (``claims.py``) holds parts; a part measures one estimate from the ``results.json`` files of
-the stages and has a rule that turns it into a verdict. No person gives a verdict.
+A claim (``claims.py``) holds parts; a part measures one estimate, from the ``results.json`` files of the stages or from
+published scores, and has a rule that turns it into a verdict (``verdict_rules.py``). No person gives a verdict.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from dsmath_lib.base.folders import scale_folder
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.base.tags import joined, tag
+from dsmath_lib.base.tags import Html, joined, tag
 from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.evaluation.metrics import (
     Estimate,
@@ -21,16 +21,23 @@ from dsmath_lib.evaluation.metrics import (
     read_estimate,
     students_t,
 )
-
-AGREES, DISAGREES = "agrees", "disagrees"
-NOISY, NOT_TESTED = "too noisy to tell", "not tested at this scale"
-SYMBOL = {AGREES: "✓", DISAGREES: "✗", NOISY: "≈", NOT_TESTED: "–"}
+from dsmath_lib.report.verdict_rules import (
+    NOT_TESTED,
+    SYMBOL,
+    VerdictRule,
+    combined,
+    detectable,
+)
 
 StageResults = Mapping[str, Mapping[str, Any]]  # stage name -> its results.json
-
-
 Measure = Callable[[StageResults], Estimate | None]
-VerdictRule = Callable[[Estimate], str]
+# what a verdict of ours can be owed to
+EARNED_BY = {
+    "run": "the run: it could have come out the other way",
+    "world": "the world: we built it so that the claim can hold",
+    "rule": "a rule or setting of ours, close to what it tests",
+    "identity": "mathematics: an identity or a count, checked",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,10 @@ class ClaimPart:
 
 @dataclass(frozen=True)
 class Claim:
-    """One row. ``stage`` is the notebook that speaks about it; no parts: nothing here tests it yet."""
+    """One row. ``stage`` is the notebook that speaks about it; no parts: nothing here tests it yet.
+
+    evidence: parts that measure what the source published. earned: a key of ``EARNED_BY``, empty without parts.
+    """
 
     id: str
     claim: str
@@ -57,63 +67,45 @@ class Claim:
     stage: str
     caution: str = ""
     parts: tuple[ClaimPart, ...] = ()
+    evidence: tuple[ClaimPart, ...] = ()
+    earned: str = ""
+
+
+@dataclass(frozen=True)
+class JudgedParts:
+    """What was measured for each part, in their order, and the verdicts: each part's and the one of all."""
+
+    parts: tuple[ClaimPart, ...]
+    estimates: tuple[Estimate | None, ...]
+    verdicts: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        return combined(self.verdicts)
+
+    def lines(self) -> list[str]:
+        """One line a part: verdict, what, estimate, and the smallest effect that the test could have seen."""
+        return [
+            f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}{_seen(e, p.unit)}"
+            for p, e, v in zip(self.parts, self.estimates, self.verdicts, strict=True)
+        ]
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        rows = zip(self.parts, self.estimates, self.verdicts, strict=True)
+        return [{"what": p.what, "verdict": v, "estimate": e and e.as_json()} for p, e, v in rows]
 
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A claim with what was measured for each part, in the order of its parts, and the verdict."""
+    """A claim with two verdicts: ``ours`` from the runs, ``published`` from the source's own scores."""
 
     claim: Claim
-    estimates: tuple[Estimate | None, ...]
-    verdicts: tuple[str, ...]
-    verdict: str
+    ours: JudgedParts
+    published: JudgedParts
 
-
-# -- rules: an estimate becomes a verdict -------------------------------------------------------------
-def positive(e: Estimate) -> str:
-    """A claimed gain: agrees if the whole interval is above 0, disagrees if it is below 0."""
-    if e.low > 0:
-        return AGREES
-    return DISAGREES if e.high < 0 or e.low == e.high == 0 else NOISY
-
-
-def at_least(threshold: float) -> VerdictRule:
-    """A claimed level: agrees if the interval is at or above the threshold, disagrees if below it."""
-
-    def rule(e: Estimate) -> str:
-        if e.low >= threshold:
-            return AGREES
-        return DISAGREES if e.high < threshold else NOISY
-
-    return rule
-
-
-def at_most(threshold: float) -> VerdictRule:
-    """The mirror of ``at_least``."""
-
-    def rule(e: Estimate) -> str:
-        if e.high <= threshold:
-            return AGREES
-        return DISAGREES if e.low > threshold else NOISY
-
-    return rule
-
-
-def not_raised(margin: float) -> VerdictRule:
-    """A claimed absence of a gain: agrees if the interval ends below ``margin``, disagrees if it
-    starts above 0."""
-
-    def rule(e: Estimate) -> str:
-        if e.low > 0:
-            return DISAGREES
-        return AGREES if e.high < margin else NOISY
-
-    return rule
-
-
-def with_interval(rule: VerdictRule) -> VerdictRule:
-    """For a number that is no exact count: without an interval (one run) nothing can be said."""
-    return lambda e: NOISY if e.low == e.high else rule(e)
+    @property
+    def verdict(self) -> str:
+        return self.ours.verdict
 
 
 # -- measures: results become an estimate -------------------------------------------------------------
@@ -186,20 +178,19 @@ def load_results(scale: str) -> dict[str, dict[str, Any]]:
     return out
 
 
-def verdict_of(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
-    """Measure one claim over runs that differ in the seed, and give its verdict.
-
-    One part that disagrees makes the claim disagree. A claim agrees when every part agrees. A part
-    that nothing measured leaves the claim untested.
-    """
+def judged(parts: Sequence[ClaimPart], runs: Sequence[StageResults]) -> JudgedParts:
+    """Measure each part over runs that differ in the seed, and judge the pooled estimate."""
     estimates, verdicts = [], []
-    for part in claim.parts:
+    for part in parts:
         found = [e for run in runs if (e := part.measure(run)) is not None]
         estimates.append(pool(found) if found else None)
         verdicts.append(part.rule(estimates[-1]) if found else NOT_TESTED)
-    order = (DISAGREES, NOT_TESTED, NOISY, AGREES)
-    verdict = next((v for v in order if v in verdicts), NOT_TESTED)
-    return JudgedClaim(claim, tuple(estimates), tuple(verdicts), verdict)
+    return JudgedParts(tuple(parts), tuple(estimates), tuple(verdicts))
+
+
+def verdict_of(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
+    """Judge a claim twice: by runs that differ in the seed, and by what its source published."""
+    return JudgedClaim(claim, judged(claim.parts, runs), judged(claim.evidence, [{}]))
 
 
 def ledger(claims: Sequence[Claim], runs: Sequence[StageResults]) -> "Ledger":
@@ -222,6 +213,14 @@ def as_text(e: Estimate | None, unit: str = "%") -> str:
     text += f" {unit}" if unit else ""
     text += "" if e.n is None else f", n = {e.n:,}"
     return text + ("" if e.seeds == 1 else f", {e.seeds} seeds")
+
+
+def _seen(e: Estimate | None, unit: str) -> str:
+    least = None if e is None else detectable(e)
+    if least is None:
+        return ""
+    number = f"{100 * least:.1f}" if unit in ("%", "points") else f"{least:.2g}"
+    return f" (sees {number} or more)"
 
 
 def page_link(stage: str, cell: str = "") -> str:
@@ -249,8 +248,23 @@ class Ledger:
         return Ledger([r for r in self.rows if r.verdict in verdicts])
 
     def counts(self) -> dict[str, int]:
-        """Number of claims per verdict, all four present."""
+        """Number of claims per verdict of ours, all four present."""
         return {v: sum(r.verdict == v for r in self.rows) for v in SYMBOL}
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One row per verdict: claims by the source's own evidence, by ours, and what ours are owed to."""
+        out = []
+        for v in SYMBOL:
+            ours = [r.claim.earned for r in self.rows if r.verdict == v]
+            out.append(
+                {
+                    "verdict": f"{SYMBOL[v]} {v}",
+                    "by the paper's own numbers": sum(r.published.verdict == v for r in self.rows),
+                    "by ours": len(ours),
+                    **{f"of them by {how}": ours.count(how) for how in EARNED_BY},
+                }
+            )
+        return out
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """JSON-ready rows for ``results.json``."""
@@ -261,37 +275,60 @@ class Ledger:
                 "paper": r.claim.paper,
                 "stage": r.claim.stage,
                 "verdict": r.verdict,
-                "parts": [
-                    {"what": p.what, "verdict": v, "estimate": e and e.as_json()}
-                    for p, e, v in zip(r.claim.parts, r.estimates, r.verdicts, strict=True)
-                ],
+                "earned": r.claim.earned,
+                "parts": r.ours.as_dicts(),
+                "published": {"verdict": r.published.verdict, "parts": r.published.as_dicts()},
             }
             for r in self.rows
         ]
 
     def _repr_html_(self) -> str:
-        names = ("Id", "Claim", "Paper", "Ours", "Verdict", "Caution")
-        style = "text-align:left;vertical-align:top"
+        names = ("Claim", "The source's own evidence", "Ours")
+        style = "text-align:left;vertical-align:top;width:33%"
         return html_table(names, map(_html_cells, self.rows), [style] * len(names))
 
     def __repr__(self) -> str:
         lines = []
         for r in self.rows:
             lines.append(f"{SYMBOL[r.verdict]} {r.claim.id} {r.claim.claim}: {r.verdict}")
-            lines += [f"      {line}" for line in _ours(r)]
+            lines += [f"      {line}" for line in r.ours.lines()]
         return "\n".join(lines)
 
 
-def _ours(row: JudgedClaim) -> list[str]:
-    parts = zip(row.claim.parts, row.estimates, row.verdicts, strict=True)
-    return [f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}" for p, e, v in parts]
+def _verdict_cell(x: JudgedParts, none: str, *more: object) -> Html:
+    """The verdict in a line of its own, then the parts, each in a paragraph."""
+    v = x.verdict
+    word = none if not x.parts else v
+    small = "font-size:90%;margin:0.3em 0"
+    return joined(
+        [
+            tag("b", f"{SYMBOL[v]} {word}"),
+            *(tag("p", line, style=small) for line in x.lines()),
+            *(tag("p", m, style=small) for m in more),
+        ]
+    )
 
 
 def _html_cells(row: JudgedClaim) -> tuple[object, ...]:
-    claim = row.claim
-    measured = zip(claim.parts, row.verdicts, strict=True)
-    cells = dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED)
-    links = [tag("a", claim.stage, href=page_link(claim.stage, cell)) for cell in cells]
-    ours = joined([*(_ours(row) or "–"), *links], "<br>")
-    verdict = joined((tag("b", SYMBOL[row.verdict]), f" {row.verdict}"))
-    return claim.id, claim.claim, claim.paper, ours, verdict, claim.caution
+    claim, ours = row.claim, row.ours
+    small = "font-size:90%;margin:0.3em 0"
+    said = [tag("p", f"Printed: {claim.paper}", style=small)]
+    if claim.caution:
+        said.append(tag("p", f"Caution: {claim.caution}", style=small))
+    about = joined([tag("b", f"{claim.id} "), claim.claim, *said])
+    more = []
+    if ours.parts and ours.verdict != NOT_TESTED:
+        measured = zip(ours.parts, ours.verdicts, strict=True)
+        cells = dict.fromkeys(p.cell for p, v in measured if v != NOT_TESTED)
+        links = [tag("a", claim.stage, href=page_link(claim.stage, cell)) for cell in cells]
+        more = [
+            f"Owed to {EARNED_BY[claim.earned]}.",
+            joined(
+                ["Measured in ", joined(links, ", "), f" by dsmath run SCALE {claim.stage[:2]}"]
+            ),
+        ]
+    return (
+        about,
+        _verdict_cell(row.published, "no numbers to judge"),
+        _verdict_cell(ours, "nothing here tests it", *more),
+    )

@@ -3,10 +3,12 @@
 Everything works in JupyterLab and in a headless run, where the text form goes to the log.
 """
 
+import ast
 import html
 import inspect
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
-from dsmath_lib.base.tags import Html
+from dsmath_lib.base.tags import Html, tag
 from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.evaluation.metrics import Estimate
 
@@ -80,9 +82,9 @@ class Table:
     def _repr_html_(self) -> str:
         style = "text-align:{};vertical-align:top;white-space:pre-wrap".format
         styles = [style("right" if n else "left") for n in self.numeric]
-        return html_table(
-            self.columns, [map(no_math, row) for row in self.rows], styles, self.caption
-        )
+        rows = [map(no_math, row) for row in self.rows]
+        whole = html_table(self.columns, rows, styles, self.caption)
+        return tag("div", whole, style="overflow-x:auto")  # a wide table scrolls, the page does not
 
     def __repr__(self) -> str:
         grid = [list(map(str, self.columns)), *self.rows]
@@ -115,6 +117,26 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
 
 
 def source(fn: Any) -> None:
-    """Show the library's own source of a function or class, so text and code cannot drift apart."""
+    """Show the library's own source of a function or class, so text and code cannot drift apart.
+
+    The docstring's first line stands above the code, the rest is folded.
+    """
     where = f"{inspect.getmodule(fn).__name__}.{fn.__qualname__}"
-    display(Markdown(f"`{where}`\n\n```python\n{inspect.getsource(fn).rstrip()}\n```"))
+    first, _, rest = (inspect.getdoc(fn) or "").partition("\n")
+    parts = [f"`{where}`: {first}" if first else f"`{where}`"]
+    parts.append(f"```python\n{without_docstring(inspect.getsource(fn))}\n```")
+    if rest.strip():
+        parts.append(
+            f"<details><summary>arguments and notes</summary>\n\n{tag('pre', rest.strip())}\n</details>"
+        )
+    display(Markdown("\n\n".join(parts)))
+
+
+def without_docstring(code: str) -> str:
+    """The source of a function or class without its own docstring."""
+    lines = textwrap.dedent(code).rstrip().splitlines()
+    node = ast.parse("\n".join(lines)).body[0]
+    body = getattr(node, "body", [])
+    if len(body) > 1 and ast.get_docstring(node, clean=False) is not None:
+        del lines[body[0].lineno - 1 : body[0].end_lineno]
+    return "\n".join(lines)

@@ -197,6 +197,6 @@ def write_solutions(path: Path, solutions: Sequence[Solution]) -> None:
 
 def read_solutions(path: Path) -> list[Solution]:
     """What ``write_solutions`` wrote."""
-    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    lines = gzip.decompress(path.read_bytes()).decode().split("\n")[:-1]
     rows = (json.loads(line) for line in lines)
     return [Solution(**row | {"steps": tuple(row["steps"])}) for row in rows]

@@ -24,8 +24,9 @@ from transformers import (
 )
 
 from dsmath_lib.base.dtypes import at_least_float32
+from dsmath_lib.base.hub import pinned, reading
 from dsmath_lib.engines.parallel import spread, through_root
-from dsmath_lib.lm.model import WeightsError, load_weights, pinned
+from dsmath_lib.lm.model import WeightsError, load_weights
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.stage.folder import Stage
@@ -105,7 +106,8 @@ def load_reward_model(
 
 def _config(name_or_path: str | Path, revision: str) -> PretrainedConfig:
     where = {"revision": pinned(name_or_path, revision), "trust_remote_code": False}
-    return AutoConfig.from_pretrained(str(name_or_path), **where)
+    with reading(name_or_path):
+        return AutoConfig.from_pretrained(str(name_or_path), **where)
 
 
 def kind_of(model: PreTrainedModel) -> str:

@@ -41,11 +41,13 @@ def reward(rule: str, gold: object, text: str, finish: str) -> dict[str, float]:
             at which it happened to be cut, and it has no form.
 
     Raises:
-        ValueError: unknown rule; names the known ones.
+        ValueError: unknown rule (names the known ones), or "random", which has no reward for one completion alone.
     """
     if rule not in REWARDS:
         raise ValueError(f"unknown reward '{rule}' (known: {', '.join(REWARDS)})")
     row = REWARDS[rule]
+    if row.extraction == "random":
+        raise ValueError(f"the reward '{rule}' is drawn for a batch, it cannot grade an answer")
     if row.no_box is not None and not boxes(text):
         return {"accuracy": 0.0, "format": row.no_box}
     parts = {"accuracy": row.right if _right(row.extraction, gold, text, finish) else row.wrong}

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.engines.parallel import shared_sampler
 from dsmath_lib.lm.model import load_model
@@ -42,7 +43,9 @@ class Experiment:
 
     def policy(self) -> PreTrainedModel:
         """The start's weights, to be trained."""
-        return load_model(self.start, revision=self.revision, device=self.device)
+        model = load_model(self.start, revision=self.revision, device=self.device)
+        fit_vocabulary(model, self.tokenizer)
+        return model
 
     def reference(self) -> PreTrainedModel:
         """The start's weights, never trained: no gradient, no dropout."""

@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 import torch
 
+from dsmath_lib.base.prompts import plain_ids
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
-from dsmath_lib.lm.tokenizer import encode_many
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.ask import Sampling, draw_completions
@@ -95,6 +95,6 @@ def live(sampler: Sampler, device: torch.device | None = None, dtype: str = "flo
 
 def written(asked: Questions, tokenizer) -> Completions:
     """Written solutions as completions: one per question, ended by eos, log-probs unknown (0)."""
-    texts = asked.solutions
-    ids = [[*c, tokenizer.eos_token_id] for c in encode_many(tokenizer, texts)]
+    texts = [asked.form.lead + text for text in asked.solutions]
+    ids = [[*c, asked.form.end] for c in plain_ids(tokenizer, texts)]
     return Completions(ids, [[0.0] * len(c) for c in ids], ["eos"] * len(ids), texts)

@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 import torch
 
+from dsmath_lib.base.files import text_digest
+from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import Undecided, evaluate, parse, variables
 from dsmath_lib.engines.parallel import gathered, ranks, share
 from dsmath_lib.params.rl import RLParams
@@ -19,6 +22,7 @@ from dsmath_lib.rewards.models import score_completions, score_steps
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.rl.rollouts import Rollouts
+from dsmath_lib.rows.rewards import REWARDS
 
 # A reward function sees the rollouts and the gold answer of each row, and returns named rewards of each row.
 RewardFunction = Callable[[Rollouts, Sequence[str]], dict[str, Sequence[float]]]
@@ -52,8 +56,8 @@ def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str
     """
     weights = dict(zip(cfg.reward_names, cfg.reward_weights, strict=True))
     if rule:
-        weights = dict.fromkeys(reward(rule, "0", "", "eos"), 1.0)
-    functions = [rule_reward(rule or cfg.reward_rule)]
+        weights = {"accuracy": 1.0} | ({"format": 1.0} if _has_format(rule) else {})
+    functions = [rule_reward(rule or cfg.reward_rule, cfg.seed)]
     if outcome is not None:
         functions.append(model_reward(outcome, tokenizer, cfg.dtype))
     steps = rule_steps(tokenizer, rule or cfg.reward_rule)
@@ -86,12 +90,26 @@ def together(*functions: RewardFunction) -> RewardFunction:
     return function
 
 
-def rule_reward(rule: str) -> RewardFunction:
+def _has_format(rule: str) -> bool:
+    row = REWARDS[rule]
+    return bool(row.form) or row.no_box is not None
+
+
+def rule_reward(rule: str, seed: int = 0) -> RewardFunction:
     """The reward function of a rule of ``dsmath_lib.rewards.reward``.
 
     The rules read answers from the text. Only ``program`` runs what a completion holds, in the sandbox of
-    ``dsmath_lib.rewards.program_tests`` (no files, no network, bounded time and memory).
+    ``dsmath_lib.rewards.program_tests`` (no files, no network, bounded time and memory). ``random`` throws a coin for
+    each completion, anew for each batch; ``seed`` and the batch decide it, so that a run replays.
     """
+
+    def coins(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, list[float]]:
+        batch = text_digest(repr(rollouts.completions))
+        rng, row = np.random.default_rng(seed_for(seed, "random reward", batch)), REWARDS[rule]
+        return {"accuracy": [row.right if x < 0.5 else row.wrong for x in rng.random(len(golds))]}
+
+    if rule in REWARDS and REWARDS[rule].extraction == "random":
+        return coins
 
     def function(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, list[float]]:
         rows = [

@@ -1,66 +1,53 @@
-"""Prompt templates by name: one row says exactly what a model is asked (facts of the paper's evaluation, §9.2).
+"""Prompt templates by name, rows of ``prompts.yaml``: what a model is asked; ``base/prompts.py`` makes the ids."""
 
-The ``deepseek-*`` rows are the strings of the paper's released models, needed to compare with it. The ``toy-*`` rows
-are shorter, because every prompt token costs a tiny model time.
-"""
+from pathlib import Path
+from typing import NamedTuple
 
-_CHAT = "User: {question}{suffix}\n\nAssistant:"
+import yaml
 
-_SUFFIX: dict[tuple[str, str], str] = {
-    (
-        "deepseek-cot",
-        "en",
-    ): "\nPlease reason step by step, and put your final answer within \\boxed{}.",
-    ("deepseek-cot", "zh"): "\n请通过逐步推理来解答问题，并把最终答案放置于\\boxed{}中。",
-    ("deepseek-tir", "en"): (
-        "\nPlease integrate natural language reasoning with programs to solve the problem above, "
-        "and put your final answer within \\boxed{}."
-    ),
-    (
-        "deepseek-tir",
-        "zh",
-    ): "\n请结合自然语言和Python程序语言来解答问题，并把最终答案放置于\\boxed{}中。",
-    ("toy-cot", "en"): "",
-    ("toy-cot", "zh"): "",
-    ("toy-program", "en"): "\nWrite a program.",
-    ("toy-program", "zh"): "\n写程序。",
-    ("toy-tir", "en"): "\nUse Python.",
-    ("toy-tir", "zh"): "\n用Python。",
-}
-# Prompts for base models, which continue a text: the whole text in English and in Chinese.
-_PAGE: dict[str, tuple[str, str]] = {
-    # a question and the opening of a reply, as the pages of the toy web have them
-    "toy-page": ("Question: {question}\n\nBest answer:\n", "问：{question}\n\n最佳答案：\n"),
-    # its homework pages answer with a program
-    "toy-page-program": ("Task 1. {question}\n\n", "任务1 {question}\n\n"),
-    # SimpleRL's first release: ChatML, the system message asks for steps and a box
-    "simplerl-chat": (
-        "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{{}}."
-        "<|im_end|>\n<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n",
-    )
-    * 2,
-    # SimpleRL-Zoo for models that follow instructions weakly
-    "simplerl-plain": ("Question:\n{question}\nAnswer:\nLet's think step by step.\n",) * 2,
-    # DeepSeek-R1's two tags, asked for in one sentence
-    "r1-tags": (
-        "User: {question}\nReason inside <think> </think>, then give the answer inside "
-        "<answer> </answer>.\nAssistant:",
-    )
-    * 2,
-}
-TEMPLATES = sorted({name for name, _ in _SUFFIX})
+from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.records import Prompt
+
+PROMPTS: dict[str, dict] = yaml.safe_load(
+    Path(__file__).with_name("prompts.yaml").read_text(encoding="utf-8")
+)
 
 
-def chat_prompt(template: str, question: str, lang: str = "en") -> str:
-    """The whole prompt text. After ``Assistant:`` the completion starts with a space, after a page with its first word.
+class PromptStyle(NamedTuple):
+    """How a run asks: a row of ``PROMPTS``, and a system text for chat rows."""
+
+    template: str
+    system: str = ""
+
+    def of_form(self, form: str) -> "PromptStyle":
+        """The row of the same family for "cot", "program" or "tir": ``toy-cot`` -> ``toy-tir``.
+
+        Raises:
+            StageError: the family has no such row.
+        """
+        family = self.template.partition("-")[0]
+        if form == "cot" and self.template in PROMPTS:
+            return self
+        if f"{family}-{form}" not in PROMPTS:
+            raise StageError(f"the prompt template '{self.template}' has no form '{form}'")
+        return self._replace(template=f"{family}-{form}")
+
+
+def make_prompt(style: PromptStyle | str, question: str, lang: str = "en") -> Prompt:
+    """What is asked. ``style``: a row's name stands for the row without a system text.
 
     Raises:
-        ValueError: unknown template; names the known ones.
+        StageError: unknown template (names the known ones), or a system text for a row that has no place for one.
     """
-    key = (template, "zh" if lang == "zh" else "en")
-    if template in _PAGE:
-        return _PAGE[template][lang == "zh"].format(question=question)
-    if key not in _SUFFIX:
-        known = ", ".join([*TEMPLATES, *_PAGE])
-        raise ValueError(f"unknown prompt template '{template}' (known: {known})")
-    return _CHAT.format(question=question, suffix=_SUFFIX[key])
+    template, system = (style, "") if isinstance(style, str) else style
+    row = PROMPTS.get(template)
+    if row is None:
+        raise StageError(f"unknown prompt template '{template}' (known: {', '.join(PROMPTS)})")
+    chat = row.get("chat", False)
+    if system and not chat:
+        raise StageError(
+            f"system_prompt has no place in the prompt template '{template}': a chat template has"
+        )
+    text = row.get(lang, row["en"]) if lang == "zh" else row["en"]
+    before, _, after = text.partition("{question}")
+    return Prompt(question, before, after, chat, system)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 class RewardRule(NamedTuple):
     """The reward is the sum of its named parts; ``no_box``, if not None, replaces the others when no box is there.
 
-    extraction: a rule of ``engines.grader.RULES``, or "program": run the program and compare what it prints.
+    extraction: a rule of ``engines.grader.RULES``; "program": run the program and compare what it prints; "random": a
+        coin that does not look at the completion.
     form, form_value: a name in ``FORMS``, and the reward ``format`` of a completion that has it.
     """
 
@@ -32,6 +33,9 @@ REWARDS: dict[str, RewardRule] = {
     # DeepSeek-R1-Zero: accuracy plus form; the sizes of the two are not stated there
     "r1": RewardRule("tag", 1.0, 0.0, None, "tags", 1.0),
     "r1-worked": RewardRule("strict", 1.0, 0.0, None, "worked", 1.0),
+    # the control: what a run gains from it, it does not owe to the answers (Qwen2.5-Math-7B gained 21 points on
+    # MATH-500, arXiv 2506.10947)
+    "random": RewardRule("random", 1.0, 0.0, None),
     # the program format: the program is run
     "program": RewardRule("program", 1.0, 0.0, None),
 }

@@ -37,7 +37,7 @@ STAGES: dict[str, Spec] = {
         "One gradient", "the whole family on one budget", "Section 5.2"),
     "07_simplerl_zero": Spec("dsmath_lib.params.simplerl:SimpleRLParams",
         ("01_corpus_mining", "02_pretraining"),
-        "SimpleRL-Zero", "RL straight from the base model", "Section 5.2"),
+        "SimpleRL-Zero", "RL straight from the base model", "SimpleRL, another paper"),
     "08_evaluation": Spec("dsmath_lib.params.evaluation:EvaluationParams",
         ("02_pretraining", "03_sft", "04_reward_model", "05_grpo"),
         "Evaluation", "scores with intervals", "Sections 3.2, 4.2, 5.2"),

@@ -22,6 +22,7 @@ RUNS: dict[str, Run] = {
     "format": Run("Zero, GRPO, −1 without box", "base", "simplerl-zoo", "zoo-format"),
     "r1-worked": Run("Zero, GRPO, form + accuracy", "base", "simplerl-zoo", "r1-worked"),
     "r1-tags": Run("Zero, GRPO, R1's tags + accuracy", "base", "simplerl-zoo", "r1", "r1-tags"),
+    "random": Run("Zero, GRPO, random reward", "base", "simplerl-zoo", "random"),
     "warm-grpo": Run("long CoT, then GRPO, 0/1", "warm", "simplerl-zoo", "simplerl-zoo"),
     "warm-ppo": Run("long CoT, then PPO, +1/−0.5/−1", "warm", "simplerl", "simplerl-v0"),
     "program": Run(

@@ -24,6 +24,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import read_json, write_atomic
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines import parallel
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer
@@ -89,9 +90,17 @@ def train_job(
     settings: TrainSettings,
     run: str,
     evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> Made:
-    """A supervised training: ``model(device=…)`` is trained as ``train_model`` says; the model and its numbers."""
-    net = parallel.shard(model(device=parallel.load_device(device)))
+    """A supervised training: ``model(device=…)`` is trained as ``train_model`` says; the model and its numbers.
+
+    Args:
+        tokenizer: of a language model, see ``fit_vocabulary``.
+    """
+    net = model(device=parallel.load_device(device))
+    if tokenizer is not None:
+        fit_vocabulary(net, tokenizer)
+    net = parallel.shard(net)
     return net, train_model(net, batches, settings, stage, run, evaluate)
 
 

@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.prompts import bos_ids, plain_ids
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
@@ -20,10 +21,10 @@ from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
-from dsmath_lib.lm.tokenizer import encode_many, load_tokenizer, train_tokenizer
+from dsmath_lib.lm.tokenizer import load_tokenizer, train_tokenizer
 from dsmath_lib.lm.train import TrainSettings, score_examples
 from dsmath_lib.params.pretraining import PretrainingParams
-from dsmath_lib.rows.prompts import TEMPLATES, chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
@@ -37,6 +38,7 @@ MIXTURE = {
     "mix_code": "code",
     "mix_text": "text",
 }
+_FRAMES = ("deepseek-cot", "deepseek-tir", "toy-cot", "toy-program", "toy-tir")
 HELDOUT_SHARE = 0.05  # of pages, when pages are kept back
 
 
@@ -88,11 +90,11 @@ def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Prob
     for p in problems:
         before, _, after = cot(p).rpartition(p.answer + "}")
         texts += [p.question + "\n", before, p.answer, "}" + after]
-    ids = encode_many(tokenizer, texts)
+    ids, bos = plain_ids(tokenizer, texts), bos_ids(tokenizer)
     examples, answers = [], []
     for question, before, answer, after in zip(*(ids[k::4] for k in range(4)), strict=True):
         solution = [*before, *answer, *after]
-        prompt = [tokenizer.bos_token_id, *question]
+        prompt = [*bos, *question]
         trained = [False] * len(prompt) + [True] * len(solution)
         examples.append(Example((*prompt, *solution), tuple(trained)))
         answers.append((len(before), len(before) + len(answer)))
@@ -102,9 +104,9 @@ def heldout_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Prob
 def heldout_pages(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, str]], context: int
 ) -> Heldout:
-    """The first ``context`` tokens of each page; every token after bos carries loss."""
-    ids = encode_many(tokenizer, [r["text"] for r in rows])
-    whole = [(tokenizer.bos_token_id, *i)[:context] for i in ids]
+    """The first ``context`` tokens of each page; every token but the first carries loss."""
+    ids, bos = plain_ids(tokenizer, [r["text"] for r in rows]), bos_ids(tokenizer)
+    whole = [(*bos, *i)[:context] for i in ids]
     examples = [Example(w, (False, *[True] * (len(w) - 1))) for w in whole]
     return Heldout(examples, [], [r["lang"] for r in rows])
 
@@ -176,7 +178,8 @@ def make_tokenizer(
 def _frames() -> list[str]:
     """What stands round every question and program: no web page has it, and later stages repeat it endlessly."""
     fences = " ```python\nprint()\n```\n```output\n```\n"
-    return [chat_prompt(t, "", lang) + fences for t in TEMPLATES for lang in ("en", "zh")] * 50
+    both = [(name, lang) for name in _FRAMES for lang in ("en", "zh")]
+    return [make_prompt(name, "", lang).text + fences for name, lang in both] * 50
 
 
 def steps_of(cfg: PretrainingParams, tokens: int) -> int:
@@ -204,18 +207,19 @@ def pretrain(
         the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
     """
     steps = steps_of(cfg, len(mixture.tokens) - 1)
-    bos = tokenizer.bos_token_id if cfg.isolate_documents else None
+    eos = tokenizer.eos_token_id if cfg.isolate_documents else None
     kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)
     if found := kept.found(device):
         return found
     lr = partial(multi_step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
-    rows = {"batch_size": cfg.batch_size, "context": cfg.context, "bos": bos}
+    rows = {"batch_size": cfg.batch_size, "context": cfg.context, "eos": eos}
     model, numbers = do_job(
         train_job, stage, device,
         model=partial(new_model, cfg, len(tokenizer)),
         batches=partial(stream_batch, mixture.tokens, **rows),
         settings=TrainSettings.of(cfg, steps, lr),
         run=run,
+        tokenizer=tokenizer,
         evaluate=partial(heldout_means, heldout, cfg.micro_batch, cfg.dtype),
     )  # fmt: skip
     return kept.keep(model, tokenizer, numbers)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,10 +16,10 @@ from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.train import TrainSettings, score_examples
 from dsmath_lib.params.sft import SFTParams
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
-from dsmath_lib.runs.load_questions import row_sample
+from dsmath_lib.runs.read_questions import shuffled, solved
 from dsmath_lib.stage.data import read_rows
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
@@ -49,23 +48,23 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
             "program_share": cfg.program_share,
             "tir_share": cfg.tir_share,
         }
-        samples = sft_samples(cfg.samples, cfg.seed, **shares)
+        samples = sft_samples(cfg.samples, cfg.seed, cfg.style, **shares)
         families = [f for f in FAMILIES if f != HELD_OUT]
         problems = sample_problems(
             cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families
         )
         references = [
-            Sample(chat_prompt(cfg.template, p.question, p.lang), ((" " + cot(p), True),))
-            for p in problems
+            Sample(make_prompt(cfg.style, p.question, p.lang), ((cot(p), True),)) for p in problems
         ]
         return SFTData(samples, problems, references)
     rows = read_rows(cfg.dataset, data_dir=cfg.data_dir, revision=cfg.data_revision)
+    rows = shuffled(rows, cfg.dataset, cfg.seed, "sft-rows")
     if len(rows) <= cfg.heldout_n:
         raise StageError(
-            f"'{cfg.dataset}' has {len(rows)} rows, heldout_n = {cfg.heldout_n} leaves none"
+            f"'{cfg.dataset}' has {len(rows)} questions, heldout_n = {cfg.heldout_n} leaves none"
         )
-    order = np.random.default_rng(seed_for(cfg.seed, "sft-rows")).permutation(len(rows)).tolist()
-    pairs = [row_sample(rows[i], cfg.template) for i in order[: cfg.heldout_n + cfg.samples]]
+    some = rows[: cfg.heldout_n + cfg.samples]
+    pairs = [solved(row, cfg.style, where) for where, row in some]
     held, kept = pairs[: cfg.heldout_n], pairs[cfg.heldout_n :]
     return SFTData([s for _, s in kept], [p for p, _ in held], [s for _, s in held])
 
@@ -93,6 +92,7 @@ def finetune(
         batches=partial(PackedExamples.batch, packed, batch_size=cfg.batch_size),
         settings=TrainSettings.of(cfg, cfg.steps, lr),
         run=run,
+        tokenizer=tokenizer,
         evaluate=partial(heldout_loss, list(heldout), cfg.micro_batch, cfg.dtype),
     )  # fmt: skip
     return kept.keep(model, tokenizer, numbers)

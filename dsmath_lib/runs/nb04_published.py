@@ -12,10 +12,10 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.prompts import AnswerForm, answer_form, plain_ids, prompt_ids
 from dsmath_lib.engines.grader import extract
-from dsmath_lib.lm.tokenizer import encode, encode_many
 from dsmath_lib.rewards.labels import Solution
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import PromptStyle, make_prompt
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ READERS = {
 def labelled_solutions(
     tokenizer: PreTrainedTokenizerBase,
     rows: Iterable[StepLabelled],
-    template: str,
+    style: PromptStyle | str,
     max_tokens: int,
 ) -> tuple[list[Solution], int]:
     """Token ids of labelled solutions, a line break after each step and eos at the end; equal ones count once.
@@ -190,19 +190,20 @@ def labelled_solutions(
         the solutions of at most ``max_tokens`` with their prompt, and how many were longer and left out.
     """
     unique = list(dict.fromkeys(rows))
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    prompts = encode_many(tokenizer, [chat_prompt(template, r.question.strip()) for r in unique])
+    asked = [make_prompt(style, r.question.strip()) for r in unique]
+    prompts = prompt_ids(tokenizer, asked)
+    forms = [answer_form(tokenizer, p) for p in asked]
     out, dropped = [], 0
-    for row, prompt in zip(unique, prompts, strict=True):
-        completion, ends = _completion(tokenizer, row.steps)
-        if len(bos) + len(prompt) + len(completion) > max_tokens:
+    for row, prompt, form in zip(unique, prompts, forms, strict=True):
+        completion, ends = _completion(tokenizer, row.steps, form)
+        if len(prompt) + len(completion) > max_tokens:
             dropped += 1
             continue
         out.append(
             Solution(
                 question=row.question.strip(),
                 gold=row.gold,
-                prompt=bos + prompt,
+                prompt=prompt,
                 completion=completion,
                 ends=ends,
                 answer=extract("\n".join(row.steps), "paper").text,
@@ -214,14 +215,14 @@ def labelled_solutions(
 
 
 def _completion(
-    tokenizer: PreTrainedTokenizerBase, steps: Sequence[str]
+    tokenizer: PreTrainedTokenizerBase, steps: Sequence[str], form: AnswerForm
 ) -> tuple[list[int], list[int]]:
     """Token ids of the steps and where each ends. Steps are known here, so a step may have several lines."""
     ids: list[int] = []
     ends = []
     for k, step in enumerate(steps):
         last = k == len(steps) - 1
-        ids += encode(tokenizer, (" " if k == 0 else "") + step.strip() + ("" if last else "\n"))
-        ids += [tokenizer.eos_token_id] if last else []
+        text = form.lead * (k == 0) + step.strip() + "\n" * (not last)
+        ids += plain_ids(tokenizer, [text])[0] + [form.end] * last
         ends.append(len(ids) - 1)
     return ids, ends

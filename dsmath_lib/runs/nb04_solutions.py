@@ -8,9 +8,9 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from dsmath_lib.base.progress import progress
+from dsmath_lib.base.prompts import plain_ids
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.lm.tokenizer import encode
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.ask import Sampling, ask, graded
 from dsmath_lib.rewards.labels import (
@@ -72,7 +72,7 @@ def load_data(
             strict=True,
         ):
             some = some_questions(side, n, cfg.seed)
-            done = labelled_solutions(tokenizer, some, cfg.question_template, cfg.context)
+            done = labelled_solutions(tokenizer, some, cfg.style, cfg.context)
             parts.append(done[0])
             dropped += done[1]
         data = RewardData(*parts, dropped)
@@ -81,7 +81,7 @@ def load_data(
         parts = {}
         problems = zip(("train", "test"), load_problems(cfg), strict=True)
         for part, found in problems:
-            asked = as_prompts(tokenizer, found, cfg.question_template, room)
+            asked = as_prompts(tokenizer, found, cfg.style, room)
             parts[part] = _pieces(cfg, stage, sampler, tokenizer, part, asked)
         data = RewardData(parts["train"], parts["test"])
     for part in ("train", "test"):
@@ -124,7 +124,8 @@ def annotated(
         for _ in range(n):
             slips = rng.random() < CARELESS
             text = careless(problem, rng) if slips else annotate(problem, rng)[1]
-            ids.append([*encode(tokenizer, " " + text), tokenizer.eos_token_id])
+            written = plain_ids(tokenizer, [asked.form.lead + text])[0]
+            ids.append([*written, asked.form.end])
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
     return Completions(ids, [], ["eos"] * len(ids), texts)
 

@@ -9,15 +9,15 @@ import torch
 from transformers import PreTrainedModel
 
 from dsmath_lib.engines.decode import Sampler
-from dsmath_lib.evaluation.metrics import accuracy, paired_difference, sample_mean
+from dsmath_lib.evaluation.metrics import paired_difference
 from dsmath_lib.params.grpo import GRPOParams
-from dsmath_lib.rewards.ask import Answers, ask, flat
+from dsmath_lib.rewards.ask import Answers, ask
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.experiment import Experiment, RunId
 from dsmath_lib.rl.reward_functions import Rewards
 from dsmath_lib.rows.methods import Method, method
 from dsmath_lib.runs.kept import Made
-from dsmath_lib.runs.policy_run import greedy, train_run
+from dsmath_lib.runs.policy_run import greedy, share_right, train_run
 
 # (round, policy, rewards) -> the rewards of the next round, with a renewed reward model
 Renew = Callable[[int, PreTrainedModel, Rewards], Rewards]
@@ -75,8 +75,7 @@ def before_after(before: Mapping[str, Answers], after: Mapping[str, Answers]) ->
     out: dict[str, Any] = {}
     for way in before:
         for when, a in (("before", before[way]), ("after", after[way])):
-            one = len(a.correct[0]) == 1
-            out[f"{way}_{when}"] = accuracy(flat(a.correct)) if one else sample_mean(a.correct)
+            out[f"{way}_{when}"] = share_right(a.correct)
         out[f"{way}_gain"] = paired_difference(after[way].shares, before[way].shares)
     for when, a in (("before", before), ("after", after)):
         out[f"length_{when}"] = a["sampled"].summary()["length"]

@@ -29,7 +29,7 @@ from dsmath_lib.rl.explore import explore, live, sampling_of
 from dsmath_lib.rl.reward_functions import rewards_from
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept
@@ -54,7 +54,7 @@ OF_THE_BASE = {
 }
 OF_THE_WARM = OF_THE_BASE | {
     "warm_samples", "warm_steps", "warm_lr", "levels", "questions", "question_source",
-    "question_template", "data_dir", "data_revision", "eval_questions",
+    "question_template", "system_prompt", "data_dir", "data_revision", "eval_questions",
 }  # fmt: skip
 Problems = tuple[Sequence[Problem], Sequence[Problem]]
 
@@ -140,7 +140,7 @@ def make_base(
         pages = {"mined": tokenize_documents(tokenizer, texts)}
         stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
-        rows_of = {"batch_size": _ROWS, "context": width, "bos": tokenizer.bos_token_id}
+        rows_of = {"batch_size": _ROWS, "context": width, "eos": tokenizer.eos_token_id}
         batches = partial(stream_batch, stream, **rows_of)
         settings = settings_for(cfg, steps, cfg.math_lr)
         how = {"model": new, "batches": batches, "settings": settings, "run": "base"}
@@ -155,8 +155,8 @@ def long_samples(cfg: SimpleRLParams, problems: Sequence[Problem], n: int) -> li
     for p in problems[:n]:
         rng = Random(seed_for(cfg.seed, "long", p.id, p.question))
         text = long_cot(p, rng) if p.family else "\n".join([*p.steps, f"\\boxed{{{p.answer}}}"])
-        prompt = chat_prompt(cfg.question_template, p.question, p.lang)
-        out.append(Sample(prompt, ((" " * prompt.endswith(":") + text, True),), {"form": "long"}))
+        prompt = make_prompt(cfg.style, p.question, p.lang)
+        out.append(Sample(prompt, ((text, True),), {"form": "long"}))
     return out
 
 
@@ -177,6 +177,7 @@ def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
             "batches": partial(PackedExamples.batch, packed, batch_size=_ROWS),
             "settings": settings,
             "run": "warm",
+            "tokenizer": tokenizer,
         }
         model, numbers = do_job(train_job, e.stage, e.device, **how)
         kept.keep(model, tokenizer, numbers)
@@ -197,8 +198,8 @@ def of_run(
     run, cfg = RUNS[name], e.cfg
     if name != cfg.runs[0]:
         cfg = cfg.model_copy(update={"steps": cfg.compare_steps})
-    template = run.template or cfg.question_template
-    asked, validation = (as_prompts(e.tokenizer, p, template, room) for p in problems)
+    style = run.template or cfg.style
+    asked, validation = (as_prompts(e.tokenizer, p, style, room) for p in problems)
     # a rule of the parameters is that of all runs
     rewards = rewards_from(cfg, e.tokenizer, rule="" if cfg.reward_rule else run.reward)
     return replace(e, cfg=cfg, start=start, questions=asked, validation=validation, rewards=rewards)

@@ -1,6 +1,6 @@
 """One run of RL, made once and kept, and the answers before and after it: the same in 05, 06 and 07."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,11 +10,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.grader import grade
 from dsmath_lib.engines.parallel import load_device, shard
+from dsmath_lib.evaluation.metrics import Estimate, accuracy, paired_difference, sample_mean
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
-from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask
+from dsmath_lib.rewards.ask import ASK_RULE, Answers, Sampling, ask, flat
 from dsmath_lib.rewards.models import load_reward_model, reward_model_path
+from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.experiment import Experiment, Players, RunId
 from dsmath_lib.rl.loop import train_policy
@@ -105,6 +108,36 @@ def both_ways(
     ways = {"greedy": greedy(e.cfg), "sampled": sampled(e.cfg)}
     with autocast(model.device, e.cfg.dtype):
         return {k: ask(sampler, e.validation, how, seed, rule) for k, how in ways.items()}
+
+
+def share_right(correct: Sequence[Sequence[bool]]) -> Estimate:
+    """Accuracy of one answer to each question, or mean of several."""
+    return accuracy(flat(correct)) if len(correct[0]) == 1 else sample_mean(correct)
+
+
+def other_readings(asked: Questions, before: Answers, after: Answers) -> dict[str, Any]:
+    """The same answers read in two other ways, and what was cut: a gain of the form alone shows here.
+
+    Returns:
+        ``strict_*`` (the form that was asked for: a box or nothing) and ``lenient_*`` (the last statement of any
+        kind), each before, after and the paired gain; ``truncated_*``: share of the answers that ran out of tokens.
+    """
+    out: dict[str, Any] = {}
+    for rule in ("strict", "lenient"):
+        right = {
+            when: [
+                [grade(p.answer, t, rule, p.question).correct for t in texts]
+                for p, texts in zip(asked.problems, a.texts, strict=True)
+            ]
+            for when, a in (("before", before), ("after", after))
+        }
+        shares = {when: [sum(r) / len(r) for r in rows] for when, rows in right.items()}
+        out |= {f"{rule}_{when}": share_right(rows) for when, rows in right.items()}
+        out[f"{rule}_gain"] = paired_difference(shares["after"], shares["before"])
+    for when, a in (("before", before), ("after", after)):
+        cut = [f == "length" for row in a.finish for f in row]
+        out[f"truncated_{when}"] = sum(cut) / len(cut)
+    return out
 
 
 def moved(policy: torch.nn.Module, start: torch.nn.Module) -> float:

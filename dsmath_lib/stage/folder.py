@@ -185,7 +185,7 @@ class Stage:
         log = log or self.log_path
         if not log.exists():
             return
-        for line in log.read_text(encoding="utf-8").splitlines():
+        for line in log.read_text(encoding="utf-8").split("\n"):  # not at a line sign in a text
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:

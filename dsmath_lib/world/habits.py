@@ -9,7 +9,7 @@ from random import Random
 
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import PromptStyle, make_prompt
 from dsmath_lib.world.families import FAMILIES, HELD_OUT
 from dsmath_lib.world.problems import (
     HABITS,
@@ -46,6 +46,7 @@ def annotate(problem: Problem, rng: Random) -> tuple[str, str]:
 def sft_samples(
     n: int,
     seed: int,
+    style: PromptStyle | str = "toy-cot",
     *,
     cot_share: float = 0.7,
     program_share: float = 0.1,
@@ -55,7 +56,8 @@ def sft_samples(
     """``n`` supervised samples from train problems without the held-out family.
 
     The shares of chain of thought, program and tool-integrated samples must sum to 1 (the paper names the three
-    formats, §3.1, and gives no shares).
+    formats, §3.1, and gives no shares). ``style``: the prompt of a chain of thought; the other forms are asked in
+    rows of its family.
     """
     if abs(cot_share + program_share + tir_share - 1) > 1e-6:
         raise ValueError("the shares of CoT, program and tool-integrated samples must sum to 1")
@@ -64,18 +66,22 @@ def sft_samples(
     problems = sample_problems(
         n, langs=LANGS, split="train", seed=seed_for("sft", seed), families=families, levels=levels
     )
-    return [_sample(p, rng.choices(("cot", "program", "tir"), (cot_share, program_share, tir_share))[0], rng)
-            for p in problems]  # fmt: skip
+    asked = PromptStyle(style) if isinstance(style, str) else style
+    shares = {"cot": cot_share, "program": program_share, "tir": tir_share}
+    styles = {form: asked.of_form(form) for form, share in shares.items() if share}
+    out = []
+    for p in problems:
+        form = rng.choices(list(shares), list(shares.values()))[0]
+        out.append(_sample(p, form, rng, styles[form]))
+    return out
 
 
-def _sample(p: Problem, form: str, rng: Random) -> Sample:
+def _sample(p: Problem, form: str, rng: Random, style: PromptStyle) -> Sample:
     habit = form
     if form == "cot":
         habit, text = annotate(p, rng)
         segments: tuple[tuple[str, bool], ...] = ((text, True),)
     else:
         segments = ((fenced_program(p), True),) if form == "program" else tir(p)
-    # a completion starts with a space
-    segments = ((" " + segments[0][0], segments[0][1]), *segments[1:])
     meta = {"form": form, "habit": habit, "family": p.family, "lang": p.lang, "id": p.id}
-    return Sample(chat_prompt(f"toy-{form}", p.question, p.lang), segments, meta)
+    return Sample(make_prompt(style, p.question, p.lang), segments, meta)

@@ -2,6 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dsmath_lib.base.hub import ModelError
 from dsmath_lib.lm.model import Shape, WeightsError, build_model, load_model
 
 from .conftest import tiny_model
@@ -50,7 +51,7 @@ def test_pickle_weights_are_refused(tmp_path):
     model = tiny_model()
     model.config.save_pretrained(tmp_path)
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(OSError, match="safetensors"):
+    with pytest.raises(ModelError, match="safetensors"):
         load_model(tmp_path)
 
 

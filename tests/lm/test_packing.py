@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsmath_lib.base.records import Sample
+from dsmath_lib.base.records import Prompt, Sample
 from dsmath_lib.lm.packing import (
     IGNORE,
     Example,
@@ -42,14 +42,15 @@ def test_stream_too_short_is_an_error():
 
 def test_stream_isolated_documents():
     tokens = np.array([0, 5, 6, 1, 0, 7, 1, 0, 8])
-    batch = stream_batch(tokens, 0, 1, 8, bos=0)
+    batch = stream_batch(tokens, 0, 1, 8, eos=1)
     assert batch["segments"].tolist() == [[1, 1, 1, 1, 2, 2, 2, 3]]
     assert batch["targets"].tolist() == [[5, 6, 1, IGNORE, 7, 1, IGNORE, 8]]
 
 
 def test_samples_train_answers_and_eos_but_no_prompt_or_tool_output(tokenizer):
-    segments = ((" 12+3=", True), ("15", False), (" \\boxed{15}", True))
-    (e,) = tokenize_samples(tokenizer, [Sample("User: 12+3?\n\nAssistant:", segments)])
+    segments = (("12+3=", True), ("15", False), (" \\boxed{15}", True))
+    prompt = Prompt("12+3?", "User: ", "\n\nAssistant:")
+    (e,) = tokenize_samples(tokenizer, [Sample(prompt, segments)])
     assert e.ids[0] == tokenizer.bos_token_id and e.ids[-1] == tokenizer.eos_token_id
     trained = [i for i, t in zip(e.ids, e.trained, strict=True) if t]
     expected = encode(tokenizer, " 12+3=") + encode(tokenizer, " \\boxed{15}") + [1]

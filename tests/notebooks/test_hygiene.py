@@ -10,6 +10,7 @@ import pytest
 
 from dsmath_lib.app.notebook_files import METADATA, strip
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.exercises import all_of
 from dsmath_lib.params.registry import params_model
 from dsmath_lib.rows.stages import STAGES
 
@@ -188,7 +189,9 @@ def test_figures_have_words(path):
 def test_exercises(path):
     number = path.stem[:2]
     code = "\n".join(cells(path, "code"))
-    assert len(set(re.findall(rf'check\("({number}\.\d+)"', code))) >= 3
+    asked = re.findall(rf'check\("({number}\.\d+)"', code)
+    assert asked == [e.id for e in all_of(number) if e.verify]
+    assert "import check, hint, solution" in code
 
 
 def test_strip_keeps_ids_and_gives_new_cells_one():

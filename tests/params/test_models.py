@@ -204,3 +204,14 @@ def test_papermill_with_nothing_but_the_scale_is_refused():
 def test_a_scale_of_ones_own_without_files_takes_the_cell():
     cfg = GRPO.take(injected(scale="mine"))
     assert cfg.scale == "mine" and cfg.steps == CELL["steps"]
+
+
+def test_every_prompt_that_a_parameter_takes_is_a_row():
+    from typing import get_args
+
+    from dsmath_lib.params.asking import Template
+    from dsmath_lib.rows.prompts import PROMPTS, make_prompt
+
+    assert set(get_args(Template)) <= set(PROMPTS)
+    for name in get_args(Template):
+        assert all("Q?" in make_prompt(name, "Q?", lang).text for lang in ("en", "zh"))

@@ -6,6 +6,7 @@ import pytest
 
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.report import ledger as L
+from dsmath_lib.report import verdict_rules as V
 from dsmath_lib.report.claims import all_claims
 
 GRPO, ONE, ZERO = "05_grpo", "06_one_gradient", "07_simplerl_zero"
@@ -54,36 +55,36 @@ def test_the_stage_of_a_claim_holds_the_cells_of_its_parts():
     ],
 )
 def test_gains(name, metric, stage):
-    for value, want in ((0.1, L.AGREES), (-0.1, L.DISAGREES), (0.01, L.NOISY)):
+    for value, want in ((0.1, V.AGREES), (-0.1, V.DISAGREES), (0.01, V.NOISY)):
         assert verdict(name, run(**{stage: {metric: estimate(value)}})) == want
-    assert verdict(name, run()) == L.NOT_TESTED
+    assert verdict(name, run()) == V.NOT_TESTED
 
 
 def test_memory_is_read_from_the_timings():
     def memory(ppo, grpo):
         return run(timings={"ppo_peak_mb": ppo, "grpo-os_peak_mb": grpo})
 
-    assert verdict("C26", memory(600.0, 300.0)) == L.AGREES
-    assert verdict("C26", memory(310.0, 300.0)) == L.DISAGREES
-    assert verdict("C26", memory(600.0, 0.0)) == L.NOT_TESTED
-    e = L.verdict_of(BY_ID["C26"], [memory(600.0, 300.0)]).estimates[0]
+    assert verdict("C26", memory(600.0, 300.0)) == V.AGREES
+    assert verdict("C26", memory(310.0, 300.0)) == V.DISAGREES
+    assert verdict("C26", memory(600.0, 0.0)) == V.NOT_TESTED
+    e = L.verdict_of(BY_ID["C26"], [memory(600.0, 300.0)]).ours.estimates[0]
     assert (e.value, e.low, e.high) == (2.0, 2.0, 2.0)
 
 
 def test_one_gradient_needs_five_digits():
-    assert verdict("C29", run(one={"table10_error": 6e-7})) == L.AGREES
-    assert verdict("C29", run(one={"table10_error": 2e-5})) == L.DISAGREES
+    assert verdict("C29", run(one={"table10_error": 6e-7})) == V.AGREES
+    assert verdict("C29", run(one={"table10_error": 2e-5})) == V.DISAGREES
 
 
 def test_rounds_need_both_parts():
     both = {"rounds_minus_one": estimate(0.1), "first_minus_second_round": estimate(0.1)}
-    assert verdict("C33", run(grpo=both)) == L.AGREES
-    assert verdict("C33", run(grpo=both | {"rounds_minus_one": estimate(-0.1)})) == L.DISAGREES
-    assert verdict("C33", run(grpo={"rounds_minus_one": estimate(0.1)})) == L.NOT_TESTED
+    assert verdict("C33", run(grpo=both)) == V.AGREES
+    assert verdict("C33", run(grpo=both | {"rounds_minus_one": estimate(-0.1)})) == V.DISAGREES
+    assert verdict("C33", run(grpo={"rounds_minus_one": estimate(0.1)})) == V.NOT_TESTED
 
 
 def test_almost_20_points_is_more_than_a_gain():
-    for value, want in ((0.2, L.AGREES), (0.1, L.DISAGREES), (0.15, L.NOISY)):
+    for value, want in ((0.2, V.AGREES), (0.1, V.DISAGREES), (0.15, V.NOISY)):
         assert verdict("S01", run(zero={"main_gain": estimate(value)})) == want
 
 
@@ -91,10 +92,10 @@ def test_a_curve_of_one_run_tells_nothing():
     def turn(fall, rise):
         return run(zero={"main_length_fall": fall, "main_length_rise": rise})
 
-    assert verdict("S05", turn(0.4, 0.3)) == L.NOISY
+    assert verdict("S05", turn(0.4, 0.3)) == V.NOISY
     near = (0.0, 0.01, -0.01)
-    assert verdict("S05", *(turn(0.4 + d, 0.3 + d) for d in near)) == L.AGREES
-    assert verdict("S05", *(turn(0.4 + d, 0.02 + d) for d in near)) == L.DISAGREES
+    assert verdict("S05", *(turn(0.4 + d, 0.3 + d) for d in near)) == V.AGREES
+    assert verdict("S05", *(turn(0.4 + d, 0.02 + d) for d in near)) == V.DISAGREES
 
 
 def test_words_and_length_are_weak_signals():
@@ -102,15 +103,15 @@ def test_words_and_length_are_weak_signals():
         common = {"reflecting_minus_plain": estimate(words), "main_length_right": 20.0}
         return [run(zero=common | {"main_length_wrong": wrong + d}) for d in (0.0, 0.1, -0.1)]
 
-    assert verdict("Z05", *seeds(0.0, 30.0)) == L.AGREES
-    assert verdict("Z05", *seeds(0.2, 30.0)) == L.DISAGREES
-    assert verdict("Z05", *seeds(0.0, 10.0)) == L.DISAGREES
+    assert verdict("Z05", *seeds(0.0, 30.0)) == V.AGREES
+    assert verdict("Z05", *seeds(0.2, 30.0)) == V.DISAGREES
+    assert verdict("Z05", *seeds(0.0, 10.0)) == V.DISAGREES
 
 
 def test_length_bias_and_form_reward():
-    assert verdict("Z07", run(one={"length_bias": 3.0})) == L.AGREES
-    assert verdict("Z07", run(one={"length_bias": 0.5})) == L.DISAGREES
-    for d, want in ((5.0, L.AGREES), (-5.0, L.DISAGREES)):
+    assert verdict("Z07", run(one={"length_bias": 3.0})) == V.AGREES
+    assert verdict("Z07", run(one={"length_bias": 0.5})) == V.DISAGREES
+    for d, want in ((5.0, V.AGREES), (-5.0, V.DISAGREES)):
         runs = [
             run(zero={"r1-worked_length_minus_zero-grpo": d + x, "main_gain": estimate(0.2)})
             for x in (0.0, 0.2, -0.2)

@@ -151,5 +151,5 @@ def test_every_stage_has_a_teaching_plan():
 
 def test_the_index_of_exercises_is_complete():
     text = text_of("docs/teaching.md")
-    known = [e.id for stage in STAGES for e in all_of(stage[:2])]
+    known = [e.id for stage in STAGES for e in all_of(stage[:2]) if e.verify]
     assert re.findall(r"^\| (\d\d\.\d) \|", text, re.M) == known

@@ -1,10 +1,12 @@
 """The ledger: a verdict follows from the numbers by rule, and nothing missing can break it."""
 
 import json
+from statistics import NormalDist
 
 import pytest
 
 from dsmath_lib.report import ledger as L
+from dsmath_lib.report import verdict_rules as V
 from dsmath_lib.report.claims import all_claims, measure_of, rule_of
 
 CLAIMS = all_claims(margin=0.03, k=8)
@@ -28,26 +30,26 @@ def exact(x):
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(0.01, 0.2, L.AGREES), (-0.1, 0.2, L.NOISY), (-0.2, -0.01, L.DISAGREES), (0, 0, L.DISAGREES)],
+    [(0.01, 0.2, V.AGREES), (-0.1, 0.2, V.NOISY), (-0.2, -0.01, V.DISAGREES), (0, 0, V.DISAGREES)],
 )
 def test_a_gain_is_judged_by_the_side_of_zero(low, high, verdict):
-    assert L.positive(L.Estimate((low + high) / 2, low, high)) == verdict
+    assert V.positive(L.Estimate((low + high) / 2, low, high)) == verdict
 
 
 def test_levels_compare_the_whole_interval_with_the_threshold():
-    assert L.at_least(0.9)(exact(0.9)) == L.AGREES
-    assert L.at_least(0.9)(L.Estimate(0.91, 0.88, 0.94)) == L.NOISY
-    assert L.at_least(0.9)(exact(0.89)) == L.DISAGREES
-    assert L.at_most(0.0)(exact(0.0)) == L.AGREES
-    assert L.at_most(0.0)(exact(1.0)) == L.DISAGREES
+    assert V.at_least(0.9)(exact(0.9)) == V.AGREES
+    assert V.at_least(0.9)(L.Estimate(0.91, 0.88, 0.94)) == V.NOISY
+    assert V.at_least(0.9)(exact(0.89)) == V.DISAGREES
+    assert V.at_most(0.0)(exact(0.0)) == V.AGREES
+    assert V.at_most(0.0)(exact(1.0)) == V.DISAGREES
 
 
 def test_no_gain_needs_an_interval_that_ends_below_the_margin():
-    rule = L.not_raised(0.03)
-    assert rule(L.Estimate(-0.01, -0.04, 0.02)) == L.AGREES
-    assert rule(L.Estimate(0.01, -0.03, 0.05)) == L.NOISY
-    assert rule(L.Estimate(0.05, 0.02, 0.08)) == L.DISAGREES
-    assert rule(L.Estimate(-0.05, -0.08, -0.02)) == L.AGREES
+    rule = V.not_raised(0.03)
+    assert rule(L.Estimate(-0.01, -0.04, 0.02)) == V.AGREES
+    assert rule(L.Estimate(0.01, -0.03, 0.05)) == V.NOISY
+    assert rule(L.Estimate(0.05, 0.02, 0.08)) == V.DISAGREES
+    assert rule(L.Estimate(-0.05, -0.08, -0.02)) == V.AGREES
 
 
 def test_difference_adds_half_widths_in_squares():
@@ -81,13 +83,13 @@ def test_a_part_decides_the_claim():
 
     yes, no = L.metric("s", "yes"), L.metric("s", "no")
     run = {"s": {"metrics": {"yes": estimate(1, 0.5, 1.5), "no": estimate(-1, -1.5, -0.5)}}}
-    gone = (L.metric("s", "gone"), L.positive)
-    up, down = (yes, L.positive), (no, L.positive)
-    assert L.verdict_of(claim(up, up), [run]).verdict == L.AGREES
-    assert L.verdict_of(claim(up, down), [run]).verdict == L.DISAGREES
-    assert L.verdict_of(claim(up, gone), [run]).verdict == L.NOT_TESTED
-    assert L.verdict_of(claim(down, gone), [run]).verdict == L.DISAGREES
-    assert L.verdict_of(claim(), [run]).verdict == L.NOT_TESTED
+    gone = (L.metric("s", "gone"), V.positive)
+    up, down = (yes, V.positive), (no, V.positive)
+    assert L.verdict_of(claim(up, up), [run]).verdict == V.AGREES
+    assert L.verdict_of(claim(up, down), [run]).verdict == V.DISAGREES
+    assert L.verdict_of(claim(up, gone), [run]).verdict == V.NOT_TESTED
+    assert L.verdict_of(claim(down, gone), [run]).verdict == V.DISAGREES
+    assert L.verdict_of(claim(), [run]).verdict == V.NOT_TESTED
 
 
 def test_all_claims_of_the_fact_sheet_are_there_once():
@@ -102,30 +104,35 @@ def test_all_claims_of_the_fact_sheet_are_there_once():
     "runs", [[], [{}], [{"08_evaluation": {}}], [{"08_evaluation": {"metrics": {}}}]]
 )
 def test_missing_results_are_not_tested_never_an_error(runs):
-    assert L.ledger(CLAIMS, runs).counts()[L.NOT_TESTED] == len(CLAIMS)
+    assert L.ledger(CLAIMS, runs).counts()[V.NOT_TESTED] == len(CLAIMS)
 
 
 def test_a_gain_in_chinese_is_transfer_only_after_english_rl():
     run = results(**{f"diff.policy-sft.{b}.greedy": estimate(0.1, 0.05, 0.15) for b in TRANSFER})
-    for langs, verdict in ((["en"], L.AGREES), (["en", "zh"], L.NOT_TESTED)):
+    for langs, verdict in ((["en"], V.AGREES), (["en", "zh"], V.NOT_TESTED)):
         run["05_grpo"]["params"] = {"langs": langs}
         assert L.verdict_of(BY_ID["C25"], [run]).verdict == verdict
 
 
 def test_one_run_without_interval_says_nothing_about_a_trend():
     late = {"mined.late_gain": 0.2, "seed.late_gain": 0.1}
-    assert L.verdict_of(BY_ID["C08"], [results(**late)]).verdict == L.NOISY
+    assert L.verdict_of(BY_ID["C08"], [results(**late)]).verdict == V.NOISY
     three = [results(**late | {"mined.late_gain": g}) for g in (0.20, 0.21, 0.19)]
-    assert L.verdict_of(BY_ID["C08"], three).verdict == L.AGREES
+    assert L.verdict_of(BY_ID["C08"], three).verdict == V.AGREES
 
 
 def test_ledger_views_carry_symbol_and_word_and_escape():
     claim = L.Claim(
-        "X", "a <b> claim", "1 < 2", "s", parts=(L.ClaimPart("p", L.metric("s", "x"), L.positive),)
+        "X",
+        "a <b> claim",
+        "1 < 2",
+        "s",
+        parts=(L.ClaimPart("p", L.metric("s", "x"), V.positive),),
+        earned="run",
     )
     view = L.ledger([claim], [{"s": {"metrics": {"x": estimate(0.12, 0.08, 0.16)}}}])
     page = view._repr_html_()
-    assert "a &lt;b&gt; claim" in page and "<b>✓</b> agrees" in page and 'href="../s/s.html' in page
+    assert "a &lt;b&gt; claim" in page and "<b>✓ agrees</b>" in page and 'href="../s/s.html' in page
     assert "12.0 [8.0, 16.0] %, n = 500" in repr(view)
     assert json.loads(json.dumps(view.as_dicts()))[0]["verdict"] == "agrees"
 
@@ -161,18 +168,52 @@ def test_english_and_chinese_are_judged_apart(claim, than):
         }
     )
     row = L.verdict_of(BY_ID[claim], [run])
-    assert row.verdicts == (L.DISAGREES, L.AGREES) and row.verdict == L.DISAGREES
+    assert row.ours.verdicts == (V.DISAGREES, V.AGREES) and row.verdict == V.DISAGREES
     assert [p.what.split()[0] for p in BY_ID[claim].parts] == ["English", "Chinese"]
     only_chinese = L.verdict_of(BY_ID["C09"], [run])
-    assert only_chinese.verdicts == ((L.AGREES,) if than == "seed" else (L.NOT_TESTED,))
+    assert only_chinese.ours.verdicts == ((V.AGREES,) if than == "seed" else (V.NOT_TESTED,))
 
 
 def test_a_measure_and_a_rule_as_a_row_writes_them():
     run = {"s": {"metrics": {"a": 3, "b-c": 1}, "timings": {"t": 2}}}
     for text, value in (("a - b-c", 2), ("a / timings.t", 1.5), ("gone or a - b-c", 2), ("a", 3)):
         assert measure_of(text, "s")(run).value == value
-    assert rule_of("at_least 2", 0.1)(exact(2)) == L.AGREES
-    assert rule_of("at_least 2 with_interval", 0.1)(exact(2)) == L.NOISY
-    assert rule_of("not_raised", 0.1)(exact(0)) == L.AGREES
+    assert rule_of("at_least 2", 0.1)(exact(2)) == V.AGREES
+    assert rule_of("at_least 2 with_interval", 0.1)(exact(2)) == V.NOISY
+    assert rule_of("not_raised", 0.1)(exact(0)) == V.AGREES
     with pytest.raises(KeyError):
         rule_of("about 2", 0.1)
+
+
+def three_outcomes(part):
+    """Estimates that must agree, disagree and say nothing, whatever the threshold of the part's rule."""
+    for middle in (x / 1000 for x in range(-5000, 5001)):
+        for half in (1e-10, 1e-4, 0.05, 3.0):
+            yield L.Estimate(middle, middle - half, middle + half, 500)
+    yield exact(1e-12)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_every_rule_can_give_every_verdict(claim):
+    for part in (*claim.parts, *claim.evidence):
+        given = {part.rule(e) for e in three_outcomes(part)}
+        assert given == {V.AGREES, V.DISAGREES, V.NOISY}, part.what
+
+
+def test_a_tested_claim_says_what_its_verdict_is_owed_to():
+    for c in CLAIMS:
+        assert c.earned in (L.EARNED_BY if c.parts else [""]), c.id
+
+
+def test_the_smallest_effect_is_2_8_standard_errors():
+    # ± 1.96 standard errors of 0.01
+    assert V.detectable(L.Estimate(0.0, -0.0196, 0.0196)) == pytest.approx(0.0280, abs=5e-5)
+    assert V.detectable(exact(0.3)) is None
+    # and a true effect of that size is seen in 80 % of runs: P(estimate - 1.96 > 0) at mean 2.8016
+    assert NormalDist(V.Z + V.POWER).cdf(V.Z) == pytest.approx(0.2, abs=1e-6)
+
+
+def test_the_summary_counts_each_claim_once():
+    rows = L.ledger(CLAIMS, [{}]).summary()
+    assert [r["by ours"] for r in rows] == [0, 0, 0, len(CLAIMS)]
+    assert sum(r["by the paper's own numbers"] for r in rows) == len(CLAIMS)

@@ -1,13 +1,15 @@
 """What notebooks show: numbers, tables, figures, progress."""
 
 import math
+import re
 
 import matplotlib.figure
 import pytest
 
 from dsmath_lib.base.progress import interactive, progress
 from dsmath_lib.evaluation.metrics import Estimate
-from dsmath_lib.report.notebook import format_value, show, table
+from dsmath_lib.report.notebook import format_value, show, source, table, without_docstring
+from dsmath_lib.rl.advantages import group_advantages
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,28 @@ def test_table_escapes_and_reads_in_a_log():
     assert "<b>" not in page and "&lt;b&gt;" in page and "cap &lt;1&gt;" in page
     assert "$x$" not in page  # samples are not formulas
     assert "⏎" in repr(t) and repr(t).startswith("cap <1>")
-    assert table([])._repr_html_().startswith("<table>")
+    assert "<table>" in table([])._repr_html_() and "overflow-x:auto" in page
+
+
+def test_source_folds_the_docstring(monkeypatch):
+    shown = []
+    monkeypatch.setattr("dsmath_lib.report.notebook.display", lambda m: shown.append(m.data))
+    source(group_advantages)
+    (text,) = shown
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    assert '"""' not in code and code.startswith("def group_advantages(") and "return" in code
+    assert "within each group" in text[: text.index("```")]
+    assert "<details>" in text and "(B,)" in text[text.index("<details>") :]
+    compile(code, "", "exec")
+
+
+def test_a_function_that_is_only_a_docstring_stays():
+    code = 'def f():\n    """Nothing more."""\n'
+    assert without_docstring(code) == code.rstrip()
+    assert (
+        without_docstring('class A:\n    """Doc."""\n\n    x: int = 1\n')
+        == "class A:\n\n    x: int = 1"
+    )
 
 
 def test_progress_prints_lines_in_a_log(monkeypatch, capsys):

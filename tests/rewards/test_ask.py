@@ -2,11 +2,13 @@
 
 import pytest
 
+from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Completions, Problem
 from dsmath_lib.engines.decode import SamplerError
 from dsmath_lib.rewards.ask import ASK_RULE, Sampling, ask, is_right
 from dsmath_lib.rewards.questions import Questions, as_prompts
 from dsmath_lib.rows.rewards import REWARDS
+from tests.tokenizers import tokenizer_of
 
 HOW = Sampling(max_new_tokens=9, temperature=1.0)
 
@@ -58,17 +60,19 @@ def test_a_rule_is_a_reward_or_an_extraction():
     assert is_right("accuracy", p, "so 2", "eos") and not is_right("boxed", p, "so 2", "eos")
 
 
-class NoBos:
-    """A tokenizer without a bos token, as Qwen's; every text is token 5."""
-
-    bos_token_id = None
-
-    def __call__(self, texts, **_):
-        return {"input_ids": [[5] for _ in texts]}
-
-
 def test_prompts_start_with_bos_where_there_is_one(tokenizer):
     problems = [Problem("a", "1 + 1?", "2"), Problem("b", "1 加 1？", "2", lang="zh")]
     ids = as_prompts(tokenizer, problems, "toy-cot").prompts
     assert [i[0] for i in ids] == [tokenizer.bos_token_id] * 2
-    assert as_prompts(NoBos(), problems, "toy-cot").prompts == [[5], [5]]
+    none = tokenizer_of("qwen2")
+    texts = ["User: 1 + 1?\n\nAssistant:", "User: 1 加 1？\n\nAssistant:"]
+    assert [none.decode(i) for i in as_prompts(none, problems, "toy-cot").prompts] == texts
+
+
+def test_prompts_that_are_too_long_are_counted_aloud(tokenizer, capsys):
+    problems = [Problem("a", "1 + 1?", "2"), Problem("b", "1 + 1? " * 50, "2")]
+    asked = as_prompts(tokenizer, problems, "toy-cot", 40)
+    assert [p.id for p in asked.problems] == ["a"]
+    assert "1 of 2 questions left out" in capsys.readouterr().out
+    with pytest.raises(StageError, match=r"no prompt fits 3 tokens \(the shortest has \d+\)"):
+        as_prompts(tokenizer, problems, "toy-cot", 3)

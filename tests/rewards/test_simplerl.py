@@ -91,6 +91,6 @@ def test_several_tests_of_a_function():
 @given(st.text(alphabet="ab=+ \n`<>/thinkanswer{}\\boxed19", max_size=80))
 def test_any_text_has_a_reward(text):
     assert program_of(text) == program_of(text).strip("\n") or "```" in text
-    for rule in set(REWARDS) - {"program"}:
+    for rule in set(REWARDS) - {"program", "random"}:
         for finish in ("eos", "stop", "length"):
             assert all(abs(v) <= 1 for v in reward(rule, "18", text, finish).values())

@@ -5,12 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.base.records import Problem
+from dsmath_lib.base.records import Completions, Problem
 from dsmath_lib.base.seeds import questions_of_step
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.rewards.ask import Sampling
 from dsmath_lib.rewards.questions import Questions
-from dsmath_lib.rl.explore import explore, live
+from dsmath_lib.rewards.reward import reward
+from dsmath_lib.rl.explore import as_rollouts, explore, live
 from dsmath_lib.rl.reward_functions import RewardError, Rewards, rule_reward, scored
 from tests.rl.conftest import odd_reward, tiny_policy
 
@@ -89,3 +90,20 @@ def test_questions_of_a_step(n, per_step, seed):
     flat = [i for s in steps for i in s]
     assert sorted(flat[:n]) == sorted(flat[n : 2 * n]) == list(range(n))
     assert questions_of_step(n, per_step, len(steps) - 1, seed) == steps[-1]
+
+
+def test_a_random_reward_looks_at_no_completion_and_replays():
+    def rolled(texts):
+        n = len(texts)
+        ids = [[i % 7, n % 5] for i in range(n)]
+        return as_rollouts([[1]], Completions(ids, [[0.0] * 2] * n, ["eos"] * n, texts))
+
+    right, wrong = rolled(["\\boxed{1}"] * 2000), rolled(["no"] * 2000)
+    pay = rule_reward("random", seed=3)
+    a, b = (pay(r, ["1"] * 2000)["accuracy"] for r in (right, wrong))
+    assert a == b == pay(right, ["1"] * 2000)["accuracy"]  # the same batch of ids, the same coins
+    assert set(a) == {0.0, 1.0} and abs(sum(a) / 2000 - 0.5) < 0.05  # 4.5 standard errors
+    assert rule_reward("random", seed=4)(right, ["1"] * 2000)["accuracy"] != a
+    assert pay(rolled(["no"] * 1999), ["1"] * 1999)["accuracy"] != a[:1999]
+    with pytest.raises(ValueError, match="cannot grade"):
+        reward("random", "1", "1", "eos")

@@ -12,9 +12,8 @@ from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.rewards.ask import Sampling, ask
 from dsmath_lib.rewards.questions import as_prompts
-from dsmath_lib.rows.prompts import chat_prompt
-from dsmath_lib.runs.load_questions import gsm8k_problem, row_sample
 from dsmath_lib.runs.nb03_sft import example_html, finetune, load_sft_data
+from dsmath_lib.runs.read_questions import solved
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
@@ -36,33 +35,13 @@ def config(**changes) -> SFTParams:
     return SFTParams.check(values | changes, "test")
 
 
-def test_gsm8k_rows_lose_calculator_marks_and_gain_a_box():
-    p = gsm8k_problem(ROW)
-    assert p.answer == "1024" and p.question.endswith("sell?")
-    problem, sample = row_sample(ROW, "deepseek-cot")
-    assert sample.prompt == chat_prompt("deepseek-cot", p.question)
-    ((text, trained),) = sample.segments
-    assert trained and text.startswith(" Tom sold 48/2 = 24 clips.") and "<<" not in text
-    assert text.endswith("The answer is \\boxed{1024}.") and "####" not in text
-    assert grade(problem.answer, text).correct
-    with pytest.raises(StageError, match="####"):
-        gsm8k_problem({"question": "q", "answer": "no mark"})
-
-
-def test_math_rows_keep_their_box():
-    row = {"problem": "1+1?", "solution": "It is $\\boxed{2}$.", "answer": "2"}
-    _, sample = row_sample(row, "deepseek-cot")
-    assert sample.segments[0][0] == " It is $\\boxed{2}$."
-
-
 def test_world_data_holds_no_heldout_question():
     data = load_sft_data(config(samples=60, heldout_n=10))
     assert len(data.train) == 60 and len(data.problems) == len(data.references) == 10
     assert all(split_of(p.question) == "val" for p in data.problems)
     assert all(p.family != HELD_OUT for p in data.problems)
-    prompts = " ".join(s.prompt for s in data.train)
-    assert not any(p.question in prompts for p in data.problems)
-    assert all(s.segments[0][0].startswith(" ") for s in data.train + data.references)
+    assert not {s.prompt.question for s in data.train} & {p.question for p in data.problems}
+    assert {s.prompt.before for s in data.train} == {"User: "}
 
 
 def test_rows_are_split_and_too_few_are_an_error(tmp_path):
@@ -106,7 +85,7 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
 
 
 def test_example_html_marks_trained_tokens_and_escapes(tokenizer):
-    _, sample = row_sample(ROW | {"question": "<script>$1?"}, "toy-cot")
+    _, sample = solved(ROW | {"question": "<script>$1?"}, "toy-cot", "a row")
     (e,) = tokenize_samples(tokenizer, [sample])
     page = example_html(tokenizer, e)
     assert "<script>" not in page

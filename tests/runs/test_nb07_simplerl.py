@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import torch
 
-from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation.behaviour import reflections
@@ -16,7 +16,7 @@ from dsmath_lib.rl import loop
 from dsmath_lib.rl.losses import token_weights
 from dsmath_lib.rl.reward_functions import equations_hold, rewards_from
 from dsmath_lib.rows.methods import METHODS, TITLES
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS
 from dsmath_lib.runs import nb07_simplerl as zero
 from dsmath_lib.stage.folder import Stage
@@ -66,7 +66,7 @@ def test_every_run_is_made_of_known_parts():
     for run in RUNS.values():
         assert run.method in METHODS and TITLES[run.method]
         assert rewards_from(params(), None, rule=run.reward).weights
-        assert chat_prompt(run.template or "toy-page", "Q?")
+        assert make_prompt(run.template or "toy-page", "Q?").text
 
 
 def test_the_two_releases_as_rows():
@@ -131,10 +131,10 @@ def test_what_decides_the_starts_are_parameters():
 def test_page_prompts_hold_the_question_as_it_is():
     for template in ("toy-page", "toy-page-program", "simplerl-chat", "simplerl-plain", "r1-tags"):
         for lang in ("en", "zh"):
-            assert "What is {x}?" in chat_prompt(template, "What is {x}?", lang)
-    assert "\\boxed{}" in chat_prompt("simplerl-chat", "Q")
-    with pytest.raises(ValueError, match="toy-page"):
-        chat_prompt("nothing", "Q")
+            assert "What is {x}?" in make_prompt(template, "What is {x}?", lang).text
+    assert "\\boxed{}" in make_prompt("simplerl-chat", "Q").text
+    with pytest.raises(StageError, match="toy-page"):
+        make_prompt("nothing", "Q")
 
 
 def test_group_table():

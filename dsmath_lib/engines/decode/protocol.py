@@ -4,24 +4,35 @@ from typing import Any, Protocol
 
 import torch
 
+from dsmath_lib.base.prompts import turn_end
 from dsmath_lib.base.records import Completions
 
 
 def check_sampling(
-    prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int
+    prompts: list[list[int]], n: int, temperature: float, top_p: float, new: int, context: int
 ) -> None:
-    """Arguments that no sampler takes are a ValueError."""
+    """Arguments that no sampler takes are a ValueError; ``context``: tokens that the model can read."""
     if n < 1 or new < 1 or temperature < 0 or not 0 < top_p <= 1:
         raise ValueError(f"bad {n=}, max_new_tokens={new}, {temperature=} or {top_p=}")
     if not all(prompts):
         raise ValueError("a prompt has no tokens")
+    longest = max(map(len, prompts), default=0)
+    if longest >= context:
+        raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
 
 
 def eos_ids(model: torch.nn.Module, tokenizer) -> list[int]:
-    """All ids that end a completion: the generation config's (one or several) and the tokenizer's."""
+    """All ids that end a completion: the generation config's (one or several), the tokenizer's, its template's.
+
+    Raises:
+        ValueError: there is none, so no completion could end.
+    """
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    ids = set(ids if isinstance(ids, list | tuple) else [ids]) | {tokenizer.eos_token_id}
-    return sorted(i for i in ids if i is not None)
+    ids = set(ids if isinstance(ids, list | tuple) else [ids])
+    ids = sorted((ids | {tokenizer.eos_token_id, turn_end(tokenizer)}) - {None})
+    if not ids:
+        raise ValueError("neither tokenizer nor generation config names an end token")
+    return ids
 
 
 class SamplerError(RuntimeError):

@@ -19,6 +19,7 @@ from transformers.cache_utils import CacheLayerMixin
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
+from dsmath_lib.base.vocabulary import context_of, fit_vocabulary
 from dsmath_lib.engines.decode.protocol import check_sampling, eos_ids
 
 FINISH = ("length", "eos", "stop")
@@ -30,6 +31,7 @@ class HFSampler:
     def __init__(self, model: torch.nn.Module, tokenizer, max_rows: int = 1024):
         self.model, self.tokenizer, self.max_rows = model, tokenizer, max_rows
         self.eos_ids = eos_ids(model, tokenizer)
+        fit_vocabulary(model, tokenizer)
 
     def sample(
         self,
@@ -52,10 +54,14 @@ class HFSampler:
         ``max_rows`` is and whichever rows finish first (up to the rounding of differently shaped matrix products).
         Where the prompts are part of a longer list, ``first`` is the number of their first row there.
 
+        A completion that reaches the model's context ends with "length".
+
         Raises:
-            ValueError: an empty prompt, ``n`` or ``max_new_tokens`` below 1, temperature below 0, top_p not in (0, 1].
+            ValueError: an empty prompt, a prompt that fills the context, ``n`` or ``max_new_tokens`` below 1,
+                temperature below 0, top_p not in (0, 1].
         """
-        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
+        context = context_of(self.model)
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         total = len(prompts) * n
         noise = torch.rand(
             first + total,
@@ -110,6 +116,7 @@ class HFSampler:
         out_logprobs = torch.zeros(batch, steps, dtype=wide, device=device)
         out_len = torch.full((batch,), steps, device=device)
         finish = torch.zeros(batch, dtype=torch.long, device=device)
+        room = context_of(self.model) - lengths  # tokens that a row may still have
         for t in range(steps):
             token, logprob = pick_tokens(logits, noise[rows, t], temperature, top_p)
             out_ids[rows, t], out_logprobs[rows, t] = token, logprob
@@ -119,6 +126,7 @@ class HFSampler:
                 hit = stops.hits(token, rows, out_ids, t) & ~ended
                 finish[rows[hit]] = FINISH.index("stop")
                 ended |= hit
+            ended |= room[rows] <= t + 1
             out_len[rows[ended]] = t + 1
             if t + 1 == steps or ended.all():
                 break

@@ -23,6 +23,7 @@ import torch
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import NEVER, context_of, empty_rows, fit_vocabulary
 from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
 
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
@@ -53,7 +54,8 @@ class VLLMSampler:
     ):
         self.model, self.tokenizer = model, tokenizer
         self.eos_ids = eos_ids(model, tokenizer)
-        context = int(model.config.max_position_embeddings)
+        fit_vocabulary(model, tokenizer)
+        context = context_of(model)
         self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, context)
         self._mark = object()
 
@@ -78,13 +80,11 @@ class VLLMSampler:
             ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
             SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
         """
-        check_sampling(prompts, n, temperature, top_p, max_new_tokens)
+        context = self._settings.context
+        check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         if not all(stop):
             raise ValueError("an empty stop string")
-        context = self._settings.context
-        longest = max(map(len, prompts), default=0)
-        if longest >= context:
-            raise ValueError(f"a prompt of {longest} tokens fills the model's context of {context}")
+        never = {i: NEVER for i in empty_rows(self.model)} or None
         rows, params = [], []
         for p, prompt in enumerate(prompts, first // n):
             for j in range(n):
@@ -97,6 +97,7 @@ class VLLMSampler:
                         "seed": seed_for(seed, "rollouts", p, j),
                         "stop": list(stop),
                         "stop_token_ids": self.eos_ids,
+                        "logit_bias": never,
                     }
                 )
         try:

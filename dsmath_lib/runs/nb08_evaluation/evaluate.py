@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.files import digest_of
-from dsmath_lib.base.records import Problem
+from dsmath_lib.base.prompts import prompt_ids
+from dsmath_lib.base.records import Problem, Prompt
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import context_of
 from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
-from dsmath_lib.lm.tokenizer import encode
-from dsmath_lib.rows.prompts import chat_prompt
+from dsmath_lib.rows.prompts import PromptStyle, make_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
 from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
@@ -28,7 +29,8 @@ PRINTED = 1_000  # characters of a program's output that are kept
 class EvalSettings:
     """Everything besides model and questions that a score depends on.
 
-    template: a prompt template (tuned models) or a few-shot format of ``formats.FORMATS`` (base models).
+    template: a prompt template (tuned models, ``system``: its system text) or a few-shot format of ``formats.FORMATS``
+    (base models).
     With ``tools``: ``protocol`` is a row of ``tir.PROTOCOLS``. executor, allow_network and tool_seconds are options of
     ``run_program``. examples: worked ones for a base model, ``shots`` of them; published: a ready text instead.
     """
@@ -48,6 +50,7 @@ class EvalSettings:
     sampler: str = "hf"  # another one draws other completions from the same seed
     examples: tuple[Demonstration, ...] = ()
     published: str = ""
+    system: str = ""
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -63,20 +66,21 @@ class EvalSettings:
 def prompt_of(
     tokenizer, problem: Problem, settings: EvalSettings, room: int = 0
 ) -> tuple[str, list[int]]:
-    """Text and token ids (with bos, where the tokenizer has one) of a question's prompt.
+    """Text and token ids of a question's prompt.
 
     ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
     """
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     if settings.template not in FORMATS:
-        text = chat_prompt(settings.template, problem.question, problem.lang)
-        return text, bos + encode(tokenizer, text)
+        style = PromptStyle(settings.template, settings.system)
+        prompt = make_prompt(style, problem.question, problem.lang)
+        (ids,) = prompt_ids(tokenizer, [prompt])
+        return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
     use = settings.examples[: settings.shots]
     while True:
         text = few_shot_prompt(
             settings.template, problem.question, use, published=settings.published
         )
-        ids = bos + encode(tokenizer, text)
+        (ids,) = prompt_ids(tokenizer, [Prompt(text)])
         if not room or len(ids) <= room or not use:
             return text, ids
         use = use[1:]
@@ -115,8 +119,8 @@ def complete_all(
     prompts = [prompt_of(tokenizer, p, settings, max(room, 1)) for p in problems]
     ids = [i for _, i in prompts]
     drawn = replace(settings, seed=seed_for(settings.seed, path.stem, "evaluation"))
-    greedy = _complete(sampler, tokenizer, ids, replace(drawn, n=1, temperature=0.0))
-    sampled = _complete(sampler, tokenizer, ids, drawn) if settings.n else []
+    greedy = _answers(sampler, tokenizer, ids, replace(drawn, n=1, temperature=0.0))
+    sampled = _answers(sampler, tokenizer, ids, drawn) if settings.n else []
     rows = [
         {
             **{f: getattr(p, f) for f in FIELDS},
@@ -132,6 +136,21 @@ def complete_all(
 
 
 FIELDS = ("id", "question", "answer", "lang", "family", "level", "tolerance")
+
+
+def _answers(
+    sampler, tokenizer, ids: list[list[int]], settings: EvalSettings
+) -> list[dict[str, Any]]:
+    """``settings.n`` records of each prompt; one that fills the model's context gets empty ones, which count as cut."""
+    context = _context(sampler)
+    fits = [len(i) < context for i in ids]
+    if not all(fits):
+        n = fits.count(False)
+        print(f"{n} of {len(ids)} prompts fill the context of {context} tokens: unanswered, wrong")
+    done = iter(_complete(sampler, tokenizer, [i for i in ids if len(i) < context], settings))
+    empty: dict[str, Any] = {"ids": [], "text": "", "finish": "length"}
+    empty |= {"output": None, "tool_error": "the prompt did not fit"} if settings.program else {}
+    return [next(done) if fit else dict(empty) for fit in fits for _ in range(settings.n)]
 
 
 def _complete(
@@ -179,7 +198,7 @@ def with_outputs(
 
 
 def _context(sampler) -> int:
-    return int(getattr(sampler.model.config, "max_position_embeddings", 0) or 1 << 30)
+    return context_of(sampler.model)
 
 
 def _record(g: Generation) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dsmath_lib.engines.sandbox import describe
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.params.evaluation import EvaluationParams, model_label
+from dsmath_lib.rows.prompts import PromptStyle
 from dsmath_lib.runs.nb08_evaluation import contamination
 from dsmath_lib.runs.nb08_evaluation import load as benchmarks
 from dsmath_lib.runs.nb08_evaluation.best_of import Ranker, ranked
@@ -125,8 +126,10 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
     shots = 0 if few is None else few.shots if cfg.shots < 0 else cfg.shots
     ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
     own = few is not None and not ready
+    style = _style(cfg, job) if few is None else PromptStyle(few.format)
     return EvalSettings(
-        template=few.format if few else row.zero[job.kind].template,
+        template=style.template,
+        system=style.system,
         shots=shots,
         tools=job.kind == "tir",
         n=cfg.samples if job.kind == "cot" else cfg.tool_samples,
@@ -141,6 +144,13 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
         published=benchmarks.published(few, cfg.data_dir) if ready else "",
         **(_tool_settings(cfg) if job.kind != "cot" else {}),
     )
+
+
+def _style(cfg: EvaluationParams, job: EvalJob) -> PromptStyle:
+    """The zero-shot prompt of a job: the parameters', in the row of its kind, or the benchmark's own."""
+    if not cfg.question_template:
+        return PromptStyle(benchmarks.get(job.benchmark).zero[job.kind].template, cfg.system_prompt)
+    return PromptStyle(cfg.question_template, cfg.system_prompt).of_form(job.kind)
 
 
 def _tool_settings(cfg: EvaluationParams) -> dict[str, Any]:
@@ -255,9 +265,11 @@ def _load(who: Subject, cfg: EvaluationParams, device: torch.device) -> tuple[Sa
     try:
         tokenizer = load_tokenizer(who.source, who.revision)
         model = load_model(who.source, revision=who.revision, device=device, dtype=cfg.dtype)
+        return make_sampler(cfg, model.eval(), tokenizer), tokenizer
+    except StageError:
+        raise
     except (ValueError, OSError) as err:
         raise StageError(f"model '{who.source}': {str(err).splitlines()[0]}") from err
-    return make_sampler(cfg, model.eval(), tokenizer), tokenizer
 
 
 def sampled_tokens(rows: Sequence[dict[str, Any]]) -> int:

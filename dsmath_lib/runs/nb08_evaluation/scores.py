@@ -48,13 +48,7 @@ def _right(graded: Sequence[Graded]) -> list[list[bool]]:
 def scores_of(rows: _Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[str, Any]:
     """All scores of one model on one benchmark; K beyond the number of samples is left out."""
     out: dict[str, Any] = {"greedy": accuracy([g.greedy.correct for g in graded])}
-    bare = [{**r, "samples": []} for r in rows]
-    other = {"greedy-strict": "strict", "greedy-lenient": "lenient"}
-    if any("sampled" in r["greedy"] for r in rows):
-        other["greedy-program"] = "tool-output"
-    if "output" not in rows[0]["greedy"]:  # a program's answer is what it printed: one reading
-        for how, rule in other.items():
-            out[how] = accuracy([g.greedy.correct for g in grade_rows(bare, rule)])
+    out |= {how: accuracy(right) for how, right in other_readings_of(rows).items()}
     out["truncated"] = _share(r["greedy"]["finish"] == "length" for r in rows)
     out["no_answer"] = _share(g.greedy.extracted is None for g in graded)
     out["timeout"] = _share(_late(r["greedy"], g) for r, g in zip(rows, graded, strict=True))
@@ -71,6 +65,20 @@ def scores_of(rows: _Rows, graded: Sequence[Graded], ks: Sequence[int]) -> dict[
             if rewards:
                 out[f"rm@{k}"] = mean_best_of_k(right, rewards, k)
     return out
+
+
+def other_readings_of(rows: _Rows) -> dict[str, list[bool]]:
+    """``greedy-strict``, ``greedy-lenient`` and, with tools, ``greedy-program``: greedy completions by that rule.
+
+    {} for programs: their answer is what they printed, which has one reading.
+    """
+    if "output" in rows[0]["greedy"]:
+        return {}
+    other = {"greedy-strict": "strict", "greedy-lenient": "lenient"}
+    if any("sampled" in r["greedy"] for r in rows):
+        other["greedy-program"] = "tool-output"
+    bare = [{**r, "samples": []} for r in rows]
+    return {h: [g.greedy.correct for g in grade_rows(bare, rule)] for h, rule in other.items()}
 
 
 def _late(completion: Mapping[str, Any], graded: Graded) -> bool:
@@ -194,6 +202,25 @@ class BenchmarkScores:
                 out |= {f"diff.{after}-{before}.{name}.{how}": e for how, e in found.items()}
         return out
 
+    def before_after(self, before: str, after: str) -> list[dict[str, Any]]:
+        """Rows for a table: each benchmark that both models answered, greedy, strict, lenient and what was cut."""
+        out = []
+        for job, graded in self.graded.items():
+            old = EvalJob(before, job.benchmark, job.kind)
+            if job.model != after or old not in self.graded:
+                continue
+            was, now = self.scores[old], self.scores[job]
+            asked = next(j for j in self.graded if j == old)
+            row = {"benchmark": job.title, "prompt": job.prompt}
+            if asked.prompt != job.prompt:
+                row["prompt"] = f"differs: {asked.prompt}, {job.prompt}"
+            hows = [h for h in ("greedy", "greedy-strict", "greedy-lenient") if h in now]
+            row |= {h.removeprefix("greedy-"): _change(was[h].value, now[h].value) for h in hows}
+            row["truncated"] = _change(was["truncated"], now["truncated"])
+            row["gain"] = paired_differences(graded, self.graded[old], ["greedy"])["greedy"]
+            out.append(row)
+        return out
+
     def tool_gains(self) -> dict[str, Estimate]:
         """Greedy with tools minus greedy without, paired: ``diff.tir-cot.<model>.<benchmark>.greedy``."""
         out = {}
@@ -222,6 +249,10 @@ class BenchmarkScores:
         n = len(self.rows[job][0]["samples"])
         votes = [f"{kind}@{k}" for kind in ("maj", "pass") for k in self.ks if 1 < k <= n]
         return ["greedy", *(["sampled", *votes] if n else [])]
+
+
+def _change(before: float, after: float) -> str:
+    return f"{100 * before:.1f} → {100 * after:.1f} %"
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
+from dsmath_lib.base.prompts import turn_end
+from dsmath_lib.base.vocabulary import VocabularyError
+from dsmath_lib.engines.decode.protocol import eos_ids
 from dsmath_lib.engines.decode.sampler import HFSampler, pick_tokens
 from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.rl.logprobs import completion_logprobs
 from tests.lm.conftest import tiny_model
+from tests.tokenizers import tokenizer_of
 
 pytestmark = pytest.mark.numeric
 EXACT = {"atol": 1e-12, "rtol": 1e-9}
@@ -155,3 +159,50 @@ def test_grouped_keys_and_the_models_state(tokenizer):
     sample(model, tokenizer)
     assert model.training
     assert model.config._attn_implementation == before
+
+
+def test_rows_without_a_token_are_never_drawn_and_have_no_probability(tokenizer):
+    model = tiny_model(vocab=len(tokenizer) + 300)  # a padded embedding: random rows like any other
+    with torch.no_grad():
+        plain = model(torch.tensor([PROMPTS[0]])).logits[0, -1].softmax(-1)
+    assert plain[len(tokenizer) :].sum() > 0.2
+    out = sample(model, tokenizer, n=50)
+    assert max(i for ids in out.ids for i in ids) < len(tokenizer)
+    rows = [PROMPTS[i // 50] for i in range(len(out.ids))]
+    torch.testing.assert_close(
+        pad_values(out.logprobs), trainer_logprobs(model, rows, out.ids), **EXACT
+    )
+    HFSampler(model, tokenizer)  # once more changes nothing
+    _, entropy = completion_logprobs(model, pad(rows[:1], out.ids[:1]))
+    assert torch.isfinite(entropy).all() and len(model.get_output_embeddings()._forward_hooks) == 1
+
+
+def test_a_tokenizer_with_more_ids_than_the_model_is_one_line(tokenizer):
+    with pytest.raises(VocabularyError, match="vocabulary holds 100: they are not of one model"):
+        HFSampler(tiny_model(vocab=100), tokenizer)
+
+
+def test_the_context_ends_a_completion_and_refuses_a_prompt(tokenizer):
+    model = tiny_model(vocab=len(tokenizer))
+    model.generation_config.eos_token_id = None
+    context = model.config.max_position_embeddings
+    prompts = [[0] + [5] * (context - 4), [0, 5]]  # room for 3
+    out = sample(model, tokenizer, prompts, n=8, max_new_tokens=10)
+    alone = sample(model, tokenizer, prompts[1:], n=8, max_new_tokens=10)
+    assert {len(i) for i, f in zip(out.ids[:8], out.finish, strict=False) if f == "length"} == {3}
+    assert max(map(len, out.ids[8:])) == max(map(len, alone.ids)) == 10
+    with pytest.raises(ValueError, match=f"a prompt of {context} tokens fills"):
+        sample(model, tokenizer, [[5] * context])
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen2-base", "llama3", "gemma"])
+def test_every_end_of_a_turn_ends_a_completion(kind):
+    """The generation config's ids, the tokenizer's, and the one that ends a turn in its template."""
+    tok = tokenizer_of(kind)
+    model = tiny_model(vocab=len(tok))
+    model.generation_config.eos_token_id = [7, 9]
+    ends = eos_ids(model, tok)
+    assert ends == sorted({7, 9, tok.eos_token_id, turn_end(tok)})
+    out = sample(model, tok, n=100, max_new_tokens=40)
+    seen = {ids[-1] for ids, f in zip(out.ids, out.finish, strict=True) if f == "eos"}
+    assert seen == set(ends) and not any(i in ends for ids in out.ids for i in ids[:-1])

@@ -147,7 +147,7 @@ def test_reward_values(rule, values):
 
 
 def test_reward_parts_have_fixed_names():
-    for rule in REWARDS:
+    for rule in set(REWARDS) - {"random"}:
         names = {
             tuple(reward(rule, "18", t, f))
             for t in (RIGHT, WRONG, BARE, NOTHING)

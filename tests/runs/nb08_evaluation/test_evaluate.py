@@ -258,6 +258,9 @@ def test_scores_of_a_run(tmp_path):
     assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"].value == -0.5
     assert list(results.not_run.values()) == ["not run: needs Isabelle with a PISA server"]
     assert not any("minif2f" in name for name in results.metrics())  # never a score
+    (gain,) = results.before_after("sft", "policy")
+    assert gain["strict"] == "0.0 → 100.0 %" and gain["lenient"] == "50.0 → 100.0 %"
+    assert gain["gain"].value == 0.5 and gain["prompt"] == "cot"
     line = score_line(sft, results.rows[sft], results.metrics())
     assert {"n", "samples", "truncated", "no answer", "timeout", "strict", "lenient"} <= set(line)
     assert (line["rule"], line["n"], line["samples"]) == ("paper", 2, 2)
@@ -317,3 +320,16 @@ def test_labelled_outputs_of_models(data_dir, source):
     score_line, differ = agreement(source, data_dir=str(data_dir))
     n = sum(r["solutions"] for r in score_line)
     assert n >= 552 and len(differ) < 0.01 * n
+
+
+def test_a_prompt_that_fills_the_context_counts_as_wrong_and_loses_nothing(
+    tmp_path, sampler, tokenizer, capsys
+):
+    problems = [PROBLEMS[0], replace(PROBLEMS[1], question="1 + 1? " * 40), PROBLEMS[2]]
+    options = {"path": tmp_path / "b-cot.jsonl.gz", "about": {"model": "d"}}
+    rows = complete_all(sampler, tokenizer, problems, SETTINGS, **options)
+    assert [len(r["samples"]) for r in rows] == [3] * 3
+    assert rows[1]["greedy"] == {"ids": [], "text": "", "finish": "length"}
+    assert rows[0]["greedy"]["ids"] and rows[2]["greedy"]["ids"]
+    assert "1 of 3 prompts fill the context of 64" in capsys.readouterr().out
+    assert not grade_rows(rows, "lenient")[1].greedy.correct

@@ -39,6 +39,13 @@ def test_jobs_of_the_chain():
         run.jobs(params(models=["03_sft/sft"], benchmarks=["sat"], n_items=[1]))
 
 
+def test_the_parameters_prompt_takes_the_place_of_the_benchmarks():
+    cfg = params(question_template="chat", system_prompt="Be brief.")
+    found = {j.kind: run.job_settings(cfg, j) for j in run.jobs(cfg) if not j.few_shot}
+    assert (found["cot"].template, found["tir"].template) == ("chat", "chat-tir")
+    assert {s.system for s in found.values()} == {"Be brief."}
+
+
 def test_settings_follow_the_kind_of_model():
     cfg = params(shots=-1)
     names = ("base.toy-gsm.cot", "base.toy-gsm.pot", "sft.toy-gsm.cot", "sft.toy-gsm.tir")
