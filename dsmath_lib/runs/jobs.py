@@ -43,6 +43,7 @@ _LIB = "dsmath_lib."
 ALLOWED = frozenset(
     _LIB + name
     for name in (
+        "base.prompts:AnswerForm",
         "base.records:Problem",
         "lm.model:load_model",
         "lm.packing:Example",

@@ -11,7 +11,7 @@ import torch
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.paths import PARAMS_DIR
-from dsmath_lib.base.records import Sample
+from dsmath_lib.base.records import Prompt, Sample
 from dsmath_lib.engines import parallel
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
@@ -130,7 +130,7 @@ def test_pretraining(tokenizer):
 
 
 def test_fine_tuning(tokenizer, folder):
-    samples = [Sample(f"{i}+1=", ((f" {i + 1}", True),)) for i in range(20)]
+    samples = [Sample(Prompt(f"{i}+1="), ((f" {i + 1}", True),)) for i in range(20)]
     examples = tokenize_samples(tokenizer, samples)
 
     def train(scale, n):
@@ -231,7 +231,7 @@ def test_only_the_librarys_own_can_be_handed_over(tokenizer, questions, folder, 
 
 
 def test_arguments_come_back_as_they_were(tokenizer, tmp_path):
-    example = tokenize_samples(tokenizer, [Sample("a", ((" b", True),))])[0]
+    example = tokenize_samples(tokenizer, [Sample(Prompt("a"), ((" b", True),))])[0]
     plain = (None, 0.1, [1, "x", None], (1, (2, 3)), {"k": [(1,)]}, [[1, 2], [], [3]], tmp_path)
     for value in (*plain, [example]):
         text = json.dumps(jobs.freeze(value, tmp_path))
