@@ -120,7 +120,7 @@ def test_a_dependency_is_used(package):
 def test_every_import_is_a_dependency():
     own = {p.stem for f in ("dsmath_lib", "tests", "bench") for p in (ROOT / f).rglob("*.py")}
     own |= {"dsmath_lib", "tests", *sys.stdlib_module_names, *OPTIONAL_IMPORTS, *BENCH_ONLY}
-    library = imported("dsmath_lib", "notebooks") - own - {"datatrove"}
+    library = imported("dsmath_lib", "notebooks") - own - {"datatrove", "peft", "torchao"}
     for found, allowed in ((library, MAIN), (imported("tests", "bench") - own, MAIN | EXTRAS)):
         for module in sorted(found):
             assert distributions({module}) & allowed, f"{module} is imported and no dependency"

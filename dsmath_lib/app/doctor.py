@@ -17,9 +17,9 @@ from dsmath_lib.report.index import read_stage
 PACKAGES = (
     "torch", "transformers", "tokenizers", "datasets", "pyarrow", "safetensors", "numpy",
     "fasttext-community", "fastwarc", "resiliparse", "selectolax", "math-verify", "pydantic-monty",
-    "papermill", "jupyterlab", "nbconvert", "pydantic", "vllm",
+    "papermill", "jupyterlab", "nbconvert", "pydantic", "peft", "torchao", "vllm",
 )  # fmt: skip
-OPTIONAL = {"vllm"}
+OPTIONAL = {"peft", "torchao", "vllm"}
 REFERENCE = ROOT / "reports" / "reference"
 
 

@@ -87,6 +87,15 @@ def need_vllm() -> None:
         )
 
 
+def need_peft() -> None:
+    """Raise ParamsError if peft is not installed."""
+    if importlib.util.find_spec("peft") is None:
+        raise ParamsError(
+            "parameter 'lora_rank' is above 0, but peft is not installed here; use 0 (train all weights), or install "
+            'it: pip install -c constraints.txt -e ".[lora]"'
+        )
+
+
 def keep_memory() -> None:
     """Let the C library keep freed memory (Linux with glibc; elsewhere nothing happens).
 

@@ -11,6 +11,7 @@ from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
 from dsmath_lib.base.hub import ModelError, pinned, reading
+from dsmath_lib.engines.adapters import refuse_adapter
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
@@ -89,7 +90,7 @@ def load_model(
     """Load weights from a local folder, or from the Hub at a pinned commit; safetensors only.
 
     Raises:
-        ValueError: an unknown ``dtype``.
+        ValueError: an unknown ``dtype``, or an adapter where a model should be.
         ModelError: a Hub name without a 40-digit commit as ``revision``, no safetensors weights, code of its own, no
             network; says why in one line.
         WeightsError: a tensor is missing, not one of the model's, of another shape, or not finite; names them.
@@ -129,6 +130,8 @@ def load_weights(
     Raises:
         ModelError, WeightsError: as ``load_model``.
     """
+    commit = pinned(name_or_path, revision)
+    refuse_adapter(name_or_path, commit)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
@@ -136,7 +139,7 @@ def load_weights(
         with torch.random.fork_rng(devices=[]), reading(name_or_path):
             model, found = kind.from_pretrained(
                 str(name_or_path),
-                revision=pinned(name_or_path, revision),
+                revision=commit,
                 dtype=DTYPES[dtype],
                 attn_implementation="sdpa",
                 use_safetensors=True,  # pickle weights could run code

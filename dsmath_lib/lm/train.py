@@ -125,10 +125,10 @@ class TrainSettings:
 
 
 def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW; vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent)."""
+    """AdamW on what is trained; vectors (norms, biases) never decay, embedding tables only if asked (paper: silent)."""
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     decay, keep = [], []
-    for p in model.parameters():
+    for p in (p for p in model.parameters() if p.requires_grad):
         decays = p.ndim >= 2 and (settings.decay_embeddings or id(p) not in tables)
         (decay if decays else keep).append(p)
     groups = [

@@ -7,5 +7,5 @@ Template = Literal[
     "toy-cot", "deepseek-cot", "chat", "chat-bare", "page", "toy-page", "simplerl-chat",
     "simplerl-plain", "r1-tags",
 ]  # fmt: skip
-TEMPLATE_WORDS = "prompt, a row of prompts.yaml; chat: the model's own template"
-SYSTEM_WORDS = "system text of a chat template; empty: the template's own, or none"
+TEMPLATE_WORDS = "a row of prompts.yaml, or chat"
+SYSTEM_WORDS = "chat: its system text; empty: the template's own, or none"

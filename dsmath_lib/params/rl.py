@@ -5,7 +5,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
-from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.lora import LoraParams
 from dsmath_lib.rows.prompts import PromptStyle
 
 
@@ -27,7 +28,7 @@ class MethodNumbers(PPONumbers):
     dpo_beta: float = par(0.1, "DPO: scale of the margin", paper=OPEN, gt=0)
 
 
-class RLParams(TrainingParams):
+class RLParams(LoraParams):
     # questions
     question_source: str = par(
         "world", "world, a file below data_dir, or hub:owner/name", paper="GSM8K+MATH"

@@ -3,11 +3,12 @@
 from typing import ClassVar, Literal
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
-from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.lora import LoraParams
 from dsmath_lib.rows.prompts import PromptStyle
 
 
-class SFTParams(TrainingParams):
+class SFTParams(LoraParams):
     stage: ClassVar[str] = "03_sft"
 
     # data

@@ -5,18 +5,20 @@ import copy
 import torch
 
 from dsmath_lib.base.dtypes import at_least_float32
+from dsmath_lib.engines.adapters import without_adapter
 from dsmath_lib.engines.layout import Tokens
 
 
 class Critic(torch.nn.Module):
     """V(q, o_<t): a copy of the policy's decoder with one number per token instead of logits.
 
-    The head starts at 0, so the first advantages are the rewards themselves.
+    The head starts at 0, so the first advantages are the rewards themselves. Of a policy with an adapter the weights
+    under it are copied, and all of them are trained.
     """
 
     def __init__(self, policy: torch.nn.Module):
         super().__init__()
-        self.decoder = copy.deepcopy(policy.base_model)
+        self.decoder = without_adapter(copy.deepcopy(policy.base_model))
         self.head = torch.nn.Linear(policy.config.hidden_size, 1)
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)

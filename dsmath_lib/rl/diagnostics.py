@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from dsmath_lib.engines.decode import another_policy
 from dsmath_lib.engines.parallel import merged, most, total
 from dsmath_lib.lm.train import Loop
 from dsmath_lib.rl.coefficients import Scored
@@ -20,7 +21,8 @@ from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import Method
 
 # what an update measures: ``kl`` with a reference, ``entropy`` in nats and ``clip_fraction`` are means over the tokens
-# learned from, ``mismatch`` is the largest difference of log-probs between sampler and trainer before the first update
+# learned from, ``mismatch`` is the largest difference of log-probs between sampler and trainer before the first update,
+# ``mismatch_mean`` the mean of its absolute values
 MEASURED = (
     "loss",
     "kl",
@@ -29,6 +31,7 @@ MEASURED = (
     "ratio_min",
     "ratio_max",
     "mismatch",
+    "mismatch_mean",
     "value_loss",
     "pairs",
     "preferred",
@@ -90,12 +93,13 @@ class Watch:
         if not b.rows:
             return
         s = self.sums
-        gap = float((b.old - b.sampled).masked_fill(~b.mask, 0.0).abs().max())
-        s["mismatch"] = max(s.get("mismatch", 0.0), gap)
+        gap = (b.old - b.sampled).masked_fill(~b.mask, 0.0).abs()
+        s["mismatch"] = max(s.get("mismatch", 0.0), float(gap.max()))
         s["ratio_min"] = min(s.get("ratio_min", math.inf), float(stats["ratio_min"]))
         s["ratio_max"] = max(s.get("ratio_max", -math.inf), float(stats["ratio_max"]))
         more = {k: v for k, v in stats.items() if k not in ("ratio_min", "ratio_max")}
-        for name, value in (more | {"loss": loss.detach(), "entropy": entropy.sum()}).items():
+        more |= {"loss": loss.detach(), "entropy": entropy.sum(), "gap": gap.sum()}
+        for name, value in more.items():
             s[name] = s.get(name, 0.0) + float(value)
 
     def update(
@@ -112,7 +116,8 @@ class Watch:
             row |= {"pairs": 0.0, "preferred": 0.0}
         row |= {k: v for k, v in self.sums.items() if k in MEASURED}
         row["value_loss"] = value_loss
-        for name, key in (("kl", "kl"), ("entropy", "entropy"), ("clip_fraction", "clipped")):
+        means = (("kl", "kl"), ("entropy", "entropy"), ("clip_fraction", "clipped"))
+        for name, key in (*means, ("mismatch_mean", "gap")):
             if key in self.sums:
                 row[name] = self.sums[key] / self.sums["tokens"]
         self.row, self.sums = row, {}
@@ -125,7 +130,9 @@ class Watch:
             "grad_norm": self.loop.norms[0]
         }  # of the last update, where the clip may act
         if self.method.data != "policy":
-            row["mismatch"] = None  # the data is not the policy's
+            row["mismatch"] = row["mismatch_mean"] = None  # the data is not the policy's
+        elif why := another_policy(row["mismatch"], row["mismatch_mean"], self.loop.stage.cfg):
+            self._log(".alarm", {"message": why})
         row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)
         explored, learnt = self.explored_at - self.begun, time.perf_counter() - self.explored_at
         learned = total(sum(int(b.tokens.lengths.sum()) for b in self.batches if b.rows))

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.vocabulary import fit_vocabulary
+from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.engines.parallel import shared_sampler
 from dsmath_lib.lm.model import load_model
@@ -38,24 +39,33 @@ class Experiment:
 
     @property
     def revision(self) -> str:
-        """The commit of a start on the Hub."""
+        """The commit of ``start``, if it is on the Hub."""
         return self.cfg.sft_revision if str(self.start) == self.cfg.sft_model else ""
 
     def policy(self) -> PreTrainedModel:
-        """The start's weights, to be trained."""
+        """The start's weights, to be trained: all of them, or (``lora_rank``) an adapter on them."""
+        return with_adapter(self._loaded(), self.cfg, self.start, self.revision)
+
+    def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
+        """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
+        if adapter_of(policy):
+            return AdapterOff(policy)
+        return self._loaded().requires_grad_(False).eval()
+
+    def _loaded(self) -> PreTrainedModel:
         model = load_model(self.start, revision=self.revision, device=self.device)
         fit_vocabulary(model, self.tokenizer)
         return model
 
-    def reference(self) -> PreTrainedModel:
-        """The start's weights, never trained: no gradient, no dropout."""
-        return self.policy().requires_grad_(False).eval()
-
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``; of many processes each draws a part, and all get all."""
-        return shared_sampler(
-            model, self.tokenizer, lambda own: make_sampler(self.cfg, own, self.tokenizer)
-        )
+
+        def make(own: torch.nn.Module) -> Sampler:
+            if isinstance(model, AdapterOff) and own is not model:  # a copy, whose adapter is on
+                own = AdapterOff(own)
+            return make_sampler(self.cfg, own, self.tokenizer, adapter_of(own))
+
+        return shared_sampler(model, self.tokenizer, make)
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

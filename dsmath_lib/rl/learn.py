@@ -247,7 +247,7 @@ def _part(x: torch.Tensor, b: MicroBatch) -> torch.Tensor:
 def clear_gradients(players: Players) -> None:
     """Zeros, not None: with no rows at all, AdamW still decays its averages."""
     for network in players.trained:
-        for p in network.parameters():
+        for p in (p for p in network.parameters() if p.requires_grad):
             p.grad = torch.zeros_like(p)
 
 

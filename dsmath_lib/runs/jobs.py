@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
@@ -72,6 +73,7 @@ ALLOWED = frozenset(
         "runs.nb02_pretraining:heldout_means",
         "runs.nb02_pretraining:new_model",
         "runs.nb03_sft:heldout_loss",
+        "runs.nb03_sft:sft_start",
         "runs.nb04_assess:solutions_auc",
         "runs.nb05_grpo:greedy_accuracy",
         "runs.nb06_methods:sampled_accuracy",
@@ -79,6 +81,7 @@ ALLOWED = frozenset(
         "runs.policy_run:policy_job",
     )
 )
+TRAINED = "trained.safetensors"
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -110,12 +113,14 @@ def do_job(
     stage: Stage,
     device: torch.device | str,
     load: Callable[..., PreTrainedModel] = load_model,
+    fresh: Callable[[], PreTrainedModel] | None = None,
     **arguments: Any,
 ) -> Made:
     """``function(stage, device, **arguments)``, by as many processes as the stage's parameters say.
 
     Args:
         load: opens the folder of the trained model.
+        fresh: the model as it was, for one of which only a part is trained; None: the job's ``model``.
         arguments: ``run``, a name or a ``RunId``, names the job.
 
     Raises:
@@ -144,7 +149,13 @@ def do_job(
         print(f"{stage.name}: waits for the other nodes: {join_command(stage)}", flush=True)
     run_ranks(folder, cfg, address, watch=LogTail(stage).feed)
     numbers = read_json(folder / "made" / "numbers.json")["numbers"]
-    model = load(folder / "made", device=device).eval()
+    part = folder / "made" / TRAINED
+    if part.exists():
+        model = fresh() if fresh else arguments["model"](device=device)
+        model.load_state_dict(load_file(part), strict=False)
+    else:
+        model = load(folder / "made", device=device)
+    model.eval()
     shutil.rmtree(folder, ignore_errors=True)
     return model, numbers
 
@@ -162,13 +173,23 @@ def join_command(stage: Stage) -> str:
 
 
 def save_made(folder: Path, made: Made) -> None:
-    """Called by all ranks: the first writes whole weights and numbers to ``folder/made``."""
+    """Called by all ranks: the first writes whole weights and numbers to ``folder/made``.
+
+    Of a model with an adapter only what was trained: nothing is merged here.
+    """
     model, numbers = made
-    weights = parallel.whole_weights(model)
+    trained = {n for n, p in model.named_parameters() if p.requires_grad}
+    all_of_it = len(trained) == len(list(model.parameters()))
+    weights = {n: t for n, t in model.state_dict().items() if all_of_it or n in trained}
+    weights = parallel.whole_tensors(weights)
 
     def write() -> None:
-        plain = model.whole[0] if parallel.sharded(model) else model
-        plain.save_pretrained(folder / "made", state_dict=weights)
+        (folder / "made").mkdir()
+        if all_of_it:
+            plain = model.whole[0] if parallel.sharded(model) else model
+            plain.save_pretrained(folder / "made", state_dict=weights)
+        else:
+            save_file(weights, folder / "made" / TRAINED)
         write_atomic(folder / "made" / "numbers.json", json.dumps({"numbers": numbers}))
 
     parallel.agreed(write)

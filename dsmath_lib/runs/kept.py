@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.files import read_json, write_atomic
+from dsmath_lib.engines.adapters import ADAPTER_FOLDER, adapter_of, merged
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage import checkpoint
@@ -75,11 +76,20 @@ class Kept:
         tokenizer: PreTrainedTokenizerBase,
         numbers: Mapping[str, Any],
     ) -> Made:
-        """Write the model; its checkpoints go."""
+        """Write the model; its checkpoints go. With an adapter: base and adapter as one plain model, and the adapter.
+
+        Returns:
+            what ``found`` returns later: a plain model.
+        """
         if self._note in self.stage.watchers:
             self.stage.watchers.remove(self._note)
         # written anew: its files may have a second name in a run kept aside
         shutil.rmtree(self.folder, ignore_errors=True)
+        if adapter := adapter_of(model):
+            base = adapter.config
+            pristine = self.load(base.base_model_name_or_path, revision=base.revision or "")
+            adapter.save(self.folder / ADAPTER_FOLDER)
+            model = merged(adapter, pristine).to(model.device).eval()
         model.save_pretrained(self.folder)
         tokenizer.save_pretrained(self.folder)
         model.name_or_path = str(self.folder)  # where these weights are, not those it began with

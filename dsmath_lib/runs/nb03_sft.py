@@ -11,6 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.vocabulary import fit_vocabulary
+from dsmath_lib.engines.adapters import with_adapter
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
@@ -79,7 +81,7 @@ def finetune(
     heldout: Sequence[Example],
     device: torch.device | str = "cpu",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train the model of ``start`` on packed rows, or load the finished model."""
+    """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model."""
 
     rates = {"peak": cfg.lr, "warmup": cfg.warmup_steps, "total": cfg.steps}
     lr = partial(constant_then_low, **rates, low=cfg.low_lr_steps)
@@ -88,11 +90,10 @@ def finetune(
         return found
     model, numbers = do_job(
         train_job, stage, device,
-        model=partial(load_model, start, revision=cfg.base_revision),
+        model=partial(sft_start, cfg, start, tokenizer),
         batches=partial(PackedExamples.batch, packed, batch_size=cfg.batch_size),
         settings=TrainSettings.of(cfg, cfg.steps, lr),
         run=run,
-        tokenizer=tokenizer,
         evaluate=partial(heldout_loss, list(heldout), cfg.micro_batch, cfg.dtype),
     )  # fmt: skip
     return kept.keep(model, tokenizer, numbers)
@@ -104,6 +105,18 @@ def heldout_loss(
     """What a run looks at now and then: loss and accuracy of the held-out solutions' tokens."""
     s = score_examples(model, heldout, batch_size=batch_size, dtype=dtype)
     return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
+
+
+def sft_start(
+    cfg: SFTParams,
+    start: Path | str,
+    tokenizer: PreTrainedTokenizerBase,
+    device: torch.device | str = "cpu",
+) -> PreTrainedModel:
+    """The model of ``start`` as it is fine-tuned: all of it, or (``lora_rank``) an adapter on it."""
+    model = load_model(start, revision=cfg.base_revision, device=device)
+    fit_vocabulary(model, tokenizer)
+    return with_adapter(model, cfg, start, cfg.base_revision)
 
 
 def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:

@@ -73,7 +73,7 @@ def round_gains(e: Experiment) -> dict[str, Estimate]:
     folders["first"] = made / "form-rounds-round1"
     right = {}
     for name, folder in folders.items():
-        model = replace(e, start=folder).policy()
+        model = replace(e, start=folder).reference()
         with autocast(model.device, e.cfg.dtype):
             right[name] = ask(e.sampler(model), e.validation, greedy(e.cfg), seed=0).shares
     middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]

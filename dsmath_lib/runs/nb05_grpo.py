@@ -1,6 +1,5 @@
 """What 05_grpo is made of: GRPO in rounds, answers before and after, what they show."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from dsmath_lib.base.tensors import tensors_digest
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.evaluation.metrics import paired_difference
 from dsmath_lib.params.grpo import GRPOParams
@@ -64,10 +64,7 @@ def make_policy(
 
 def weights_digest(model: torch.nn.Module) -> str:
     """SHA-256 of all weights, in hex."""
-    h = hashlib.sha256()
-    for p in model.parameters():
-        h.update(p.detach().float().cpu().numpy().tobytes())
-    return h.hexdigest()
+    return tensors_digest(model.named_parameters())
 
 
 def before_after(before: Mapping[str, Answers], after: Mapping[str, Answers]) -> dict[str, Any]:

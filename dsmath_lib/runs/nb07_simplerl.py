@@ -55,6 +55,7 @@ OF_THE_BASE = {
 OF_THE_WARM = OF_THE_BASE | {
     "warm_samples", "warm_steps", "warm_lr", "levels", "questions", "question_source",
     "question_template", "system_prompt", "data_dir", "data_revision", "eval_questions",
+    "lora_rank", "lora_alpha", "lora_targets",
 }  # fmt: skip
 Problems = tuple[Sequence[Problem], Sequence[Problem]]
 

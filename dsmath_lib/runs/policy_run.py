@@ -64,7 +64,7 @@ def train_run(
     if found := kept.found(e.device):
         return found
     how = {"method": method, "run": run, "evaluate": evaluate, "at_start": at_start}
-    policy, numbers = do_job(policy_job, e.stage, e.device, e=e, **how)
+    policy, numbers = do_job(policy_job, e.stage, e.device, fresh=e.policy, e=e, **how)
     return kept.keep(policy, e.tokenizer, measure(policy) if measure else numbers)
 
 
@@ -83,7 +83,7 @@ def policy_job(
     policy = loaded.policy()
     critic = shard(Critic(policy)) if method.needs_critic else None
     policy = shard(policy)
-    reference = shard(loaded.reference()) if method.needs_reference(e.cfg.beta) else None
+    reference = shard(loaded.reference(policy)) if method.needs_reference(e.cfg.beta) else None
     players = Players(policy, reference, critic)
     numbers = train_policy(e, method, players, run, partial(evaluate, e), at_start)
     return players.policy, numbers

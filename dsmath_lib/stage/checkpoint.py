@@ -4,6 +4,9 @@
 ``MANIFEST.json`` (SHA-256 of the others). A folder appears under its final name only when it is whole. One that is
 damaged, lacks something, or does not fit the model or the optimizer is said so and the one before it is used; nothing
 is loaded before all of it is checked. Tensors are whole, so what many processes saved any number of them can load.
+
+Only what is trained is saved. Of weights that are not trained (under an adapter) it has one digest, and it is refused
+where they are others: an adapter fits no other base, nor one that it was merged into.
 """
 
 import json
@@ -11,6 +14,7 @@ import os
 import re
 import shutil
 import warnings
+import weakref
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -21,12 +25,14 @@ from safetensors.torch import load_file, save_file
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import file_digest
+from dsmath_lib.base.tensors import tensors_digest
 from dsmath_lib.engines.parallel import (
     agreed,
     local_part,
     placed_moments,
     placed_weights,
     whole_state,
+    whole_tensors,
 )
 
 KEEP = 2  # the newest may be the one a failing disk damaged
@@ -48,7 +54,8 @@ def save(
     Raises:
         StageError: the disk is full, or another failure of it; the checkpoints before are kept.
     """
-    weights, moments = whole_state(model, optimizer)
+    weights, moments = whole_state(_trained(model), optimizer)
+    state |= {"frozen": _frozen_digest(model)}
 
     def written() -> str:
         try:
@@ -77,7 +84,7 @@ def _write(
     tmp = folder / f".tmp-{step:06d}"
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir(parents=True)
-    save_file(_distinct(weights), tmp / "model.safetensors")
+    save_file(weights, tmp / "model.safetensors")
     tensors, groups = _flatten(moments)
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -107,6 +114,9 @@ def load_latest(
 
     Args:
         needs: names that its state must hold.
+
+    Raises:
+        StageError: it was trained on other weights than those that ``model`` does not train.
     """
     for path in reversed(_steps(folder)):
         try:
@@ -114,6 +124,11 @@ def load_latest(
         except _Unusable as err:
             warnings.warn(f"checkpoint {path} is {err}; using the one before", stacklevel=2)
             continue
+        if state.pop("frozen", "") != _frozen_digest(model):
+            raise StageError(
+                f"checkpoint {path} was trained on another base model, or its adapter was merged into this one: give "
+                "the base it began from, or set resume: false to begin anew"
+            )
         groups = state.pop("param_groups")
         cpu, cuda = (moments.pop(n, None) for n in _RNG)
         # tied weights have one of their names only
@@ -176,7 +191,7 @@ def _all(file: str, names: Collection[str], found: Collection[str]) -> None:
 
 def _check_model(tensors: dict[str, torch.Tensor], model: torch.nn.Module) -> None:
     own = model.state_dict()
-    _all("model.safetensors", _distinct(own), tensors)
+    _all("model.safetensors", _trained(model), tensors)
     for name, t in tensors.items():
         if name not in own:
             raise _Unusable(f"of another model (which has {name})")
@@ -210,6 +225,28 @@ def _check_optimizer(
     rng = moments[_RNG[0]]
     if _kind(rng) != _kind(torch.get_rng_state()):
         raise _Unusable(f"of another library (its random state is {_kind(rng)})")
+
+
+def _frozen(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    named = model.named_parameters(remove_duplicate=False)
+    return {n: p for n, p in named if not p.requires_grad}
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    frozen = _frozen(model)
+    return _distinct({n: t for n, t in model.state_dict().items() if n not in frozen})
+
+
+_digests: weakref.WeakKeyDictionary[torch.nn.Module, str] = weakref.WeakKeyDictionary()
+
+
+def _frozen_digest(model: torch.nn.Module) -> str:
+    """Of all weights that are not trained, read once: they do not change. Empty if all are trained."""
+    frozen = _frozen(model)
+    if frozen and model not in _digests:
+        whole = whole_tensors(_distinct(frozen))
+        _digests[model] = agreed(lambda: tensors_digest(sorted(whole.items())))
+    return _digests[model] if frozen else ""
 
 
 def _distinct(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

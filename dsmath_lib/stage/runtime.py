@@ -3,7 +3,7 @@
 import torch
 
 from dsmath_lib.base.errors import ParamsError
-from dsmath_lib.base.machine import keep_memory, need_vllm
+from dsmath_lib.base.machine import keep_memory, need_peft, need_vllm
 from dsmath_lib.params.base import Params
 
 
@@ -11,8 +11,8 @@ def setup(cfg: Params) -> torch.device:
     """Apply device, threads and seed of a stage; returns the device.
 
     Raises:
-        ParamsError: ``device`` is ``cuda`` and no GPU is there, ``processes`` are more than the GPUs, or ``sampler`` is
-            ``vllm`` and it is not installed.
+        ParamsError: ``device`` is ``cuda`` and no GPU is there; ``processes`` are more than the GPUs; ``sampler`` is
+            ``vllm``, or ``lora_rank`` above 0, and the extra is not installed.
     """
     if cfg.device == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
@@ -27,6 +27,8 @@ def setup(cfg: Params) -> torch.device:
         )
     if getattr(cfg, "sampler", "hf") == "vllm":
         need_vllm()
+    if getattr(cfg, "lora_rank", 0):
+        need_peft()
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
     keep_memory()

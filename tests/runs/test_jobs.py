@@ -165,13 +165,16 @@ def test_reward_models(tokenizer, folder, name):
     compared(train)
 
 
-@pytest.mark.parametrize("method", ["grpo-os", "rft"])
-def test_policies(tokenizer, questions, folder, method):
-    """With a reward model; ``rft`` learns from what the start drew, which is kept in a file."""
+@pytest.mark.parametrize(("method", "lora"), [("grpo-os", 0), ("rft", 0), ("rft", 1)])
+def test_policies(tokenizer, questions, folder, method, lora):
+    """With a reward model; ``rft`` learns from what the start drew, which is kept in a file.
+
+    With an adapter the start is the policy with it off.
+    """
 
     def train(scale, n):
         paid = {"reward_names": ["model", "accuracy"], "reward_weights": [1.0, 0.5]}
-        paid |= {"reward_model": str(folder / "outcome")}
+        paid |= {"reward_model": str(folder / "outcome"), "lora_rank": lora, "beta": 0.04}
         cfg = grpo_params(scale=scale, processes=n, steps=2, **paid)
         stage = Stage(cfg, "05_grpo")
         paid = rewards_from(cfg, tokenizer, load_reward_model(folder / "outcome"))

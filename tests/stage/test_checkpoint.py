@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import file_digest
 from dsmath_lib.stage import checkpoint
 from tests.rounding import assert_same
@@ -212,10 +213,45 @@ def test_weights_without_a_gradient_have_no_moments(tmp_path):
     model, optimizer = make()
     model[0].bias.requires_grad_(False)
     train(model, optimizer, 0, 2)
+    model[0].bias.requires_grad_(True)
     checkpoint.save(tmp_path, 2, model, optimizer)
     other, other_optimizer = make(seed=1)
     assert checkpoint.load_latest(tmp_path, other, other_optimizer) == {"step": 2}
     assert torch.equal(weights(other), weights(model))
+
+
+def frozen(seed=0):
+    """The first layer is the base, the second is trained."""
+    model, _ = make(seed)
+    model[0].requires_grad_(False)
+    return model, torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
+
+
+def test_what_is_not_trained_is_not_saved_and_must_be_the_same(tmp_path):
+    model, optimizer = frozen()
+    train(model, optimizer, 0, 2)
+    path = checkpoint.save(tmp_path, 2, model, optimizer)
+    assert set(load_file(path / "model.safetensors")) == {"1.weight", "1.bias"}
+    same, same_optimizer = frozen()
+    assert checkpoint.load_latest(tmp_path, same, same_optimizer) == {"step": 2}
+    assert torch.equal(weights(same), weights(model))
+    merged, merged_optimizer = frozen()
+    with torch.no_grad():
+        merged[0].weight.add_(1e-6)
+    before = weights(merged)
+    for base, base_optimizer in (frozen(seed=1), (merged, merged_optimizer)):
+        with pytest.raises(StageError, match=r"another base model.*resume: false"):
+            checkpoint.load_latest(tmp_path, base, base_optimizer)
+    assert torch.equal(weights(merged), before)
+    assert path.exists()  # nothing is lost
+
+
+def test_all_trained_and_part_trained_do_not_fit(tmp_path):
+    whole, whole_optimizer = make()
+    train(whole, whole_optimizer, 0, 1)
+    checkpoint.save(tmp_path, 1, whole, whole_optimizer)
+    with pytest.warns(UserWarning, match="of another optimizer"):
+        assert checkpoint.load_latest(tmp_path, *frozen()) is None
 
 
 def test_checkpoints_are_in_the_order_of_their_numbers(tmp_path):

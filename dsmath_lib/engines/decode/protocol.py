@@ -1,5 +1,7 @@
 """What every sampler is: the call, its errors, and the checks before it."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -37,6 +39,20 @@ def eos_ids(model: torch.nn.Module, tokenizer) -> list[int]:
 
 class SamplerError(RuntimeError):
     """The sampler failed, died, or returned another number of completions than asked for."""
+
+
+class LoraAdapter(Protocol):
+    """What a sampler with weights of its own must know of an adapter on its model."""
+
+    model: Any  # with the adapter on it
+    on: bool  # False: draw from the weights under it
+    rank: int
+
+    def base_weights(self) -> Iterable[tuple[str, torch.Tensor]]:
+        """The weights under it, named as in the plain model."""
+
+    def save(self, folder: Path) -> None:
+        """Write it in peft's format."""
 
 
 class Sampler(Protocol):

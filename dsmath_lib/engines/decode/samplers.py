@@ -10,15 +10,18 @@ The parameter ``sampler`` picks one; nothing else changes::
 import torch
 
 from dsmath_lib.base.machine import need_vllm
-from dsmath_lib.engines.decode.protocol import Sampler
+from dsmath_lib.engines.decode.protocol import LoraAdapter, Sampler
 from dsmath_lib.engines.decode.sampler import HFSampler
 
 
-def make_sampler(cfg, model: torch.nn.Module, tokenizer) -> Sampler:
+def make_sampler(
+    cfg, model: torch.nn.Module, tokenizer, adapter: LoraAdapter | None = None
+) -> Sampler:
     """The sampler that the parameters ask for.
 
     Args:
         cfg: parameters with ``sampler``, ``sampler_rows``, ``sampler_cache_gb`` and ``dtype``.
+        adapter: that of ``model``, if it has one; vLLM gets it apart from the weights under it.
 
     Raises:
         ParamsError: vLLM is asked for and not installed.
@@ -29,5 +32,10 @@ def make_sampler(cfg, model: torch.nn.Module, tokenizer) -> Sampler:
     from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
 
     return VLLMSampler(
-        model, tokenizer, cfg.sampler_rows, dtype=cfg.dtype, cache_gb=cfg.sampler_cache_gb
+        model,
+        tokenizer,
+        cfg.sampler_rows,
+        dtype=cfg.dtype,
+        cache_gb=cfg.sampler_cache_gb,
+        adapter=adapter,
     )

@@ -4,17 +4,25 @@ The engine is started once and kept. Every sampler of a model of the same shape 
 pushed anew when another sampler held it or when ``rest`` was called. A push is ``reload_weights`` from
 ``state_dict()`` (which, unlike ``named_parameters()``, has the output layer of tied embeddings) and a reset of the
 prefix cache, whose keys and values are those of the old weights.
+
+Of a model with an adapter the weights under it are pushed once, as they never change (on a GPU again after each sleep,
+which drops them), and the adapter each time: through a folder, under a new name and number, so that no old one can be
+taken for it. It is never merged into the engine's weights.
 """
 
 import atexit
 import contextlib
 import gc
+import itertools
 import math
 import os
 import random
+import shutil
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,20 +32,24 @@ from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.base.vocabulary import NEVER, context_of, empty_rows, fit_vocabulary
-from dsmath_lib.engines.decode.protocol import SamplerError, check_sampling, eos_ids
+from dsmath_lib.engines.decode.protocol import LoraAdapter, SamplerError, check_sampling, eos_ids
 
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence."""
+    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence.
+
+    lora_rank: of the adapters that it can hold; 0: none.
+    """
 
     rows: int
     cache_gb: float
     dtype: str
     device: str
     context: int
+    lora_rank: int = 0
 
 
 class VLLMSampler:
@@ -51,12 +63,19 @@ class VLLMSampler:
         *,
         dtype: str = "float32",
         cache_gb: float = 1.0,
+        adapter: LoraAdapter | None = None,
     ):
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.adapter = model, tokenizer, adapter
         self.eos_ids = eos_ids(model, tokenizer)
         fit_vocabulary(model, tokenizer)
-        context = context_of(model)
-        self._settings = EngineSettings(max_rows, cache_gb, dtype, model.device.type, context)
+        self._settings = EngineSettings(
+            max_rows,
+            cache_gb,
+            dtype,
+            model.device.type,
+            context_of(model),
+            adapter.rank if adapter else 0,
+        )
         self._mark = object()
 
     def sample(
@@ -102,8 +121,9 @@ class VLLMSampler:
                 )
         try:
             with _apart(self._settings.device):
-                engine = engine_for(self.model, self.tokenizer, self._settings)
-                engine.hold(self.model, self._mark)
+                whole = self.adapter.model if self.adapter else self.model
+                engine = engine_for(whole, self.tokenizer, self._settings)
+                engine.hold(self.model, self._mark, self.adapter)
                 out = engine.generate(rows, params)
         except BaseException as err:
             close_engine()  # an engine that was stopped half way would mix its old requests with new ones
@@ -130,12 +150,16 @@ class VLLMSampler:
 
 
 class Engine:
-    """A vLLM engine, and what is known about it: whose weights it holds, and whether it sleeps."""
+    """A vLLM engine, and what is known about it: whose weights and adapter it holds, and whether it sleeps."""
 
     def __init__(self, model: torch.nn.Module, tokenizer, settings: EngineSettings):
         from vllm import LLM
 
         self.holds: object = None
+        self.base: weakref.ref | None = (
+            None  # the model under whose adapter the engine's weights are
+        )
+        self.request: Any = None  # vLLM's name for the adapter in use
         self.asleep = False
         self.gpu = settings.device == "cuda"
         # vLLM wants a folder; weights come by ``push``, so configuration and tokenizer are enough
@@ -145,9 +169,11 @@ class Engine:
         config.save_pretrained(self.folder.name)
         tokenizer.save_pretrained(self.folder.name)
         options: dict[str, Any] = {} if self.gpu else {"enforce_eager": True, "block_size": 32}
+        if settings.lora_rank:
+            options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": settings.lora_rank}
         if (
             int(os.environ.get("WORLD_SIZE", "1")) > 1
-        ):  # this process is one of several: an engine in each
+        ):  # one of several processes: an engine in each
             options["distributed_executor_backend"] = "external_launcher"
         with _undisturbed():
             self.llm = LLM(
@@ -165,23 +191,41 @@ class Engine:
                 **options,
             )
 
-    def hold(self, model: torch.nn.Module, mark: object) -> None:
-        """Wake up, and push the weights unless the engine has those of ``mark``."""
+    def hold(
+        self, model: torch.nn.Module, mark: object, adapter: LoraAdapter | None = None
+    ) -> None:
+        """Wake up, and push the weights, or the adapter, unless the engine has those of ``mark``."""
         if self.holds is mark:
             return
         if self.asleep:
             self.llm.wake_up(tags=["weights"])
-        self.push(model)
+        if adapter is None or self.base is None or self.base() is not adapter.model:
+            self.push(adapter.base_weights() if adapter else model.state_dict().items())
+            self.base = weakref.ref(adapter.model) if adapter else None
         if self.asleep:  # not before the push: there is no room for the cache yet
             self.llm.wake_up(tags=["kv_cache"])
             self.asleep = False
+        self.request = self.push_adapter(adapter) if adapter is not None and adapter.on else None
         self.forget()
         self.holds = mark
 
-    def push(self, model: torch.nn.Module) -> None:
-        """The model's weights into the engine; on a GPU the tensors are passed by reference."""
-        weights = list(model.state_dict().items())
-        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+    def push(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """A model's weights into the engine; on a GPU the tensors are passed by reference."""
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": list(weights)})
+
+    def push_adapter(self, adapter: LoraAdapter) -> Any:
+        """The adapter as it is now, under a name and a number that none had before."""
+        from vllm.lora.request import LoRARequest
+
+        number = next(_adapters)
+        folder = Path(self.folder.name) / f"adapter-{number}"
+        adapter.save(folder)
+        request = LoRARequest(folder.name, number, str(folder))
+        if not self.llm.llm_engine.add_lora(request):
+            raise RuntimeError(f"{folder.name} was not loaded")
+        if self.request is not None:
+            shutil.rmtree(self.request.lora_path, ignore_errors=True)
+        return request
 
     def forget(self) -> None:
         """Empty the prefix cache: its keys and values were made with the old weights."""
@@ -192,7 +236,7 @@ class Engine:
         """Drop the weights, and on a GPU give back their memory and the cache's."""
         if self.gpu and not self.asleep:
             self.llm.sleep(level=2)
-            self.asleep = True
+            self.asleep, self.base = True, None
         self.holds = None
 
     def generate(
@@ -214,7 +258,7 @@ class Engine:
         ]
         prompts = [TokensPrompt(prompt_token_ids=r) for r in rows]
         out = []
-        for done in self.llm.generate(prompts, wanted, use_tqdm=False):
+        for done in self.llm.generate(prompts, wanted, use_tqdm=False, lora_request=self.request):
             one = done.outputs[0]
             ids = list(one.token_ids)
             logprobs = [at[i].logprob for i, at in zip(ids, one.logprobs, strict=True)]
@@ -235,6 +279,7 @@ class Engine:
         self.folder.cleanup()
 
 
+_adapters = itertools.count(1)  # numbers of the adapters of this process
 _engine: Engine | None = None
 _key = ""
 

@@ -26,6 +26,7 @@ from dsmath_lib.engines.parallel.sharding import (
     sharded,
     through_root,
     whole_copy,
+    whole_tensors,
     whole_weights,
 )
 from dsmath_lib.engines.parallel.state import (
@@ -67,6 +68,7 @@ __all__ = [
     "total",
     "whole_copy",
     "whole_state",
+    "whole_tensors",
     "whole_weights",
     "why",
 ]

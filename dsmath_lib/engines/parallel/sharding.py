@@ -20,12 +20,12 @@ from dsmath_lib.engines.parallel.group import first_rank, mesh, ranks
 
 
 def shard(model: torch.nn.Module | None) -> torch.nn.Module | None:
-    """Spread a network over the ranks, in place; with one process, and without a network, nothing happens.
+    """Spread a network over the ranks, in place; with one process, or where it is spread already, nothing happens.
 
     All ranks must have the same weights. Optimizers are made afterwards. Wrappers of layers (checkpointing, adapters)
     come first. Adapters in a frozen layer are a group of their own: they may have another dtype than it.
     """
-    if model is None or ranks() == 1:
+    if model is None or ranks() == 1 or sharded(model):
         return model
     skeleton = _skeleton(model)
     for layer in _layers(model):
@@ -105,11 +105,13 @@ def _whole(t: torch.Tensor) -> torch.Tensor:
     return t.full_tensor() if isinstance(t, DTensor) else t
 
 
-def to_first(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def whole_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The whole tensors in the first rank's main memory, one after another; {} on the others.
 
-    A tensor with two names is gathered once and stays one tensor.
+    A tensor with two names is gathered once and stays one tensor. With one process they are as they were.
     """
+    if ranks() == 1:
+        return tensors
     out, seen = {}, {}
     for name, t in tensors.items():
         if id(t) not in seen:
@@ -125,7 +127,7 @@ def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
     All ranks gather all of them first; only then may one send them on. In turns the two can wait for each other.
     """
-    return to_first(model.state_dict()) if sharded(model) else model.state_dict()
+    return whole_tensors(model.state_dict()) if sharded(model) else model.state_dict()
 
 
 def whole_copy(model: torch.nn.Module) -> torch.nn.Module:

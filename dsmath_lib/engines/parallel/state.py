@@ -11,22 +11,23 @@ import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from dsmath_lib.engines.parallel.group import ranks
-from dsmath_lib.engines.parallel.sharding import to_first
+from dsmath_lib.engines.parallel.sharding import whole_tensors
 
 
 def whole_state(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer
+    weights: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """``state_dict()`` of both with whole tensors, on the first rank; the others take part and get no tensors."""
-    weights, moments = model.state_dict(), optimizer.state_dict()
+    """Weights and the optimizer's ``state_dict()`` with whole tensors, on the first rank; the others take part and get
+    no tensors."""
+    moments = optimizer.state_dict()
     if ranks() == 1:
         return weights, moments
     flat = {f"{i}.{k}": t for i, s in moments["state"].items() for k, t in s.items()}
-    found = to_first({k: t for k, t in flat.items() if isinstance(t, torch.Tensor)})
+    found = whole_tensors({k: t for k, t in flat.items() if isinstance(t, torch.Tensor)})
     state: dict[Any, dict[str, Any]] = {}
     for i, s in moments["state"].items():
         state[i] = {k: found.get(f"{i}.{k}", v) for k, v in s.items()}
-    return to_first(weights), moments | {"state": state}
+    return whole_tensors(weights), moments | {"state": state}
 
 
 def placed_weights(

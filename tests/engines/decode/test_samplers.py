@@ -64,6 +64,7 @@ class Recorder:
 def engine(gpu, **kw):
     out = Engine.__new__(Engine)
     out.llm, out.gpu, out.asleep, out.holds = Recorder(**kw), gpu, False, None
+    out.base = out.request = None
     return out
 
 
@@ -93,6 +94,60 @@ def test_without_a_gpu_nothing_sleeps_and_weights_are_pushed_anew():
     e.rest()
     e.hold(model, "policy")
     assert e.llm.calls == [push, "reset"] * 4
+
+
+class Whole:
+    """A model with an adapter on it, as far as an engine sees it."""
+
+    rank = 8
+
+    def __init__(self, on=True):
+        self.model, self.on, self.saved = self, on, 0
+
+    def base_weights(self):
+        return [("w", 0)]
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_base_is_pushed_once_and_the_adapter_each_time(gpu, monkeypatch):
+    """On a GPU sleep drops the base, so it is pushed again; the adapter comes after the cache is awake."""
+    e, adapter = engine(gpu), Whole()
+    monkeypatch.setattr(e, "push_adapter", lambda a: e.llm.calls.append("adapter") or object())
+    push = ("reload_weights", ["w"])
+    e.hold(adapter, "policy", adapter)
+    e.hold(adapter, "policy", adapter)  # nothing has changed
+    assert e.llm.calls == [push, "adapter", "reset"]
+    first = e.request
+    e.llm.calls.clear()
+    e.rest()
+    e.hold(adapter, "policy", adapter)
+    if gpu:
+        awake = [("wake", "weights"), push, ("wake", "kv_cache")]
+        assert e.llm.calls == [("sleep", 2), *awake, "adapter", "reset"]
+    else:
+        assert e.llm.calls == ["adapter", "reset"]
+    assert e.request is not first
+    e.llm.calls.clear()
+    adapter.on = False  # the reference: the same weights, no adapter
+    e.hold(adapter, "reference", adapter)
+    assert e.llm.calls == ["reset"] and e.request is None
+    other = Whole()
+    e.hold(other, "another base", other)
+    assert e.llm.calls[1:] == [push, "adapter", "reset"]
+    plain = SimpleNamespace(state_dict=lambda: {"v": 0})
+    e.hold(plain, "plain")
+    assert e.llm.calls[4:] == [("reload_weights", ["v"]), "reset"] and e.request is None
+    e.hold(other, "another base", other)  # its base is no longer there
+    assert e.llm.calls[6:] == [push, "adapter", "reset"]
+
+
+def test_without_peft_a_rank_is_refused_in_the_first_cell(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for stage in ("03_sft", "05_grpo", "06_one_gradient", "07_simplerl_zero"):
+        with pytest.raises(ParamsError, match=r"peft is not installed here; use 0 .*\[lora\]"):
+            setup(params(stage, lora_rank=8, device="cpu"))
+        with pytest.raises(ParamsError, match=r"'lora_rank' = 4.*allowed: 0, 1, 8"):
+            params(stage, lora_rank=4)
 
 
 def test_a_cache_that_cannot_be_emptied_is_an_error():
