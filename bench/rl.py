@@ -3,11 +3,15 @@
     pip install -c constraints.txt "trl==1.16.*"                                into an environment of its own
     python bench/rl.py --trl-python TRL_ENV/bin/python --out rl.json
 
-Both train the same small model on the same prompts with the same G, lengths, reward and loss (TRL's options for the
-paper's objective). Two workloads: ``toy``, whose completions end as those of the toy's SFT model do, after some 20 of
-at most 96 tokens; and ``full``, where hardly any completion ends before the limit of 64, so that nothing can be saved
-by leaving out padding. Each side runs in processes of its own, in turns. Seconds are CPU seconds of the process with
-one thread, so that other work on the machine does not count. Without ``--trl-python`` only this project's side runs.
+    python bench/rl.py --trl-python TRL_ENV/bin/python --only real --model FOLDER   a real model, e.g. SmolLM2-135M
+
+Both train the same model on the same prompts with the same G, lengths, reward and loss (TRL's options for the paper's
+objective). Workloads: ``toy``, whose completions end as those of the toy's SFT model do, after some 20 of at most 96
+tokens; ``full``, where hardly any completion ends before the limit of 64, so that nothing can be saved by leaving out
+padding; and with ``--model`` ``real``, a pre-trained model whose completions all have 128 tokens. Each side runs in
+processes of its own, in turns. TRL learns from ``--trl-rows`` completions at once. Seconds are CPU seconds of the
+process with one thread, so that other work on the machine does not count. Without ``--trl-python`` only this project's
+side runs.
 """
 
 import argparse
@@ -23,7 +27,10 @@ from unittest import mock
 
 VOCAB = 512
 # limit of a completion, and how many ids of the vocabulary end one: a new model draws them all about equally often
-WORKLOADS = {"toy": (96, 23), "full": (64, 0)}
+WORKLOADS = {"toy": (96, 23), "full": (64, 0), "real": (128, 0)}
+# parameters of our side: what keeps the real workload below 4 GB
+OURS: dict[str, dict] = {"toy": {}, "full": {}, "real": {"share_prompt": 4, "micro_tokens": 700}}
+TRL_ROWS = {"toy": 0, "full": 0, "real": 8}
 KEYS = {"step": "seconds", "rollout": "rollout", "learn": "learn"}
 
 
@@ -54,6 +61,29 @@ def make_workload(folder: Path, hidden: int, layers: int, ends: int) -> None:
     (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
 
 
+def real_workload(folder: Path, model: str) -> None:
+    """The weights of ``model``, with an end token that is never drawn: all completions reach the limit."""
+    from dsmath_lib.lm.tokenizer import load_tokenizer
+    from dsmath_lib.rows.prompts import chat_prompt
+    from dsmath_lib.world.problems import sample_problems
+
+    folder.mkdir()
+    for path in Path(model).iterdir():
+        (folder / path.name).symlink_to(path.resolve())
+    tokenizer = load_tokenizer(model)
+    never = [t for t in tokenizer.added_tokens_decoder.values() if t.special][-1]
+    tokenizer.eos_token = tokenizer.pad_token = never.content
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id}
+    (folder / "generation_config.json").write_text(json.dumps(ends), encoding="utf-8")
+    for path in folder.glob("*token*.json"):
+        path.unlink()
+    tokenizer.save_pretrained(folder)
+    problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
+    prompts = [chat_prompt("simplerl-chat", p.question, p.lang) for p in problems]
+    (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
+
+
 def run_ours(a: argparse.Namespace) -> dict:
     """Seconds and completion tokens of each step of this project's loop, and its memory before the first."""
     from dsmath_lib.base.records import Problem
@@ -78,6 +108,7 @@ def run_ours(a: argparse.Namespace) -> dict:
         "eval_every": 0,
         "checkpoint_every": 0,
         "reward_names": ["odd"],
+        **json.loads(a.params or "{}"),
     }
     cfg = GRPOParams.check(changes, "bench")
     tokenizer = load_tokenizer(a.folder)
@@ -134,9 +165,10 @@ def run_trl(a: argparse.Namespace) -> dict:
         bf16=False,
         report_to="none",
         save_strategy="no",
-        gradient_checkpointing=False,
+        gradient_checkpointing=a.trl_checkpointing,
         disable_tqdm=True,
-        per_device_train_batch_size=a.questions * a.group,
+        per_device_train_batch_size=a.trl_rows or a.questions * a.group,
+        gradient_accumulation_steps=a.questions * a.group // a.trl_rows if a.trl_rows else 1,
         num_generations=a.group,
         max_completion_length=a.length,
         max_steps=a.steps,
@@ -193,8 +225,11 @@ def child(a: argparse.Namespace) -> None:
 def measure(a: argparse.Namespace, python: str, side: str, folder: str, q: int, g: int) -> dict:
     """Run one side once. Raises RuntimeError with its last line if it fails."""
     command = [python, __file__, "--side", side, "--folder", folder, "--length", str(a.length)]
-    for name, value in (("questions", q), ("group", g), ("steps", a.steps)):
+    for name, value in (
+        ("questions", q), ("group", g), ("steps", a.steps), ("trl-rows", a.trl_rows or 0), ("params", a.params or "{}"),
+    ):  # fmt: skip
         command += [f"--{name}", str(value)]
+    command += ["--trl-checkpointing"] if a.trl_checkpointing else []
     env = os.environ | {"OMP_NUM_THREADS": "1", "DSMATH_REPORTS": f"{folder}/reports-{q}-{g}"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
@@ -203,11 +238,11 @@ def measure(a: argparse.Namespace, python: str, side: str, folder: str, q: int, 
 
 
 def summary(runs: list[dict]) -> dict[str, float]:
-    """Medians over the steps (the first of each run, a warm-up, left out), and the largest memory.
+    """Medians over the steps (the first of each run, a warm-up, left out if there are more), and the largest memory.
 
     ``grown_mb``: what the training itself added to the process, libraries and models being there before.
     """
-    steps = [s for r in runs for s in r["steps"][1:]]
+    steps = [s for r in runs for s in r["steps"][1:] or r["steps"]]
     return {
         **{f"{k}_seconds": statistics.median(s[v] for s in steps) for k, v in KEYS.items()},
         "us_per_token": 1e6 * statistics.median(s["seconds"] / s["tokens"] for s in steps),
@@ -219,6 +254,10 @@ def summary(runs: list[dict]) -> dict[str, float]:
 
 def compare(a: argparse.Namespace, sides: dict[str, str], folder: str) -> dict:
     """Both sides on one workload, in turns, and TRL's numbers as multiples of ours."""
+    name = Path(folder).name
+    a = argparse.Namespace(**vars(a))
+    a.params = a.params or json.dumps(OURS[name])
+    a.trl_rows = TRL_ROWS[name] if a.trl_rows is None else a.trl_rows
     runs: dict[str, list[dict]] = {s: [] for s in sides}
     for _ in range(a.repeats):
         for side, python in sides.items():
@@ -245,6 +284,15 @@ def by_group(a: argparse.Namespace, folder: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trl-python", default="")
+    parser.add_argument(
+        "--trl-rows", type=int, help="0: all of a step at once; none given: as TRL_ROWS"
+    )
+    parser.add_argument("--trl-checkpointing", action="store_true")
+    parser.add_argument("--model", default="", help="folder of the real workload's model")
+    parser.add_argument("--only", choices=WORKLOADS, help="this workload alone")
+    parser.add_argument(
+        "--params", default="", help="JSON: parameters of our side; none given: as OURS"
+    )
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--questions", type=int, default=8)
@@ -273,8 +321,17 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, (a.length, ends) in WORKLOADS.items():
-            make_workload(Path(folder) / name, a.hidden, a.layers, ends)
+            if (a.only and name != a.only) or (name == "real" and not a.model):
+                continue
+            if name == "real":
+                real_workload(Path(folder) / name, a.model)
+            else:
+                make_workload(Path(folder) / name, a.hidden, a.layers, ends)
             result["workloads"][name] = compare(a, sides, f"{folder}/{name}")
+            print(json.dumps({name: result["workloads"][name]}, indent=1), flush=True)
+        if a.only:
+            save(a, result)
+            return
         a.length = WORKLOADS["toy"][0]
         result["us_per_token_by_group"] = by_group(a, f"{folder}/toy")
     memory = compare_memory(384, 8, "cpu")
@@ -283,6 +340,11 @@ def main() -> None:
         for k in ("peak", "planned")
     }
     print(json.dumps({k: v for k, v in result.items() if k != "settings"}, indent=1))
+    save(a, result)
+
+
+def save(a: argparse.Namespace, result: dict) -> None:
+    """Write the result where ``--out`` says, with what it was measured on."""
     if a.out:
         from dsmath_lib.base.machine import environment
 

@@ -1,6 +1,6 @@
 """Rollouts as padded tensors, and micro-batches in which completions share the forward pass of a prompt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,25 +18,6 @@ def micro_batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         order = order[n:]
 
 
-def sharing(prompt: int, lengths: Sequence[int], most: int, long_row: int) -> int:
-    """How many completions of a group follow one copy of their prompt, so that reading them costs least; 1 to ``most``.
-
-    Sharing saves copies of the prompt and makes rows longer, and the cost of attention grows with a row's length: n
-    tokens cost about n (1 + n / ``long_row``).
-
-    Args:
-        prompt: its tokens. lengths: tokens of the completions.
-        long_row: tokens of a row in which attention costs as much as all matrices.
-    """
-    mean = sum(lengths) / len(lengths)
-
-    def cost(together: int) -> float:
-        n = prompt + together * mean
-        return -(-len(lengths) // together) * n * (1 + n / long_row)
-
-    return min(range(1, max(1, min(most, len(lengths))) + 1), key=cost)
-
-
 @dataclass(frozen=True)
 class Tokens:
     """B completions as R <= B rows of token ids, right-padded. Masks come from lengths, never from ids.
@@ -52,7 +33,8 @@ class Tokens:
     before: torch.Tensor  # (B,) column that predicts it: the last of its prompt
     lengths: torch.Tensor  # (B,) completion tokens
     positions: torch.Tensor | None = None  # (R, L); None: 0, 1, 2, …
-    attention: torch.Tensor | None = None  # (R, 1, L, L) bool; None: causal
+    # (R, L) on the CPU: 0 at the prompt, j at the row's j-th completion, -1 at padding; None: rows are not shared
+    owner: torch.Tensor | None = None
 
     @property
     def mask(self) -> torch.Tensor:
@@ -118,18 +100,13 @@ def pad(
     tokens = Tokens(ids, row, start, before, lengths)
     if not shared:
         return tokens
-    own = torch.tensor([o + [-1] * (width - len(o)) for o in owner], device=device)
-    column = torch.arange(width, device=device)
+    own = torch.tensor([o + [-1] * (width - len(o)) for o in owner])
     # how far an owner is moved
     moved = torch.zeros(len(rows), max(share) + 1, dtype=torch.long, device=device)
     j = torch.cat([torch.arange(1, n + 1, device=device) for n in share])
     moved[row, j] = start - (before + 1)  # undone, every completion follows its prompt
-    sees = (own[:, :, None] == own[:, None, :]) | (own[:, None, :] == 0)
-    return replace(
-        tokens,
-        positions=column - moved.gather(1, own.clamp(min=0)),
-        attention=(sees & (column[:, None] >= column)).unsqueeze(1),
-    )
+    back = moved.gather(1, own.clamp(min=0).to(device))
+    return replace(tokens, positions=torch.arange(width, device=device) - back, owner=own)
 
 
 def pad_values(rows: list[list[float]], device: torch.device | str = "cpu") -> torch.Tensor:

@@ -180,20 +180,16 @@ def pack_rows(
 
 
 def model_inputs(batch: Batch) -> Batch:
-    """What the transformers model takes: ids and, when isolated, restarting positions and a block mask.
+    """What ``hidden_states`` takes: ``ids`` and, when isolated, ``positions`` from 0 in each segment and ``owner``.
 
-    Returns:
-        ``input_ids`` (B, T); with ``segments`` also ``position_ids`` (B, T), from 0 in each segment, and
-        ``attention_mask`` (B, 1, T, T) bool, True where query and key are of one segment and key <= query.
+    All (B, T). Padding is a segment of its own, which nobody reads.
     """
-    out = {"input_ids": batch["inputs"]}
+    out = {"ids": batch["inputs"]}
     if "segments" not in batch:
         return out
     seg = batch["segments"]
     t = torch.arange(seg.shape[1], device=seg.device)
     start = torch.ones_like(seg, dtype=torch.bool)
     start[:, 1:] = seg[:, 1:] != seg[:, :-1]
-    out["position_ids"] = t - torch.where(start, t, 0).cummax(1).values
-    same = seg[:, None, :, None] == seg[:, None, None, :]
-    out["attention_mask"] = same & (t[:, None] >= t[None, :])
-    return out
+    positions = t - torch.where(start, t, 0).cummax(1).values
+    return out | {"positions": positions, "owner": seg + 1}

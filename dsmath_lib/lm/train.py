@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from dsmath_lib.base.dtypes import DTYPES, at_least_float32
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.progress import progress
+from dsmath_lib.engines.memory import Form, hidden_states, picked_logprobs
 from dsmath_lib.engines.parallel import clip, parts, rank, spread, through_root, total
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import checkpoint
@@ -47,17 +48,24 @@ class TokenScores:
         return float(np.concatenate(self.right).mean())
 
 
+def before_targets(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hidden state (n, H) and target (n,) of every position that has one, row by row."""
+    hidden = hidden_states(model.get_decoder(), **model_inputs(batch))
+    wanted = batch["targets"] != IGNORE
+    return hidden[wanted], batch["targets"][wanted]
+
+
 @through_root
 def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits, at least in float32, and target of every position that has one; the output layer runs only there.
+    """Logits (n, V), at least in float32, and target (n,) of every position that has one, row by row."""
+    hidden, targets = before_targets(model, batch)
+    return at_least_float32(model.get_output_embeddings()(hidden)), targets
 
-    Returns:
-        ``(n, V)`` logits and ``(n,)`` targets, row by row.
-    """
-    hidden = model.get_decoder()(**model_inputs(batch), use_cache=False).last_hidden_state
-    wanted = batch["targets"] != IGNORE
-    logits = at_least_float32(model.get_output_embeddings()(hidden[wanted]))
-    return logits, batch["targets"][wanted]
+
+@through_root
+def target_logprobs(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Log-prob (n,) of every target, row by row."""
+    return picked_logprobs(model.get_output_embeddings(), *before_targets(model, batch))[0]
 
 
 def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
@@ -71,8 +79,7 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     found = torch.zeros((), device=device)
     for part, counts in parts(batch, micro_batch):
         with autocast(device, dtype):
-            logits, targets = target_logits(model, part)
-            loss = F.cross_entropy(logits, targets, reduction="sum") * counts / max(n, 1)
+            loss = -target_logprobs(model, part).sum() * counts / max(n, 1)
         loss.backward()
         found += loss.detach()
     return float(total(found))
@@ -83,6 +90,9 @@ def autocast(device: torch.device, dtype: str) -> contextlib.AbstractContextMana
     if dtype == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, DTYPES[dtype])
+
+
+AS_ALWAYS = Form()
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,7 @@ class TrainSettings:
     log_every: int = 10
     eval_every: int = 0
     checkpoint_every: int = 0
+    form: Form = AS_ALWAYS
     loss: Callable[[PreTrainedModel, Batch, int, str], float] = loss_and_backward
 
     @classmethod
@@ -121,11 +132,16 @@ class TrainSettings:
             log_every=cfg.log_every,
             eval_every=max(1, steps // cfg.evals),
             checkpoint_every=cfg.checkpoint_every,
+            form=Form.of(cfg),
         )
 
 
-def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW on what is trained; vectors (norms, biases) never decay, embedding tables only if asked (paper: silent)."""
+def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW on what is trained, after ``model`` was brought into the form in which it is trained.
+
+    Vectors (norms, biases) never decay, embedding tables only if asked (the paper is silent).
+    """
+    settings.form.apply(model)
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     decay, keep = [], []
     for p in (p for p in model.parameters() if p.requires_grad):
@@ -135,7 +151,7 @@ def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.opt
         {"params": decay, "weight_decay": settings.weight_decay},
         {"params": keep, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], betas=settings.betas, fused=True)
+    return settings.form.make([g for g in groups if g["params"]], settings.betas)
 
 
 @dataclass
@@ -202,6 +218,7 @@ class Loop:
         Raises:
             NonFiniteLoss: a loss or a gradient is not a number; ``batch()`` is saved and the weights stay.
         """
+        self.settings.form.check(networks)
         self.norms = [clip(n, self.settings.grad_clip) for n in networks]
         if not all(map(math.isfinite, [*losses, *self.norms])):
             which = f"-rank{rank()}" if rank() else ""
@@ -213,6 +230,7 @@ class Loop:
                 f"often helps."
             )
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)  # no memory for them until the next ones come
 
 
 def train_model(
@@ -256,7 +274,6 @@ def train_model(
     model.train()
     for step in loop.steps():
         batch = {k: v.to(device) for k, v in batches(step).items()}
-        loop.optimizer.zero_grad(set_to_none=True)
         value = s.loss(model, batch, s.micro_batch, s.dtype)
         loop.update([model], [value], batch.copy)
         state["tokens"] += batch["inputs"].numel()

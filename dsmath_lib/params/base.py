@@ -54,8 +54,10 @@ class Params(BaseModel):
     CHANGE_NOTHING: ClassVar[frozenset[str]] = frozenset({"resume", "processes", "nodes"})
     # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
-        "resume artifacts_dir scale threads processes nodes log_every checkpoint_every sampler_rows "
-        "sampler_cache_gb".split()
+        (
+            "resume artifacts_dir scale threads processes nodes log_every checkpoint_every sampler_rows "
+            "sampler_cache_gb sampler_sleep_gb mismatch_limit"
+        ).split()
     )
 
     scale: Scale = par("toy", "name of the parameter set; also the report folder")
@@ -131,13 +133,6 @@ class Params(BaseModel):
             return cls(**values)
         except ValidationError as err:
             raise ParamsError("\n".join(_line(e, source, cls) for e in err.errors())) from None
-
-
-class TrainingParams(Params):
-    """What every stage has that trains."""
-
-    processes: int = par(1, "processes of a training on this machine; on GPUs one each", ge=1)
-    nodes: int = par(1, "machines of a training, each with so many processes", ge=1)
 
 
 def _injected(cells: Iterable[str]) -> list[str]:

@@ -79,7 +79,7 @@ class EvaluationParams(Params):
     )
     max_rows: int = par(512, "completions decoded at once; changes memory, not results", ge=1)
     sampler_cache_gb: float = par(
-        1.0, "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+        1.0, "GB of keys and values at once; changes memory, not the result", gt=0
     )
     dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of the models")
 

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from dsmath_lib.params.base import TrainingParams, par
+from dsmath_lib.params.base import par
+from dsmath_lib.params.trained import TrainedParams
 
 
-class LoraParams(TrainingParams):
+class LoraParams(TrainedParams):
     """Of stages that fine-tune: 03, 05, 06, 07."""
 
     # adapter

@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.trained import TrainedParams
 
 
-class PretrainingParams(TrainingParams):
+class PretrainingParams(TrainedParams):
     stage: ClassVar[str] = "02_pretraining"
 
     # text
@@ -56,9 +57,6 @@ class PretrainingParams(TrainingParams):
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=0.1, ge=0, le=1)
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
-    dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper=OPEN
-    )
     # comparison of corpora
     compare_corpora: list[Literal["mined", "web", "seed"]] = par(
         ["mined", "web", "seed"], "corpora to compare", paper="four (Table 1)", min_length=1

@@ -5,15 +5,16 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
-from dsmath_lib.params.base import OPEN, TrainingParams, par
+from dsmath_lib.params.base import OPEN, par
+from dsmath_lib.params.trained import TrainedParams
 from dsmath_lib.rows.prompts import PromptStyle
 
 NAMES = ("pointwise", "pairwise", "process_hard", "process_soft")
 
 
-class RewardModelParams(TrainingParams):
+class RewardModelParams(TrainedParams):
     stage: ClassVar[str] = "04_reward_model"
-    DECIDE_NO_RUN: ClassVar[frozenset[str]] = TrainingParams.DECIDE_NO_RUN | {"models"}
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = TrainedParams.DECIDE_NO_RUN | {"models"}
 
     # solutions
     data: Literal["rollouts", "annotators", "labelled"] = par(
@@ -50,7 +51,7 @@ class RewardModelParams(TrainingParams):
     )
     sampler_rows: int = par(1024, "rows decoded at once; changes memory, not the result", ge=1)
     sampler_cache_gb: float = par(
-        1.0, "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+        1.0, "GB of keys and values at once; changes memory, not the result", gt=0
     )
     reward_rule: str = par("accuracy", "rule that labels answers", paper="answer correctness")
     save_every: int = par(100, "questions between saved pieces of data", ge=1)
@@ -85,9 +86,6 @@ class RewardModelParams(TrainingParams):
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
-    dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper=OPEN
-    )
     # looking and saving
     bins: int = par(10, "bins of the reliability table", ge=1, le=100)
     evals: int = par(4, "looks at the test solutions in a run", ge=1)

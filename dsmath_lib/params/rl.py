@@ -64,8 +64,20 @@ class RLParams(LoraParams):
     )
     sampler_rows: int = par(1024, "rows decoded at once; changes memory, not the result", ge=1)
     sampler_cache_gb: float = par(
-        1.0, "vllm: GB of its key-value cache; changes memory, not the result", gt=0
+        1.0, "GB of keys and values at once; changes memory, not the result", gt=0
     )
+    sampler_sleep_gb: float = par(
+        0.0, "vllm: GB of the GPU in use while it sleeps, at most; 0: no limit", ge=0
+    )
+    mismatch_limit: float = par(
+        1.1,
+        "alarm above this exp of the mean difference of log-probs to the sampler; 0: none",
+        ge=0,
+    )
+    mismatch_fix: Literal["none", "truncate", "mask"] = par(
+        "none", "weigh tokens by trainer over sampler: at most the cap, or 0 above it", paper="none"
+    )
+    mismatch_cap: float = par(2.0, "cap of these weights", gt=1)
     # reward
     reward_rule: str = par("accuracy", "rule of dsmath_lib.rewards", paper="a learned reward model")
     reward_model: str = par("", "outcome model of stage 04, or a folder", paper="from Base")
@@ -85,6 +97,9 @@ class RLParams(LoraParams):
     clip_low: float = par(0.2, "clip of the ratio below 1", paper=OPEN, ge=0, lt=1)
     clip_high: float = par(0.2, "clip of the ratio above 1", paper=OPEN, ge=0)
     beta: float = par(0.04, "weight of the KL term; 0: no reference is kept", paper=0.04, ge=0)
+    reference_dtype: Literal["policy", "bfloat16"] = par(
+        "policy", "dtype of the reference's weights: the policy's, or half of float32", paper=OPEN
+    )
     kl_estimator: Literal["k1", "k2", "k3"] = par(
         "k3", "KL estimator in the loss", paper="k3 (Eq. 4)"
     )
@@ -101,9 +116,6 @@ class RLParams(LoraParams):
     adam_beta2: float = par(0.99, "AdamW: decay of the squared gradient", paper=OPEN, ge=0, lt=1)
     weight_decay: float = par(0.0, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
-    dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper=OPEN
-    )
     micro_tokens: int = par(
         2048, "tokens at once, padding too; changes memory, not the result", ge=1
     )
@@ -138,4 +150,8 @@ class RLParams(LoraParams):
         for kind in ("reward", "step"):
             if len(getattr(self, f"{kind}_names")) != len(getattr(self, f"{kind}_weights")):
                 raise ValueError(f"{kind}_names and {kind}_weights must have the same length")
+        if self.mismatch_fix != "none" and self.top_p < 1:
+            raise ValueError(
+                "mismatch_fix needs top_p = 1: a nucleus changes the sampler's log-probs"
+            )
         return self

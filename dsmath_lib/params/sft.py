@@ -1,6 +1,6 @@
 """Parameters of 03_sft."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from dsmath_lib.params.asking import SYSTEM_WORDS, TEMPLATE_WORDS, Template
 from dsmath_lib.params.base import OPEN, par
@@ -41,9 +41,6 @@ class SFTParams(LoraParams):
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
-    dtype: Literal["float32", "bfloat16"] = par(
-        "float32", "arithmetic; weights stay float32", paper=OPEN
-    )
     # looking and saving
     max_new_tokens: int = par(96, "longest answer in the quick accuracy", ge=1)
     evals: int = par(8, "held-out measurements in the run", ge=1)

@@ -7,6 +7,7 @@ import torch
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.engines.adapters import without_adapter
 from dsmath_lib.engines.layout import Tokens
+from dsmath_lib.engines.memory import hidden_states
 
 
 class Critic(torch.nn.Module):
@@ -26,12 +27,7 @@ class Critic(torch.nn.Module):
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
         """Value of the state in which each completion token was chosen, (B, T), at least float32; 0 at padding."""
-        given = {"position_ids": tokens.positions, "attention_mask": tokens.attention}
-        hidden = self.decoder(
-            input_ids=tokens.ids,
-            use_cache=False,
-            **{k: v for k, v in given.items() if v is not None},
-        ).last_hidden_state
+        hidden = hidden_states(self.decoder, tokens.ids, tokens.positions, tokens.owner)
         values = at_least_float32(self.head(tokens.before_completions(hidden))[:, 0])
         mask = tokens.mask
         return values.new_zeros(mask.shape).masked_scatter(mask, values)

@@ -11,18 +11,21 @@ from typing import Any
 
 import torch
 
-from dsmath_lib.engines.decode import another_policy
+from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.mismatch import mismatch_alarm
 from dsmath_lib.engines.parallel import merged, most, total
 from dsmath_lib.lm.train import Loop
+from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored
 from dsmath_lib.rl.experiment import Players
+from dsmath_lib.rl.kl import k3
 from dsmath_lib.rl.learn import MicroBatch
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import Method
 
 # what an update measures: ``kl`` with a reference, ``entropy`` in nats and ``clip_fraction`` are means over the tokens
-# learned from, ``mismatch`` is the largest difference of log-probs between sampler and trainer before the first update,
-# ``mismatch_mean`` the mean of its absolute values
+# learned from; between sampler and trainer, before the first update: ``mismatch`` is the largest difference of
+# log-probs, ``mismatch_mean`` the mean, ``mismatch_factor`` its exp, ``generation_kl`` the trainer's KL (k3)
 MEASURED = (
     "loss",
     "kl",
@@ -32,10 +35,21 @@ MEASURED = (
     "ratio_max",
     "mismatch",
     "mismatch_mean",
+    "mismatch_factor",
+    "generation_kl",
     "value_loss",
     "pairs",
     "preferred",
 )
+# those that are means over tokens, and what they are sums of
+MEANS = {
+    "kl": "kl",
+    "entropy": "entropy",
+    "clip_fraction": "clipped",
+    "mismatch_mean": "gap",
+    "generation_kl": "generation_kl",
+}
+BETWEEN = ("mismatch", "mismatch_mean", "mismatch_factor", "generation_kl")
 LogRows = Sequence[Mapping[str, Any]]
 
 
@@ -59,8 +73,8 @@ def mean(rows: LogRows, key: str) -> float | None:
 class Watch:
     """What is seen of the steps of a run, and logged: clocks, samples, alarms, diagnostics. It changes no result."""
 
-    def __init__(self, loop: Loop, method: Method):
-        self.loop, self.method = loop, method
+    def __init__(self, loop: Loop, method: Method, cfg: RLParams, sampler: Sampler):
+        self.loop, self.method, self.cfg, self.sampler = loop, method, cfg, sampler
         self.row: dict[str, float | None] = {}
         self.sums: dict[str, float] = {}
         self.begin()
@@ -93,12 +107,13 @@ class Watch:
         if not b.rows:
             return
         s = self.sums
-        gap = (b.old - b.sampled).masked_fill(~b.mask, 0.0).abs()
-        s["mismatch"] = max(s.get("mismatch", 0.0), float(gap.max()))
+        gap = (b.old - b.sampled).masked_fill(~b.mask, 0.0)
+        s["mismatch"] = max(s.get("mismatch", 0.0), float(gap.abs().max()))
         s["ratio_min"] = min(s.get("ratio_min", math.inf), float(stats["ratio_min"]))
         s["ratio_max"] = max(s.get("ratio_max", -math.inf), float(stats["ratio_max"]))
         more = {k: v for k, v in stats.items() if k not in ("ratio_min", "ratio_max")}
-        more |= {"loss": loss.detach(), "entropy": entropy.sum(), "gap": gap.sum()}
+        more |= {"loss": loss.detach(), "entropy": entropy.sum(), "gap": gap.abs().sum()}
+        more["generation_kl"] = k3(b.sampled, b.old).masked_fill(~b.mask, 0.0).sum()
         for name, value in more.items():
             s[name] = s.get(name, 0.0) + float(value)
 
@@ -116,10 +131,11 @@ class Watch:
             row |= {"pairs": 0.0, "preferred": 0.0}
         row |= {k: v for k, v in self.sums.items() if k in MEASURED}
         row["value_loss"] = value_loss
-        means = (("kl", "kl"), ("entropy", "entropy"), ("clip_fraction", "clipped"))
-        for name, key in (*means, ("mismatch_mean", "gap")):
+        for name, key in MEANS.items():
             if key in self.sums:
                 row[name] = self.sums[key] / self.sums["tokens"]
+        if row["mismatch_mean"] is not None:
+            row["mismatch_factor"] = math.exp(row["mismatch_mean"])
         self.row, self.sums = row, {}
         losses = measured([row], "loss") + measured([row], "value_loss")
         self.loop.update(players.trained, losses, lambda: _tensors(batches))
@@ -130,8 +146,11 @@ class Watch:
             "grad_norm": self.loop.norms[0]
         }  # of the last update, where the clip may act
         if self.method.data != "policy":
-            row["mismatch"] = row["mismatch_mean"] = None  # the data is not the policy's
-        elif why := another_policy(row["mismatch"], row["mismatch_mean"], self.loop.stage.cfg):
+            row |= dict.fromkeys(BETWEEN)  # the data is not the policy's
+        why = mismatch_alarm(
+            row["mismatch"], row["mismatch_factor"], self.cfg.mismatch_limit, self.cfg.dtype
+        )
+        if why and self.cfg.top_p == 1:  # a nucleus changes the sampler's log-probs
             self._log(".alarm", {"message": why})
         row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)
         explored, learnt = self.explored_at - self.begun, time.perf_counter() - self.explored_at
@@ -143,7 +162,7 @@ class Watch:
             "rollout_tokens_per_s": int(self.rollouts.lengths.sum()) / explored,
             "learn_tokens_per_s": learned / learnt,
         }
-        self._log(".timing", timing)
+        self._log(".timing", timing | self.sampler.memory)
 
     def _log(self, kind: str, row: Mapping[str, Any]) -> None:
         loop = self.loop

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dsmath_lib.base.records import Completions
 from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
+from dsmath_lib.engines.memory import cast
 from dsmath_lib.engines.parallel import shared_sampler
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
@@ -48,9 +50,13 @@ class Experiment:
 
     def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
         """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
-        if adapter_of(policy):
-            return AdapterOff(policy)
-        return self._loaded().requires_grad_(False).eval()
+        return AdapterOff(policy) if adapter_of(policy) else self._reference
+
+    @cached_property
+    def _reference(self) -> PreTrainedModel:
+        """Loaded once."""
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weights)
+        return cast(self._loaded().requires_grad_(False).eval(), dtype)
 
     def _loaded(self) -> PreTrainedModel:
         model = load_model(self.start, revision=self.revision, device=self.device)
@@ -59,11 +65,13 @@ class Experiment:
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
         """What draws completions from ``model``; of many processes each draws a part, and all get all."""
+        prompts = [*self.questions.prompts, *self.validation.prompts]
+        longest = max(map(len, prompts), default=0) + self.cfg.max_new_tokens
 
         def make(own: torch.nn.Module) -> Sampler:
             if isinstance(model, AdapterOff) and own is not model:  # a copy, whose adapter is on
                 own = AdapterOff(own)
-            return make_sampler(self.cfg, own, self.tokenizer, adapter_of(own))
+            return make_sampler(self.cfg, own, self.tokenizer, adapter_of(own), longest)
 
         return shared_sampler(model, self.tokenizer, make)
 

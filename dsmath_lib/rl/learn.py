@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values, sharing
+from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values
+from dsmath_lib.engines.mismatch import sampler_weights
 from dsmath_lib.engines.parallel import most, share, total
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
@@ -17,9 +18,6 @@ from dsmath_lib.rl.logprobs import completion_logprobs
 from dsmath_lib.rl.losses import LogProbs, Objective, token_weights
 from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import Method
-
-# a row of so many times the hidden size spends as much on attention as on a layer's matrices
-LONG_ROW = 6
 
 
 @dataclass
@@ -43,13 +41,12 @@ class Cut:
     """How a batch is cut; it changes memory and speed, not the result.
 
     micro_tokens: tokens at once, padding too. share_prompt: completions of a group that follow one copy of their
-    prompt, at most, so that it is read once for all of them; fewer where ``long_row`` says so, see ``sharing``.
+    prompt, at most, so that it is read once for all of them.
     """
 
     micro_tokens: int
     share_prompt: int = 1
     device: torch.device | str = "cpu"
-    long_row: int | None = None
 
 
 def objective_of(cfg: RLParams, method: Method) -> Objective:
@@ -129,8 +126,7 @@ def measure_before(
 
 def cut_of(cfg: RLParams, players: Players) -> Cut:
     """How the parameters say that a batch is cut."""
-    long_row = LONG_ROW * players.policy.config.hidden_size
-    return Cut(cfg.micro_tokens, cfg.share_prompt, players.device, long_row)
+    return Cut(cfg.micro_tokens, cfg.share_prompt, players.device)
 
 
 def batches_of(
@@ -215,14 +211,8 @@ def _runs(rollouts: Rollouts, cut: Cut, keep: torch.Tensor | None) -> list[list[
     for i, g in enumerate(rollouts.group.tolist()):
         if keep is None or keep[i]:
             groups.setdefault(g, []).append(i)
-    runs = []
-    for g in groups.values():
-        n = cut.share_prompt
-        if cut.long_row is not None:
-            sizes = [len(rollouts.completions[i]) for i in g]
-            n = sharing(len(rollouts.prompts[g[0]]), sizes, n, cut.long_row)
-        runs += [g[i : i + n] for i in range(0, len(g), n)]
-    return runs
+    n = cut.share_prompt
+    return [g[i : i + n] for g in groups.values() for i in range(0, len(g), n)]
 
 
 def assign(
@@ -268,6 +258,17 @@ def log_probs(
                 )
     b.old = logp.detach() if b.old is None else b.old
     return LogProbs(logp, b.old, b.ref), entropy
+
+
+def weighed(b: MicroBatch, method: Method, cfg: RLParams) -> torch.Tensor:
+    """The advantages, (b,) or (b, T), times ``sampler_weights`` where the parameters ask for them.
+
+    Only completions that the policy drew have a sampler's log-probs, and pairs are compared whole. The KL term stays.
+    """
+    if cfg.mismatch_fix == "none" or method.data != "policy" or method.loss == "pair":
+        return b.advantages
+    tokens = sampler_weights(b.old, b.sampled, cfg.mismatch_fix, cfg.mismatch_cap)
+    return tokens * (b.advantages if b.advantages.ndim == 2 else b.advantages[:, None])
 
 
 def learn_values(players: Players, batches: list[MicroBatch], cfg: RLParams) -> float | None:

@@ -10,6 +10,7 @@ import torch
 
 from dsmath_lib.base.seeds import questions_of_step
 from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import Loop, TrainSettings, make_optimizer
 from dsmath_lib.params.rl import RLParams
@@ -25,6 +26,7 @@ from dsmath_lib.rl.learn import (
     log_probs,
     objective_of,
     weigh,
+    weighed,
 )
 from dsmath_lib.rl.losses import LOSSES
 from dsmath_lib.rl.reward_functions import Rewards
@@ -46,7 +48,8 @@ def one_step(
         clear_gradients(players)
         for b in batches:
             logp, entropy = log_probs(players, b, e.cfg, objective)  # (b, T)
-            loss, stats = LOSSES[method.loss](logp, b.advantages, b.mask, b.weights, objective)
+            advantages = weighed(b, method, e.cfg)
+            loss, stats = LOSSES[method.loss](logp, advantages, b.mask, b.weights, objective)
             loss.backward()
             watch.add(b, loss, stats, entropy)
         watch.update(players, batches, learn_values(players, batches, e.cfg))
@@ -96,7 +99,7 @@ def train_policy(
     sampler = e.sampler(players.policy)
     players = replace(players, source=source_of(e, method, players, sampler))
     e = replace(e, rewards=paid_by(e, method))
-    watch = Watch(loop, method)
+    watch = Watch(loop, method, cfg, sampler)
     if loop.begin == run.after == 0:
         look(0, at_start)
     for step in loop.steps():
@@ -125,10 +128,11 @@ def train_settings(cfg: RLParams) -> TrainSettings:
         grad_clip=cfg.grad_clip,
         eval_every=cfg.eval_every,
         checkpoint_every=cfg.checkpoint_every,
+        form=Form.of(cfg),
     )
 
 
-def optimizer_of(cfg: RLParams, players: Players, settings: TrainSettings) -> torch.optim.AdamW:
+def optimizer_of(cfg: RLParams, players: Players, settings: TrainSettings) -> torch.optim.Optimizer:
     """AdamW for the policy, and for the critic at its own rate: ``scale`` of a group multiplies the policy's rate."""
     optimizer = make_optimizer(players.policy, settings)
     for g in optimizer.param_groups:

@@ -46,6 +46,7 @@ ALLOWED = frozenset(
     for name in (
         "base.prompts:AnswerForm",
         "base.records:Problem",
+        "engines.memory.form:Form",
         "lm.model:load_model",
         "lm.packing:Example",
         "lm.packing:PackedExamples",
@@ -104,6 +105,7 @@ def train_job(
     net = model(device=parallel.load_device(device))
     if tokenizer is not None:
         fit_vocabulary(net, tokenizer)
+    settings.form.apply(net)  # before it is parted
     net = parallel.shard(net)
     return net, train_model(net, batches, settings, stage, run, evaluate)
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from dsmath_lib.base.files import digest_of, file_digest
 from dsmath_lib.base.seeds import questions_of_step, seed_for
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, autocast
@@ -168,6 +169,7 @@ def _train_on(e: Experiment, run: str, start: Path, mixed: list[Solution]) -> Pr
         micro_batch=RENEW_BATCH,
         dtype=cfg.dtype,
         checkpoint_every=cfg.checkpoint_every,
+        form=Form.of(cfg),
         loss=label_loss_and_backward,
     )
     model, numbers = do_job(

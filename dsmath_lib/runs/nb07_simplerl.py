@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.evaluation.behaviour import behaviour, reflections
 from dsmath_lib.evaluation.metrics import accuracy, clustered, paired_difference
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
@@ -116,6 +117,7 @@ def settings_for(cfg: SimpleRLParams, steps: int, lr: float) -> TrainSettings:
         micro_batch=_ROWS,
         dtype=cfg.dtype,
         checkpoint_every=20 if cfg.checkpoint_every else 0,
+        form=Form.of(cfg),
     )
 
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.grader import grade
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.engines.parallel import load_device, shard
 from dsmath_lib.evaluation.metrics import Estimate, accuracy, paired_difference, sample_mean
 from dsmath_lib.lm.train import autocast
@@ -81,8 +82,11 @@ def policy_job(
     """The training of ``train_run``, by this process or by all ranks: the policy and its last validation."""
     loaded = replace(e, device=load_device(device))
     policy = loaded.policy()
-    critic = shard(Critic(policy)) if method.needs_critic else None
-    policy = shard(policy)
+    critic = Critic(policy) if method.needs_critic else None
+    for network in (policy, critic):
+        if network is not None:
+            Form.of(e.cfg).apply(network)  # before it is parted
+    policy, critic = shard(policy), shard(critic)
     reference = shard(loaded.reference(policy)) if method.needs_reference(e.cfg.beta) else None
     players = Players(policy, reference, critic)
     numbers = train_policy(e, method, players, run, partial(evaluate, e), at_start)

@@ -220,7 +220,7 @@ def _check_optimizer(
             continue
         number, _, key = name.partition(".")
         p = weights[int(number)] if number.isdecimal() and int(number) < len(weights) else None
-        if p is None or not key or t.shape not in (p.shape, torch.Size()):
+        if p is None or not key or t.shape not in _shapes(optimizer, p, key):
             raise _Unusable(f"of another optimizer ({name}: {_kind(t)})")
     rng = moments[_RNG[0]]
     if _kind(rng) != _kind(torch.get_rng_state()):
@@ -247,6 +247,13 @@ def _frozen_digest(model: torch.nn.Module) -> str:
         whole = whole_tensors(_distinct(frozen))
         _digests[model] = agreed(lambda: tensors_digest(sorted(whole.items())))
     return _digests[model] if frozen else ""
+
+
+def _shapes(optimizer: torch.optim.Optimizer, p: torch.Tensor, key: str) -> tuple:
+    """What ``key`` of a parameter's state may look like; an optimizer with a form of its own says it (``shapes``)."""
+    if hasattr(optimizer, "shapes"):
+        return (optimizer.shapes(p).get(key),)
+    return p.shape, torch.Size()
 
 
 def _distinct(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

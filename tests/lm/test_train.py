@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from dsmath_lib.engines.memory import Form, hidden_states
 from dsmath_lib.lm.packing import IGNORE, Example, model_inputs, pack_rows
 from dsmath_lib.lm.train import (
     NonFiniteLoss,
@@ -45,7 +47,7 @@ def gradient(model, batch, micro_batch):
 def test_loss_is_the_mean_over_targets(model, isolate):
     batch = batch_of(0, isolate=isolate)
     loss, _ = gradient(model, batch, 6)
-    logits = model(**model_inputs(batch)).logits.detach()
+    logits = model.lm_head(hidden_states(model.model, **model_inputs(batch))).detach()
     expected = F.cross_entropy(
         logits.flatten(0, 1), batch["targets"].flatten(), ignore_index=IGNORE
     )
@@ -125,6 +127,18 @@ def test_a_resumed_run_equals_a_straight_one(stage, kill_at):
         a, b = ([drop(r) for r in stage.read_log(run + kind)] for run in ("straight", "resumed"))
         assert a
         assert_same(b, a)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_layers_computed_again_change_no_number(stage, isolate):
+    batches, found = partial(batch_of, isolate=isolate), []
+    for again in (False, True):
+        model = tiny_model()
+        settings = TrainSettings(steps=3, form=Form(layer_checkpointing=again), **SETTINGS)
+        numbers = train_model(model, batches, settings, stage, f"again-{again}")
+        found.append((numbers["loss"], weights(model)))
+        assert all(p.grad is None for p in model.parameters())  # gradients hold no memory
+    assert_same(found[1], found[0])
 
 
 def test_an_evaluation_cannot_take_the_name_of_a_number_of_the_training(stage, model):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.engines.layout import micro_batches, sharing
+from dsmath_lib.engines.layout import micro_batches
 from dsmath_lib.rl.advantages import group_advantages, zero_variance
 from dsmath_lib.rl.diagnostics import Watch
 from dsmath_lib.rl.experiment import Players
@@ -52,7 +52,7 @@ def update(policy, reference, batches, objective, temperature=1.0):
     """The parts of a step's update, without the optimizer: what was measured; gradients stay in the parameters."""
     cfg = SimpleNamespace(temperature=temperature, dtype="float32")
     players = Players(policy, reference)
-    watch = Watch(SimpleNamespace(update=lambda *_: None), METHODS["grpo-os"])
+    watch = Watch(SimpleNamespace(update=lambda *_: None), METHODS["grpo-os"], None, None)
     clear_gradients(players)
     for b in batches:
         logp, entropy = log_probs(players, b, cfg, objective)
@@ -155,25 +155,14 @@ def test_micro_batches_hold_every_row_once_within_the_budget(lengths, budget):
         assert len(p) == 1 or len(p) * max(lengths[i] for i in p) <= budget
 
 
-def test_sharing_weighs_copies_of_the_prompt_against_long_rows():
-    # a prompt of 100 tokens, 4 completions of 10; attention is cheap: one row of 140 instead of four of 110
-    assert sharing(100, [10] * 4, 8, 10**6) == 4
-    # a row costs n (1 + n / 50): 1 × 140 × 3.8 = 532, 2 × 120 × 3.4 = 816, 4 × 110 × 3.2 = 1408
-    assert sharing(100, [10] * 4, 8, 50) == 4
-    # a prompt of 2, completions of 100: 4 × 102 × 3.04 = 1240, 2 × 202 × 5.04 = 2036, 1 × 402 × 9.04 = 3634
-    assert sharing(2, [100] * 4, 8, 50) == 1
-    assert sharing(100, [10] * 4, 2, 10**6) == 2  # never more than asked for
-    assert sharing(100, [10], 8, 50) == 1
-
-
 def test_sharing_changes_no_number(rollouts):
     policy, objective = tiny_policy(), Objective(beta=0.1)
     _, whole = gradient(policy, rollouts, objective)
-    for long_row in (1, 20, 10**6):
-        batches = cut_rows(rollouts, objective, Cut(10_000, 3, long_row=long_row))
+    for share in (1, 2, 3):
+        batches = cut_rows(rollouts, objective, Cut(10_000, share))
         assign(batches, advantages(rollouts))
         assert sorted(i for b in batches for i in b.rows) == list(range(6))
         update(policy, tiny_policy(seed=1), batches, objective)
         part = torch.cat([p.grad.flatten() for p in policy.parameters()])
         torch.testing.assert_close(part, whole, **EXACT)
-    assert max(len(b.tokens.ids) for b in batches) == 2  # cheap attention: one row for each group
+    assert max(len(b.tokens.ids) for b in batches) == 2  # one row for each group

@@ -1,6 +1,7 @@
 """The loop with an adapter: only it is trained and kept, the reference is the policy without it, it can be resumed."""
 
 import copy
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from dsmath_lib.engines.adapters import AdapterOff, adapter_of
-from dsmath_lib.engines.decode import HFSampler, another_policy
+from dsmath_lib.engines.decode import HFSampler
+from dsmath_lib.engines.mismatch import mismatch_alarm
 from dsmath_lib.rl import loop
 from dsmath_lib.rl.critic import Critic
 from dsmath_lib.rl.experiment import Experiment, Players, RunId
@@ -122,11 +124,9 @@ def test_an_adapter_that_was_not_pushed_is_noticed(start, tokenizer, questions, 
 
 
 def test_when_the_alarm_is_raised():
-    cfg = grpo_params()
-    assert another_policy(1e-5, 1e-6, cfg) == ""
-    assert "old adapter" in another_policy(2e-3, 1e-6, cfg)
-    half = grpo_params(dtype="bfloat16")
-    assert another_policy(0.5, 0.02, half) == ""  # rounding
-    assert "by 0.2 on average" in another_policy(0.5, 0.2, half)
-    assert another_policy(9.0, 9.0, grpo_params(top_p=0.9)) == ""  # other log-probs by design
-    assert another_policy(None, None, cfg) == ""  # no row to learn from
+    assert mismatch_alarm(1e-5, math.exp(1e-6), 1.1, "float32") == ""
+    assert "old adapter" in mismatch_alarm(2e-3, math.exp(1e-6), 1.1, "float32")
+    assert mismatch_alarm(0.5, math.exp(0.02), 1.1, "bfloat16") == ""  # rounding
+    assert "the mean is 1.221" in mismatch_alarm(0.5, math.exp(0.2), 1.1, "bfloat16")
+    assert mismatch_alarm(9.0, math.exp(9.0), 0.0, "float32") == ""  # switched off
+    assert mismatch_alarm(None, None, 1.1, "float32") == ""  # no row to learn from

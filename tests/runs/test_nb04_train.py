@@ -1,10 +1,13 @@
 """Training: it learns, and a killed run resumes; data pieces resume too."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.decode.sampler import HFSampler
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.lm.train import TrainSettings, train_model
 from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
@@ -40,6 +43,18 @@ def solutions(tokenizer):
 
 def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("name", ["pairwise", "process_soft"])
+def test_layers_computed_again_change_no_number(stage, tokenizer, lm_folder, solutions, name):
+    rows, found = training_rows(name, solutions, 96, 2, 0), []
+    for again in (False, True):
+        kind = "process" if name.startswith("process") else "outcome"
+        model = new_reward_model(lm_folder, kind, tokenizer)
+        settings = replace(SETTINGS, steps=2, form=Form(layer_checkpointing=again))
+        train_model(model, step_batches(rows, 4, 0), settings, stage, f"again-{again}")
+        found.append(weights(model))
+    assert_same(found[1], found[0])
 
 
 @pytest.mark.parametrize("name", ["pointwise", "pairwise", "process_soft"])

@@ -3,7 +3,6 @@
 Only this module is imported from outside; the engine stands on ``base`` and third parties alone.
 """
 
-from dsmath_lib.engines.decode.mismatch import another_policy
 from dsmath_lib.engines.decode.protocol import Sampler, SamplerError, eos_ids
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.decode.samplers import make_sampler
@@ -12,7 +11,6 @@ __all__ = [
     "HFSampler",
     "Sampler",
     "SamplerError",
-    "another_policy",
     "eos_ids",
     "make_sampler",
 ]

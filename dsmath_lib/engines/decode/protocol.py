@@ -60,6 +60,9 @@ class Sampler(Protocol):
 
     model: torch.nn.Module
     tokenizer: Any
+    memory: dict[
+        str, float
+    ]  # GB of the GPU in use: ``awake_gb``, ``asleep_gb``; empty where nothing sleeps
 
     def sample(
         self,

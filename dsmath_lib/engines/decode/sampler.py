@@ -9,13 +9,14 @@ once, and a finished row leaves the batch by giving its slot to a running one::
 Any causal language model of transformers with rotary positions and full attention works (Llama, Qwen2, DeepSeek LLM).
 """
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from transformers import AttentionInterface, Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
+from dsmath_lib.base.attention import attention_by
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.records import Completions
 from dsmath_lib.base.seeds import generator
@@ -28,8 +29,16 @@ FINISH = ("length", "eos", "stop")
 class HFSampler:
     """Samples from ``model`` as it is now; after a weight update nothing needs to be synchronised."""
 
-    def __init__(self, model: torch.nn.Module, tokenizer, max_rows: int = 1024):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer,
+        max_rows: int = 1024,
+        cache_gb: float = math.inf,
+    ):
+        """``max_rows`` are decoded at once, or fewer: those whose keys and values take ``cache_gb`` GB (2^30 bytes)."""
         self.model, self.tokenizer, self.max_rows = model, tokenizer, max_rows
+        self.cache_gb, self.memory = cache_gb, {}
         self.eos_ids = eos_ids(model, tokenizer)
         fit_vocabulary(model, tokenizer)
 
@@ -78,8 +87,7 @@ class HFSampler:
         was_training = self.model.training
         self.model.eval()
         try:
-            for i in range(0, total, self.max_rows):
-                rows = order[i : i + self.max_rows]
+            for rows in self._cut(order, [len(prompts[r // n]) for r in order], max_new_tokens):
                 out = self._decode(
                     [prompts[r // n] for r in rows], noise[rows], temperature, top_p, stops
                 )
@@ -92,6 +100,18 @@ class HFSampler:
 
     def rest(self) -> None:
         """Nothing to do: it keeps no weights and no memory of its own (see ``samplers.Sampler``)."""
+
+    def _cut(self, order: list[int], lengths: list[int], new: int) -> Iterator[list[int]]:
+        """``order``, whose prompts' ``lengths`` grow, in batches that the memory holds; a row at least."""
+        room = self.cache_gb * 2**30 / cache_bytes(self.model)  # tokens
+        while order:
+            rows = 1
+            while (
+                rows < min(self.max_rows, len(order)) and (rows + 1) * (lengths[rows] + new) <= room
+            ):
+                rows += 1
+            yield order[:rows]
+            order, lengths = order[rows:], lengths[rows:]
 
     @torch.no_grad()  # not inference_mode: tensors cached in the model must stay usable for training
     def _decode(
@@ -134,7 +154,7 @@ class HFSampler:
                 token = _compact(ended, token, rows, lengths, mask, cache)
                 alive = len(token)
                 rows, lengths, mask = rows[:alive], lengths[:alive], mask[:alive]
-            with _attention(self.model, "dsmath_decode"):
+            with attention_by(self.model.config, "dsmath_decode"):
                 hidden = self.model.base_model(
                     input_ids=token[:, None],
                     position_ids=(lengths + t)[:, None],
@@ -149,6 +169,14 @@ class HFSampler:
             [row[:k] for row, k in zip(out_logprobs.tolist(), n_tokens, strict=True)],
             [FINISH[f] for f in finish.tolist()],
         )
+
+
+def cache_bytes(model: torch.nn.Module) -> int:
+    """Bytes of the keys and values of one token, in the dtype of the weights."""
+    c = model.config
+    heads = getattr(c, "num_key_value_heads", None) or c.num_attention_heads
+    size = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    return 2 * c.num_hidden_layers * heads * size * model.dtype.itemsize
 
 
 def pick_tokens(
@@ -199,17 +227,6 @@ def _decode_attention(module, query, key, value, attention_mask, scaling=None, *
 
 
 AttentionInterface.register("dsmath_decode", _decode_attention)
-
-
-@contextmanager
-def _attention(model: torch.nn.Module, name: str) -> Iterator[None]:
-    """Let ``model`` use another attention function; it reads the name from its config at each call."""
-    config, before = model.config, model.config._attn_implementation
-    config._attn_implementation = name
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
 
 
 class _Slots(CacheLayerMixin):

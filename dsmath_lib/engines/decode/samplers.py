@@ -15,19 +15,24 @@ from dsmath_lib.engines.decode.sampler import HFSampler
 
 
 def make_sampler(
-    cfg, model: torch.nn.Module, tokenizer, adapter: LoraAdapter | None = None
+    cfg,
+    model: torch.nn.Module,
+    tokenizer,
+    adapter: LoraAdapter | None = None,
+    longest: int = 0,
 ) -> Sampler:
     """The sampler that the parameters ask for.
 
     Args:
         cfg: parameters with ``sampler``, ``sampler_rows``, ``sampler_cache_gb`` and ``dtype``.
         adapter: that of ``model``, if it has one; vLLM gets it apart from the weights under it.
+        longest: tokens of the longest prompt with its completion, if known: a vLLM engine is made for it.
 
     Raises:
         ParamsError: vLLM is asked for and not installed.
     """
     if cfg.sampler == "hf":
-        return HFSampler(model, tokenizer, max_rows=cfg.sampler_rows)
+        return HFSampler(model, tokenizer, cfg.sampler_rows, cfg.sampler_cache_gb)
     need_vllm()
     from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
 
@@ -38,4 +43,6 @@ def make_sampler(
         dtype=cfg.dtype,
         cache_gb=cfg.sampler_cache_gb,
         adapter=adapter,
+        longest=longest,
+        sleep_gb=getattr(cfg, "sampler_sleep_gb", 0.0),
     )

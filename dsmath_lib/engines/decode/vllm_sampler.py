@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,13 @@ from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.base.vocabulary import NEVER, context_of, empty_rows, fit_vocabulary
 from dsmath_lib.engines.decode.protocol import LoraAdapter, SamplerError, check_sampling, eos_ids
 
+STEP = 256  # tokens by which an engine's longest sequence grows
 GO_ON = "Finished steps are kept; run the same command again to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. context: longest sequence.
+    """How an engine is started. rows: sequences at once. cache_gb: GB of keys and values. longest: sequence, tokens.
 
     lora_rank: of the adapters that it can hold; 0: none.
     """
@@ -48,7 +49,7 @@ class EngineSettings:
     cache_gb: float
     dtype: str
     device: str
-    context: int
+    longest: int
     lora_rank: int = 0
 
 
@@ -64,19 +65,28 @@ class VLLMSampler:
         dtype: str = "float32",
         cache_gb: float = 1.0,
         adapter: LoraAdapter | None = None,
+        longest: int = 0,
+        sleep_gb: float = 0.0,
     ):
+        """``longest``: tokens of the longest prompt with its completion; the engine grows where it turns out too short.
+
+        sleep_gb: GB of the GPU that may be in use while the engine sleeps; 0: no limit.
+        """
         self.model, self.tokenizer, self.adapter = model, tokenizer, adapter
         self.eos_ids = eos_ids(model, tokenizer)
         fit_vocabulary(model, tokenizer)
+        self._context = context_of(model)
         self._settings = EngineSettings(
             max_rows,
             cache_gb,
             dtype,
             model.device.type,
-            context_of(model),
+            min(longest, self._context),
             adapter.rank if adapter else 0,
         )
+        self._sleep_gb = sleep_gb
         self._mark = object()
+        self.memory: dict[str, float] = {}
 
     def sample(
         self,
@@ -99,10 +109,14 @@ class VLLMSampler:
             ValueError: see ``HFSampler.sample``; a prompt that fills the model's context, an empty stop string.
             SamplerError: the engine did not start or failed. It is closed; the next ``sample`` starts a new one.
         """
-        context = self._settings.context
+        context = self._context
         check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         if not all(stop):
             raise ValueError("an empty stop string")
+        needed = min(max(map(len, prompts), default=0) + max_new_tokens, context)
+        if needed > self._settings.longest:  # with room to spare: starting takes long
+            needed = min(-(-needed // STEP) * STEP, context)
+            self._settings = replace(self._settings, longest=needed)
         never = {i: NEVER for i in empty_rows(self.model)} or None
         rows, params = [], []
         for p, prompt in enumerate(prompts, first // n):
@@ -124,6 +138,8 @@ class VLLMSampler:
                 whole = self.adapter.model if self.adapter else self.model
                 engine = engine_for(whole, self.tokenizer, self._settings)
                 engine.hold(self.model, self._mark, self.adapter)
+                if engine.gpu:
+                    self.memory["awake_gb"] = device_gb()
                 out = engine.generate(rows, params)
         except BaseException as err:
             close_engine()  # an engine that was stopped half way would mix its old requests with new ones
@@ -144,9 +160,22 @@ class VLLMSampler:
         )
 
     def rest(self) -> None:
-        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew."""
-        if _engine is not None:
-            _engine.rest()
+        """Give back the GPU's memory; the next ``sample`` takes the model's weights anew.
+
+        Raises:
+            SamplerError: more of the GPU is in use now than ``sleep_gb``.
+        """
+        if _engine is None:
+            return
+        _engine.rest()
+        if not _engine.gpu:
+            return
+        used = self.memory["asleep_gb"] = device_gb()
+        if self._sleep_gb and used > self._sleep_gb:
+            raise SamplerError(
+                f"{used:.1f} GB of the GPU are in use while vLLM sleeps, more than sampler_sleep_gb = "
+                f"{self._sleep_gb:g}: something was not given back. {GO_ON}"
+            )
 
 
 class Engine:
@@ -180,7 +209,7 @@ class Engine:
                 model=self.folder.name,
                 load_format="dummy",
                 dtype=settings.dtype,
-                max_model_len=settings.context,
+                max_model_len=settings.longest,
                 max_num_seqs=settings.rows,
                 kv_cache_memory_bytes=int(settings.cache_gb * 2**30),
                 logprobs_mode="processed_logprobs",  # at the sampling temperature, as the trainer's
@@ -198,6 +227,7 @@ class Engine:
         if self.holds is mark:
             return
         if self.asleep:
+            give_back()
             self.llm.wake_up(tags=["weights"])
         if adapter is None or self.base is None or self.base() is not adapter.model:
             self.push(adapter.base_weights() if adapter else model.state_dict().items())
@@ -280,29 +310,47 @@ class Engine:
 
 
 _adapters = itertools.count(1)  # numbers of the adapters of this process
+
+
+def device_gb() -> float:
+    """GB (2^30 bytes) of the GPU in use, by whomever."""
+    free, total = torch.cuda.mem_get_info()
+    return (total - free) / 2**30
+
+
+def give_back() -> None:
+    """Return what PyTorch keeps for later to the GPU: vLLM's memory must fit beside it."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
 _engine: Engine | None = None
 _key = ""
+_longest = 0
 
 
 def engine_for(model: torch.nn.Module, tokenizer, settings: EngineSettings) -> Engine:
     """The engine for models of this shape; an engine for another shape is closed first, as memory is for one.
 
+    So is one whose sequences must be shorter than those asked for.
+
     Raises:
         RuntimeError: vLLM did not start; names the parameters that often help.
     """
-    global _engine, _key
+    global _engine, _key, _longest
     words = tokenizer.backend_tokenizer.to_str()
     shape = {k: v for k, v in model.config.to_dict().items() if not k.startswith("_")}  # no paths
-    parts = (type(model).__name__, sorted(shape.items(), key=str), words, settings)
+    started = replace(settings, longest=0)
+    parts = (type(model).__name__, sorted(shape.items(), key=str), words, started)
     key = text_digest("\x1f".join(map(str, parts)))
-    if _engine is None or _key != key:
+    if _engine is None or _key != key or _longest < settings.longest:
         close_engine()
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors pass only inside a process
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # learning uses the cores too
         try:
-            _engine, _key = Engine(model, tokenizer, settings), key
+            _engine, _key, _longest = Engine(model, tokenizer, settings), key, settings.longest
         except Exception as err:
             raise RuntimeError(
                 f"the engine did not start with sampler_rows = {settings.rows} and "

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from dsmath_lib.base.records import Completions
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.parallel.group import gathered, gathered_rows, share
 from dsmath_lib.engines.parallel.sharding import sharded, whole_copy
 
@@ -28,6 +29,7 @@ class SharedSampler:
     """A sampler (``decode.Sampler``) whose ``sample`` is collective: all ranks pass the same arguments."""
 
     def __init__(self, model: torch.nn.Module, tokenizer, make: Callable[[torch.nn.Module], Any]):
+        fit_vocabulary(model, tokenizer)  # as every sampler does with the model it draws from
         self.model, self.tokenizer, self.make = model, tokenizer, make
         self.own: Any = None  # this rank's sampler, with the weights of the last ``sample``
         self.memory: dict[str, float] = {}  # what that sampler measured of it, if it does

@@ -6,7 +6,7 @@ import torch
 from dsmath_lib.base.prompts import turn_end
 from dsmath_lib.base.vocabulary import VocabularyError
 from dsmath_lib.engines.decode.protocol import eos_ids
-from dsmath_lib.engines.decode.sampler import HFSampler, pick_tokens
+from dsmath_lib.engines.decode.sampler import HFSampler, cache_bytes, pick_tokens
 from dsmath_lib.engines.layout import pad, pad_values
 from dsmath_lib.rl.logprobs import completion_logprobs
 from tests.lm.conftest import tiny_model
@@ -82,6 +82,22 @@ def test_rows_that_finish_leave_without_a_trace(tokenizer):
         assert logprobs == pytest.approx(full_logprobs[:end], rel=1e-9, abs=1e-12)
         assert finish == ("eos" if ids[-1] in eos else "length")
     assert {"eos", "length"} == set(cut.finish)
+
+
+def test_what_the_cache_holds_is_decoded_at_once_and_changes_nothing(tokenizer, monkeypatch):
+    """2 layers × 1 head × 8 numbers, keys and values, in float64: 256 bytes a token."""
+    model = tiny_model(vocab=len(tokenizer))
+    assert cache_bytes(model) == 2 * 2 * 1 * 8 * 8
+    want, sizes, decode = sample(model, tokenizer), [], HFSampler._decode
+    note = lambda self, prompts, *a: sizes.append(len(prompts)) or decode(self, prompts, *a)  # noqa: E731
+    monkeypatch.setattr(HFSampler, "_decode", note)
+    # rows of 2, 4, 5 and 7 prompt tokens, three each, with 12 more
+    for tokens, cut in ((1000, [12]), (64, [4, 3, 3, 2]), (48, [3, 3, 2, 2, 2]), (1, [1] * 12)):
+        sampler = HFSampler(model, tokenizer, cache_gb=tokens * 256 / 2**30)
+        got = sampler.sample(PROMPTS, n=3, temperature=1.0, max_new_tokens=12, seed=7)
+        assert (sizes, got.ids, got.finish) == (cut, want.ids, want.finish)
+        torch.testing.assert_close(pad_values(got.logprobs), pad_values(want.logprobs), **EXACT)
+        sizes.clear()
 
 
 def test_stop_strings(tokenizer):

@@ -1,5 +1,6 @@
 """The seam between the samplers: who is made, what is said when vLLM is not there, sleep and wake in order."""
 
+import contextlib
 import importlib.util
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.engines.decode import SamplerError, vllm_sampler
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.decode.samplers import make_sampler
 from dsmath_lib.engines.decode.vllm_sampler import Engine
@@ -29,7 +31,7 @@ def test_every_stage_with_rollouts_has_a_choice(stage, tokenizer, monkeypatch):
     cfg = params(stage)
     sampler = make_sampler(cfg, model, tokenizer)
     assert isinstance(sampler, HFSampler)
-    assert sampler.max_rows == cfg.sampler_rows
+    assert (sampler.max_rows, sampler.cache_gb) == (cfg.sampler_rows, cfg.sampler_cache_gb)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     cfg = params(stage, sampler="vllm", device="cpu")
     said = r"'sampler' = 'vllm'.*pip install .*\[vllm\]"
@@ -68,7 +70,7 @@ def engine(gpu, **kw):
     return out
 
 
-def test_on_a_gpu_the_engine_sleeps_while_the_model_learns():
+def test_on_a_gpu_the_engine_sleeps_while_the_model_learns(gpu):
     """The cache wakes after the push: before it, there may be no room."""
     model = SimpleNamespace(state_dict=lambda: {"w": 0, "lm_head.weight": 1})
     e = engine(gpu=True)
@@ -155,3 +157,92 @@ def test_a_cache_that_cannot_be_emptied_is_an_error():
     with pytest.raises(RuntimeError, match="prefix cache"):
         e.hold(SimpleNamespace(state_dict=dict), "policy")
     assert e.holds is None
+
+
+# -- memory ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of 10 GB, of which ``used`` GB are in use; notes when PyTorch's spare memory is given back."""
+    state = SimpleNamespace(used=4.0, given_back=[])
+    free = lambda: (int((10 - state.used) * 2**30), 10 * 2**30)  # noqa: E731
+    monkeypatch.setattr(vllm_sampler.torch.cuda, "mem_get_info", free)
+    monkeypatch.setattr(vllm_sampler, "give_back", lambda: state.given_back.append(True))
+    return state
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Settings with which engines were started: stand-ins that draw one token for each row."""
+    found = []
+
+    class Fake(Engine):
+        def __init__(self, model, tokenizer, settings):
+            found.append(settings)
+            self.llm, self.gpu, self.asleep, self.holds = Recorder(), True, False, None
+
+        def generate(self, rows, params):
+            return [([7], [-1.0], False) for _ in rows]
+
+        def close(self):
+            found.append("closed")
+
+    monkeypatch.setattr(vllm_sampler, "Engine", Fake)
+    monkeypatch.setattr(vllm_sampler, "_apart", lambda device: contextlib.nullcontext())
+    yield found
+    vllm_sampler.close_engine()
+
+
+def draw(sampler, lengths, new=4):
+    sampler.sample([[5] * n for n in lengths], n=1, temperature=1.0, max_new_tokens=new, seed=0)
+
+
+def vllm_of(tokenizer, **kw):
+    return vllm_sampler.VLLMSampler(tiny_model(vocab=len(tokenizer)), tokenizer, 8, **kw)
+
+
+def test_an_engine_is_as_long_as_the_longest_prompt_with_its_completion(tokenizer, started, gpu):
+    """The model's context is 64; one known to need 30 tokens is not started for 64."""
+    sampler = vllm_of(tokenizer, longest=30)
+    draw(sampler, [3, 10])
+    draw(sampler, [26])  # 26 + 4
+    assert [s.longest for s in started] == [30]
+    draw(sampler, [28])  # does not fit: the engine is closed, and started anew
+    draw(sampler, [3])
+    assert [getattr(s, "longest", s) for s in started] == [
+        30,
+        "closed",
+        64,
+    ]  # in steps of 256, and never longer than the context
+    draw(vllm_of(tokenizer, longest=1000), [3])
+    assert started[-1].longest == 64
+    draw(vllm_of(tokenizer), [60], new=20)
+    assert started[-1].longest == 64
+
+
+def test_memory_is_measured_awake_and_asleep(tokenizer, started, gpu):
+    sampler = vllm_of(tokenizer)
+    draw(sampler, [3])
+    gpu.used = 1.5
+    sampler.rest()
+    assert sampler.memory == {"awake_gb": 4.0, "asleep_gb": 1.5} and not gpu.given_back
+    draw(sampler, [3])  # the trainer's spare memory goes first, then vLLM takes its own
+    assert gpu.given_back == [True]
+
+
+def test_more_memory_than_the_limit_while_it_sleeps_is_one_clear_line(tokenizer, started, gpu):
+    sampler = vllm_of(tokenizer, sleep_gb=2.0)
+    draw(sampler, [3])
+    gpu.used = 2.0
+    sampler.rest()
+    gpu.used = 2.3
+    with pytest.raises(SamplerError, match=r"^2\.3 GB of the GPU .* sampler_sleep_gb = 2: ") as err:
+        sampler.rest()
+    assert "\n" not in str(err.value)
+
+
+def test_nothing_sleeps_on_a_cpu(tokenizer):
+    sampler = HFSampler(tiny_model(vocab=len(tokenizer)), tokenizer)
+    sampler.rest()
+    assert sampler.memory == {}
