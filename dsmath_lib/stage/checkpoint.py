@@ -261,9 +261,9 @@ def _distinct(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     seen: set[int] = set()
     out = {}
     for name, t in tensors.items():
-        place = local_part(t).data_ptr()
-        if place not in seen or t.numel() == 0:
-            seen.add(place)
+        own = local_part(t)
+        if own.data_ptr() not in seen or own.numel() == 0:
+            seen.add(own.data_ptr())
             out[name] = t.detach().contiguous()
     return out
 
