@@ -1,6 +1,9 @@
 # make toy    set up (once) and run the whole pipeline on this machine, offline
 # make test   set up (once) and run the tests
 # make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
+# make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
+# make test-hacking   the search that plays against each rule reward, for a minute
+# make gpu-check   run every stage, the benches and vLLM's tests on the GPU here (without one: in small on the CPU)
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
@@ -18,15 +21,23 @@ export TORCH_INDEX
 # Files are UTF-8 whatever the locale says.
 export PYTHONUTF8 := 1
 
+WEB ?= ../shared/data/web
+
 VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
-.PHONY: env toy smoke real-smoke test test-library test-notebooks test-portable test-vllm lab lint clean
+GPU_CHECK ?=
+
+.PHONY: env toy smoke real-smoke gpu-check test test-library test-notebooks test-portable test-hacking test-vllm
+.PHONY: bench-corpus lab lint clean
 
 env: $(OK)
 
 toy smoke real-smoke: $(OK)
 	"$(BIN)/python" -m dsmath_lib.app.cli run $@
+
+gpu-check: $(OK)
+	"$(BIN)/python" -m dsmath_lib.app.cli gpu-check $(GPU_CHECK)
 
 # Two processes side by side, each prints when it is done: the notebooks take as long as all other tests together.
 test: $(OK)
@@ -46,9 +57,15 @@ test-portable: $(OK)
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 		$(BIN)/python -m pytest -m numeric
 
+test-hacking: $(OK)
+	DSMATH_SEARCH_STEPS=2000 "$(BIN)/python" -m pytest tests/rewards/test_hacking.py
+
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
 	$(VLLM_BIN)/python -m pytest tests/engines/decode/test_vllm_sampler.py tests/rl/test_vllm_loop.py
+
+bench-corpus: $(OK)
+	"$(BIN)/python" bench/corpus/quality.py --data "$(WEB)" --out reports/reference/bench/corpus_quality.json
 
 lab: $(OK)
 	"$(BIN)/python" -m jupyterlab notebooks/00_start_here.ipynb

@@ -39,8 +39,11 @@ def with_generate(model, tokenizer, prompts, n: int, max_new_tokens: int, seed: 
     """Lengths of the completions that ``generate`` makes."""
     torch.manual_seed(seed)
     width = max(map(len, prompts))
-    ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    where = model.device
+    ids = torch.tensor(
+        [[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=where
+    )
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=where)
     out = model.generate(
         ids,
         attention_mask=mask,
@@ -50,7 +53,7 @@ def with_generate(model, tokenizer, prompts, n: int, max_new_tokens: int, seed: 
         max_new_tokens=max_new_tokens,
         pad_token_id=tokenizer.pad_token_id,
     )
-    ends = torch.isin(out[:, width:], torch.tensor(eos_ids(model, tokenizer)))
+    ends = torch.isin(out[:, width:], torch.tensor(eos_ids(model, tokenizer), device=where))
     first = torch.where(ends.any(1), ends.int().argmax(1) + 1, ends.shape[1])
     return first.tolist()
 
@@ -66,6 +69,7 @@ def with_sampler(model, tokenizer, prompts, n: int, max_new_tokens: int, seed: i
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--model", default="")
+    args.add_argument("--device", default="cpu")
     args.add_argument("--threads", type=int, default=0)
     args.add_argument("--prompts", type=int, default=64)
     args.add_argument("--n", type=int, default=16)
@@ -76,7 +80,7 @@ def main() -> None:
     if a.threads:
         torch.set_num_threads(a.threads)
     model, tokenizer, problems = toy_model(a.model)
-    model.eval()
+    model.eval().to(a.device)
     chosen = random.Random(0).sample(problems, a.prompts)
     texts = [make_prompt("toy-cot", p.question, p.lang).text for p in chosen]
     prompts = [

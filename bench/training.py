@@ -24,6 +24,7 @@ from dsmath_lib.runs.nb02_flops import flops_per_token, matmul_rate, mfu
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--device", default="cpu")
     args.add_argument("--threads", type=int, default=0)
     args.add_argument("--steps", type=int, default=10)
     args.add_argument("--repeats", type=int, default=3)
@@ -34,6 +35,7 @@ def main() -> None:
     keep_memory()
     p = PretrainingParams().model_dump()
     model = build_model(Shape(**{k: p[k] for k in Shape._fields}), tie=p["tie_embeddings"])
+    model.to(a.device)
     how = {"betas": (p["beta1"], p["beta2"]), "weight_decay": p["weight_decay"]}
     optimizer = make_optimizer(model, TrainSettings(1, lambda step: 1e-3, **how))
     n = p["batch_size"] * p["context"]
@@ -42,6 +44,8 @@ def main() -> None:
     batch = stream_batch(
         stream, 0, p["batch_size"], p["context"], eos=0 if p["isolate_documents"] else None
     )
+
+    batch = {k: v.to(a.device) for k, v in batch.items()}
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -52,10 +56,11 @@ def main() -> None:
     step()
     rates, speeds = [], []
     for _ in range(a.repeats):
-        rates.append(matmul_rate())
+        rates.append(matmul_rate(a.device))
         start = time.perf_counter()
         for _ in range(a.steps):
             step()
+        torch.cuda.synchronize() if a.device == "cuda" else None
         speeds.append(a.steps * n / (time.perf_counter() - start))
     work = flops_per_token(model, p["context"])
     share = mfu(max(speeds), work, max(rates))

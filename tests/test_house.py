@@ -11,7 +11,8 @@ LIB = ROOT / "dsmath_lib"
 # from the ground up; rooms of one floor do not import each other
 FLOORS = (
     ("base",), ("rows",), ("params",), ("engines",), ("stage",), ("world",),
-    ("lm", "corpus", "evaluation"), ("rewards",), ("rl",), ("crawl",), ("runs",), ("report",), ("exercises",), ("app",),
+    ("lm", "corpus", "evaluation"), ("rewards",), ("rl",), ("crawl", "plan"), ("runs",), ("report",),
+    ("exercises",), ("app",),
 )  # fmt: skip
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 CORE = ("rows", "lm", "corpus", "evaluation", "rewards", "rl")

@@ -65,13 +65,28 @@ def quality(result: dict[str, Any]) -> list[str]:
     groups = result["survival"][names[0]]["math"]["groups"]
     for group, row in groups.items():
         if "long" in row:
-            cells = (result["survival"][n]["math"]["groups"][group]["present_share"] for n in names)
+            found = (result["survival"][n]["math"]["groups"][group] for n in names)
+            cells = (g.get("present_share", 0.0) for g in found)
             out.append(
                 f"| `{group}`, {row['long']} formulas | {' | '.join(f'{x:.1%}' for x in cells)} |"
             )
-    for unit in ("segments", "tokens"):
-        cells = (f"{result['main_text'][n][unit]['f1']:.3f}" for n in names)
-        out.append(f"| F1 of the main text, {unit} | {' | '.join(cells)} |")
+    parts = {
+        "own": "the data folder",
+        "set on": "sites the rules were set on",
+        "never looked at": "sites never looked at",
+    }
+    for part, said in parts.items():
+        rows = {n: result["main_text"][n].get(part) for n in names}
+        if not rows[names[0]]:
+            continue
+        for score in ("precision", "recall", "f1"):
+            cells = (f"{rows[n]['tokens'][score]:.3f}" for n in names)
+            pages = rows[names[0]]["pages"]
+            out.append(
+                f"| main text, tokens, {score}: {said}, {pages} pages | {' | '.join(cells)} |"
+            )
+    cells = (f"{result['main_text'][n]['pages_per_second']:.0f}" for n in names)
+    out.append(f"| pages a second, one core, in turn on each page | {' | '.join(cells)} |")
     return out
 
 
@@ -156,8 +171,8 @@ def block() -> str:
                 "`corpus_memory.json`, with a plot beside it):", "", *memory(result), ""]  # fmt: skip
     if result := kept("corpus_quality"):
         out += ["Formulas of at least five characters that stand in the text, and main text against ground truth",
-                f"({result['pages']['math']} pages with mathematics, {result['main_text']['ours']['pages']} of "
-                "trafilatura's evaluation; `corpus_quality.json`):", "", *quality(result), ""]  # fmt: skip
+                f"({result['pages']['math']} pages with mathematics; pages of trafilatura's evaluation; "
+                "`corpus_quality.json`):", "", *quality(result), ""]  # fmt: skip
     if result := kept("corpus_peers"):
         versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
         out += [f"The same {result['pages']} pages through datatrove, trafilatura and MinHash, one worker, CPU time",

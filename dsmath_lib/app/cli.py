@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dsmath_lib.app import corpus_cli as corpus
-from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.grader import RULES
 
@@ -37,12 +37,38 @@ def _run(
             "-p", metavar="NAME VALUE", help="set a parameter, e.g. -p lr 5e-4; repeatable"
         ),
     ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="in miniature on the CPU: stand-in models and data")
+    ] = False,
 ) -> None:
     """Run the chain of a scale; finished stages are skipped, an interrupted one goes on."""
     from dsmath_lib.app import runner
 
+    if dry:
+        import tempfile
+
+        from dsmath_lib.app.dry_run import dry_run
+
+        with tempfile.TemporaryDirectory(prefix="dsmath-dry-") as folder:
+            raise typer.Exit(dry_run(scale, Path(folder), tuple(stages or ())))
     pairs = [tuple(x.split("=", 1)) for x in p or []]
     raise typer.Exit(runner.run_stages(scale, stages or [], pairs))
+
+
+@app.command("plan")
+def _plan(
+    scale: Annotated[str, typer.Argument(help="a folder of params/, e.g. gpu-24gb")],
+    gpu: Annotated[
+        float, typer.Option("--gpu", help="memory of each GPU in GiB; none: this machine's", min=0)
+    ] = 0,
+    processes: Annotated[int, typer.Option("--processes", help="none: the scale's own", min=0)] = 0,
+    p: Annotated[list[str] | None, typer.Option("-p", metavar="NAME VALUE")] = None,
+) -> None:
+    """Estimate memory, line by line, and time of each stage; says what to change where it does not fit."""
+    from dsmath_lib.app.plan_command import print_plan
+
+    pairs = [tuple(x.split("=", 1)) for x in p or []]
+    raise typer.Exit(print_plan(scale, gpu, processes, pairs))
 
 
 @app.command()
@@ -110,6 +136,17 @@ def doctor() -> None:
     raise typer.Exit(print_doctor())
 
 
+@app.command("gpu-check")
+def _gpu_check(
+    scale: Annotated[str, typer.Option(help="none: gpu-offline with a GPU, else smoke")] = "",
+    minutes: Annotated[float, typer.Option(help="in all; the same command goes on", min=0.2)] = 10,
+) -> None:
+    """Run every stage, the benches and vLLM's tests here, and write a small folder to send back."""
+    from dsmath_lib.app.gpu_check import check
+
+    raise typer.Exit(check(scale, minutes))
+
+
 @app.command("clean")
 def _clean(
     notebooks: Annotated[
@@ -128,14 +165,21 @@ def _clean(
     from dsmath_lib.app.cleaning import clean_all, clean_scale
     from dsmath_lib.app.notebook_files import strip_file
 
+    broken = False
     if (notebooks or everything or not scale) and not dry_run:
         for path in sorted(_NOTEBOOKS.glob("*.ipynb")):
-            if strip_file(path):
-                print(f"stripped {path}")
+            try:
+                if strip_file(path):
+                    print(f"stripped {path}")
+            except StageError as err:
+                broken = True
+                print(err, file=sys.stderr)
     if everything:
         clean_all(dry_run=dry_run)
     elif scale:
         clean_scale(scale, dry_run=dry_run)
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command("regrade")
@@ -194,7 +238,6 @@ def _readable_names() -> None:
 
 def main() -> None:
     """Entry point of the command ``dsmath``."""
-    from dsmath_lib.base.errors import StageError
     from dsmath_lib.base.names import BadName
 
     for stream in (sys.stdout, sys.stderr):

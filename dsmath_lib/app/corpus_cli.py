@@ -135,7 +135,7 @@ def _end(call: Callable[..., int], shards: Shards) -> None:
 def _extract(
     paths: Pages,
     output: Out,
-    max_chars: _option(int, "longer pages are skipped", min=1000) = 1_000_000,
+    max_chars: _option(int, "longer pages are skipped", min=1000) = 5_000_000,
 ) -> Callable[..., int]:
     """Pages to text that keeps its formulas: rows {url, text, lang, n_formulas}.
 
@@ -200,7 +200,9 @@ def _mine(
     output: Annotated[
         str,
         typer.Option(
-            "-o", "--output", help="a folder: mined.jsonl, rounds.json, model.bin, proposals.csv"
+            "-o",
+            "--output",
+            help="a folder: mined.jsonl, rounds.json, model.bin, proposals.csv, look.jsonl",
         ),
     ],
     seed_pages: _option(list[str], "the first positives: " + DOCS),
@@ -260,3 +262,29 @@ def _decontaminate(
         min_grams=min_grams,
         mode=mode,
     )
+
+
+@app.command("look")
+def look(
+    folder: Annotated[
+        str, typer.Argument(help="what 'dsmath corpus mine' wrote", show_default=False)
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="the page; look.html in the folder")
+    ] = "",
+) -> None:
+    """Pages kept and dropped by each round, around the threshold, by domain and language, with formulas typeset.
+
+    One HTML file that needs no network: look at it before you decide on a threshold or a URL prefix.
+    """
+    from pathlib import Path
+
+    from dsmath_lib.report.look import read_look, write_look
+
+    path = Path(output or Path(folder) / "look.html")
+    try:
+        write_look(read_look(Path(folder) / "look.jsonl"), path)
+    except (OSError, ValueError) as err:
+        typer.echo(f"dsmath corpus: {err}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(path)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from transformers.utils import find_adapter_config_file
+
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.record_files import COMMIT
 
@@ -28,10 +30,11 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
     """The revision to load: none needed for a local folder, a whole commit hash for a Hub name.
 
     Raises:
-        ModelError: no such folder, or a Hub name whose revision can move.
+        ModelError: no such folder, a Hub name whose revision can move, or an adapter where a model should be.
     """
     name = str(name_or_path)
     if name and Path(name).is_dir():
+        _no_adapter(name, "main")
         return "main"
     if not name or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"no such model folder: {name}")
@@ -40,7 +43,16 @@ def pinned(name_or_path: str | Path, revision: str) -> str:
             f"'{name}' is not a local folder, so it names a Hub model: pin it with a "
             f"40-digit commit as revision (got '{revision}'), since a branch can change"
         )
+    _no_adapter(name, revision)
     return revision
+
+
+def _no_adapter(name: str, revision: str) -> None:
+    """The library would load whatever base an adapter names, or put it on a merged model again."""
+    if find_adapter_config_file(name, revision=revision):
+        raise ModelError(
+            f"{name} holds an adapter, not a model alone: give the folder of the merged model"
+        )
 
 
 @contextmanager

@@ -2,21 +2,16 @@
 
 import re
 import unicodedata
+from decimal import Decimal
+from typing import Any
+
+from dsmath_lib.base.spellings import named, respelt
 
 _MARKS = dict.fromkeys("\u2212\u2010\u2011\ufe63", "-")
 _MARKS |= {"×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/", "∕": "/", "≤": "<", "≥": ">", "’": "'"}
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_LATEX = (  # light normalisation: variants of one formula give the same grams
-    (r"[dtc]frac", r"\frac"),
-    (r"left|right|displaystyle|textstyle|limits|big[lr]?|bigg[lr]?|quad|qquad", " "),
-    (r"text|textbf|textit|mathrm|mathbf|mathit|operatorname|mbox", " "),
-    (r"times|cdot|ast", " * "),
-    (r"div", " / "),
-    (r"leq?", " < "),
-    (r"geq?", " > "),
-)
-_COMMAND = re.compile(r"\\(?:" + "|".join(f"({names})" for names, _ in _LATEX) + ")(?![a-z])")
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")  # 1,000
+_SPACED = re.compile(r"(?<=\d)\\[,;:! ](?=\d{3}(?!\d))")  # 10\,000
 _IN_BRACES = re.compile(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))")  # also 1{,}000; slower
 _GRAM = re.compile(
     r"\d+(?:\.\d+)?"
@@ -27,10 +22,19 @@ _GRAM = re.compile(
 )
 
 
+def exact_text(value: Any) -> str:
+    """A value of a data set as text: a float with all its digits and none too many, ``1234567`` for 1234567.0."""
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
+
+
 def fold(text: str) -> str:
     """One form for each character: NFKC (full width, ligatures), case folding, one minus sign, nothing invisible."""
     if text.isascii():
         return text.lower()
+    text = named(text.lower())
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     for mark, sign in _MARKS.items():  # faster than str.translate
         text = text.replace(mark, sign)
@@ -40,7 +44,7 @@ def fold(text: str) -> str:
 def layout(text: str) -> str:
     """Light LaTeX normalisation of a folded text, numbers without thousands separators, no Markdown bold."""
     if "\\" in text:
-        text = _COMMAND.sub(lambda m: _LATEX[m.lastindex - 1][1], text)
+        text = respelt(_SPACED.sub("", text))
     if "," in text:
         pattern = _IN_BRACES if "{," in text or ",}" in text else _THOUSANDS
         text = pattern.sub("", text)

@@ -58,8 +58,13 @@ def record_hash(record: Any) -> int:
     """
     if record.url and not record.url.startswith("file:"):
         return url_hash(record.url)
-    text = record.text.encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+    return text_hash(record.text)
+
+
+def text_hash(text: str) -> int:
+    """Stable 64-bit hash of a text."""
+    data = text.encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def plainness(record: Any) -> int:

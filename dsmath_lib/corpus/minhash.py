@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from dsmath_lib.base.urls import text_hash
 from dsmath_lib.engines.index import hash_words as word_hashes
 from dsmath_lib.engines.index import least, runs
 
@@ -12,9 +13,12 @@ _CHUNK = 4_096  # signatures of one bucket in memory at a time
 
 
 def shingles(text: str, n: int) -> np.ndarray:
-    """Hashes of all runs of ``n`` words (CJK: characters), shape (m,), uint64, each once. Short texts give one."""
+    """Hashes of all runs of ``n`` words (CJK: characters), shape (m,), uint64, each once. Short texts give one.
+
+    A text of signs alone is one word.
+    """
     words = word_hashes(text)
-    h = runs(words if len(words) else np.zeros(1, np.uint64), n)
+    h = runs(words if len(words) else np.array([text_hash("".join(text.split()))], np.uint64), n)
     h.sort()
     return h[np.flatnonzero(np.concatenate([[True], h[1:] != h[:-1]]))]
 

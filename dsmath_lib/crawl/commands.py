@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from dsmath_lib.base.files import key_of, write_json
+from dsmath_lib.base.files import key_of, replaced, write_json
 from dsmath_lib.base.folders import lock_folder, unlock_folder
 from dsmath_lib.base.record_files import READERS, BadFile, Part
 from dsmath_lib.corpus import classifier
@@ -24,12 +24,14 @@ from dsmath_lib.corpus import decontaminate as decon
 from dsmath_lib.crawl import dedup, mining, pipeline, read_pages
 from dsmath_lib.crawl.annotate import propose, read_tables, write_proposals
 from dsmath_lib.crawl.jobs import Runner, ShardResult, run_job, total_counts
+from dsmath_lib.crawl.look import look
 from dsmath_lib.crawl.mined import Mined, Round, Rules
 from dsmath_lib.crawl.pipeline import Work, docs_of
 from dsmath_lib.crawl.shards import (
     SHARD_BYTES,
     Shard,
     assemble,
+    dumps,
     plan,
     read_documents,
     stamps,
@@ -232,6 +234,9 @@ def mine_files(
         domains = set().union(*(r.domains for r in got.rounds))
         write_proposals(folder / "proposals.csv", propose(got.scored(last), domains, known=table))
         shutil.copyfile(got.round_folder(last) / "model.bin", folder / "model.bin")
+        docs_at = lambda i: read_documents(shards[i], Counter(), [])  # noqa: E731
+        with replaced(folder / "look.jsonl") as tmp:
+            tmp.write_bytes(b"".join(map(dumps, look(got, docs_at))))
         make = partial(_kept, shards, got, last)
         parts, results = work.over("mined", make, rows, [r.domains for r in got.rounds])
         results[0]["errors"] = [*bad, *got.errors, *results[0]["errors"]]

@@ -1,18 +1,19 @@
 """Equal addresses and near duplicates out of a sharded crawl, in memory that does not grow with it.
 
     sign      shard      signatures and address hashes; hashes go to the partition that owns them
-    addresses partition  of records with one canonical address, the plainest stays
+    addresses partition  of records with one canonical address and like texts, the plainest stays
     bands     shard      band keys of the pages that are left go to their partitions
     pairs     partition  pages in one bucket are compared; pairs go to the partitions of their pages
     groups    all        the smallest id of each connected group, passed along pairs until nothing changes
     keep      shard      read again, and write what stays
 
-A page is known by its id (``urls.record_hash``) and found by its place (shard << 32 | row).
+A page is known by its id (``urls.record_hash``) and found by its place (shard << 32 | row). Pages with one address but
+other texts (``#/lesson2``, ``?sid=2``) all stay; each but the plainest gets an id of its own.
 """
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,6 +33,8 @@ _EDGE = np.dtype([("node", "u8"), ("other", "u8"), ("place", "u8")])
 _MESSAGE = np.dtype([("node", "u8"), ("label", "u8")])
 _DROP = np.dtype([("place", "u8"), ("of", "u8")])
 _ROWS = np.uint64(0xFFFFFFFF)
+_ODD, _ALL = 0x9E3779B97F4A7C15, 2**64 - 1
+Take = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def dedup_shards(
     last = Job("keep", n=n, do=partial(_keep, shards, folder, p), **same)
     if any(last.finished(i) is None for i in range(n)):
         signed = runner(Job("sign", n=n, do=partial(_sign, shards, folder, settings), **same))
-        runner(Job("addresses", n=p, do=partial(_addresses, folder, n), **same))
+        runner(Job("addresses", n=p, do=partial(_addresses, folder, n, settings), **same))
         runner(Job("bands", n=n, do=partial(_bands, folder, settings), **same))
         runner(Job("pairs", n=p, do=partial(_pairs, folder, n, settings), **same))
         runner(Job("groups", n=1, do=partial(_groups, folder, n, p), **same))
@@ -114,19 +117,62 @@ def _sign(shards: Sequence[Shard], folder: Path, s: DedupSettings, i: int, n: in
     return {"documents": len(ids), "errors": errors}
 
 
-def _addresses(folder: Path, n_shards: int, p: int, n: int) -> ShardResult:
+def _addresses(folder: Path, n_shards: int, s: DedupSettings, p: int, n: int) -> ShardResult:
     rows = gather(_paths(folder, "to-addresses", n_shards), p)
     rows = rows[np.lexsort((rows["place"], rows["rank"], rows["id"]))]
     again = np.r_[False, rows["id"][1:] == rows["id"][:-1]] if len(rows) else np.zeros(0, bool)
-    lost = np.zeros(int(again.sum()), dtype=_DROP)
-    lost["place"], lost["of"] = rows["place"][again], rows["id"][again]
-    scatter(_path(folder, "addresses", p), lost, _shard_of(lost["place"]), n_shards)
+    lost, renamed = _compared(rows, again, _taker(folder), s.min_similarity)
+    for name, found in (("addresses", lost), ("renamed", renamed)):
+        table = np.array(found, dtype=_DROP)
+        scatter(_path(folder, name, p), table, _shard_of(table["place"]), n_shards)
     return {"duplicates": len(lost)}
+
+
+def _compared(
+    rows: np.ndarray, again: np.ndarray, take: Take, least: float
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Of pages with one address: those whose text is like that of one that stays, and the new ids of the others.
+
+    Both as (place, id). ``again``: rows with the address of the row before.
+    """
+    lost: list[tuple[int, int]] = []
+    renamed: list[tuple[int, int]] = []
+    stay: list[tuple[int, np.ndarray]] = []  # (id, signature) of the pages of one address that stay
+    for at in np.flatnonzero(again):
+        if not again[at - 1]:
+            stay = [(int(rows["id"][at - 1]), take(rows["place"][at - 1 : at])[0])]
+        own = take(rows["place"][at : at + 1])[0]
+        like = next((i for i, sig in stay if minhash.similarity(sig, own) >= least), None)
+        place = int(rows["place"][at])
+        if like is not None:
+            lost.append((place, like))
+            continue
+        new = int(rows["id"][at]) ^ (int(rows["rank"][at]) * _ODD & _ALL) or 1
+        renamed.append((place, new))
+        if len(stay) < minhash.MAX_LEADERS:
+            stay.append((new, own))
+    return lost, renamed
+
+
+def _taker(folder: Path) -> Take:
+    """Places (k,) -> signatures (k, n_perm)."""
+
+    @lru_cache(maxsize=256)
+    def signatures(i: int) -> BucketRows:
+        return BucketRows(_path(folder, "sign", i))
+
+    def take(places: np.ndarray) -> np.ndarray:
+        wanted = zip(_shard_of(places).tolist(), (places & _ROWS).tolist(), strict=True)
+        return np.stack([signatures(i).row(r) for i, r in wanted])
+
+    return take
 
 
 def _bands(folder: Path, s: DedupSettings, i: int, n: int) -> ShardResult:
     lost = gather(_paths(folder, "addresses", s.partitions), i)
-    ids = load_bucket(_path(folder, "ids", i))
+    renamed = gather(_paths(folder, "renamed", s.partitions), i)
+    ids = np.array(load_bucket(_path(folder, "ids", i)))
+    ids[(renamed["place"] & _ROWS).astype(np.int64)] = renamed["of"]
     rows = np.setdiff1d(np.arange(len(ids)), (lost["place"] & _ROWS).astype(np.int64))
     keys = minhash.band_keys(load_bucket(_path(folder, "sign", i))[rows], s.bands)
     table = np.zeros(keys.size, dtype=_BAND)
@@ -139,18 +185,9 @@ def _bands(folder: Path, s: DedupSettings, i: int, n: int) -> ShardResult:
 
 def _pairs(folder: Path, n_shards: int, s: DedupSettings, p: int, n: int) -> ShardResult:
     table = gather(_paths(folder, "bands", n_shards), p)
-    shard, row = _shard_of(table["place"]), (table["place"] & _ROWS).astype(np.int64)
-
-    @lru_cache(maxsize=256)
-    def signatures(i: int) -> BucketRows:
-        return BucketRows(_path(folder, "sign", i))
-
-    def take(at: np.ndarray) -> np.ndarray:
-        wanted = zip(shard[at].tolist(), row[at].tolist(), strict=True)
-        return np.stack([signatures(i).row(r) for i, r in wanted])
-
     found: set[tuple[int, int, int, int]] = set()
-    ids, places = table["id"], table["place"]
+    ids, places, by_place = table["id"], table["place"], _taker(folder)
+    take: Take = lambda at: by_place(places[at])  # noqa: E731
     for leader, members in minhash.near_pairs(table["key"], ids, take, s.min_similarity):
         for m in members:
             found.add((int(ids[leader]), int(ids[m]), int(places[leader]), int(places[m])))

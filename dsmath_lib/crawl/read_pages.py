@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
-from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from dsmath_lib.base.record_files import BadFile, Part, read_records, reader_of, whole, why
 from dsmath_lib.base.records import Document, Page
+from dsmath_lib.crawl.bodies import BodyError, decode, readable, unpack
 from dsmath_lib.crawl.shards import DocRow, Shard, to_row
+from dsmath_lib.crawl.warc_records import WarcRecords
 
 WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
 HTML = (".html", ".htm", ".xhtml")
@@ -61,7 +62,7 @@ def read_shard(
 
 
 def read_crawl_file(
-    part: Part, counts: Counter, *, max_chars: int = 1_000_000
+    part: Part, counts: Counter, *, max_chars: int = 5_000_000
 ) -> Iterator[Page | Document]:
     """Everything usable in one part, by its suffix: pages, or documents where the file holds plain text.
 
@@ -108,30 +109,20 @@ def _encodable(item: Page | Document) -> Page | Document:
 def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
     """HTML responses of a WARC file and conversion records of a WET file, compressed or not.
 
-    Lenient mode goes on after malformed records, where the default stops without a word. Bodies are unpacked here and
-    not by fastwarc, which gives up a whole file when a page says gzip and is not.
+    Bodies are unpacked here and not by fastwarc, which gives up a whole file when a page says gzip and is not.
     """
-    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
-    kinds |= WarcRecordType.warcinfo
     given: set[str] = set()  # texts given already, should the lengths prove wrong
-    records = iter(
-        ArchiveIterator(str(path), record_types=kinds, quirks_mode=True, auto_decode="transfer")
-    )
-    while True:
-        try:
-            record = next(records, None)
-        except Exception as err:  # OSError, ValueError and fastwarc's own, on broken files
-            counts[f"file ended early: {type(err).__name__}"] += 1
-            return
-        if record is None:
-            return
+    seen = False
+    records = WarcRecords(path, counts)
+    for record in records:
+        seen = True
         try:
             if record.record_type == WarcRecordType.warcinfo:
                 if _SWALLOWED.search(record.reader.read(max_bytes)):
                     yield from _salvaged(path, counts, max_bytes, given)
                     return
                 continue
-            item = _record(record, counts, max_bytes)
+            item = _record(record, records, max_bytes)
         except Exception as err:  # a damaged body; the next record may be whole
             counts[f"skipped: damaged record ({type(err).__name__})"] += 1
             continue
@@ -143,6 +134,19 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
         if item is not None:
             counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
             yield item
+    if not seen and path.stat().st_size and not _has_records(path):
+        counts["file without a WARC record"] += 1
+
+
+def _has_records(path: Path) -> bool:
+    """Is there a record of any kind?"""
+    try:
+        return (
+            next(iter(ArchiveIterator(str(path), quirks_mode=True, parse_http=False)), None)
+            is not None
+        )
+    except Exception:
+        return False
 
 
 def _salvaged(path: Path, counts: Counter, max_bytes: int, given: set[str]) -> Iterator[Document]:
@@ -180,13 +184,17 @@ def _split_at_headers(path: Path, max_bytes: int) -> Iterator[tuple[dict[str, st
         yield headers, b"".join(body).strip(b"\r\n")
 
 
-def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
+def _record(record, records: WarcRecords, max_bytes: int) -> Page | Document | None:
+    counts = records.counts
     url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
     if not url.startswith(("http://", "https://")):
         counts["skipped: no web address"] += 1
         return None
     if record.record_type == WarcRecordType.conversion:
+        size = record.content_length
         data = record.reader.read(max_bytes + 1)
+        if len(data) < min(size, max_bytes):
+            counts["note: text shorter than announced"] += 1
         text = _text_or_count(data, counts, max_bytes, "utf-8")
         return Document(url, text) if text else None
     charset = None
@@ -195,9 +203,17 @@ def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
             counts["skipped: status not 200"] += 1
             return None
         charset = record.http_charset
+    size = record.content_length
     data = record.reader.read(max_bytes + 1)
+    if _SWALLOWED.search(data) and records.swallowed():
+        counts["skipped: damaged record (wrong length)"] += 1
+        return None
     if record.is_http and len(data) <= max_bytes:
-        data = unpack(data, record.http_headers.get("Content-Encoding") or "", max_bytes)
+        try:
+            data = _whole_body(data, record, size, max_bytes)
+        except BodyError as err:
+            counts[f"skipped: {err}"] += 1
+            return None
     kind = (record.http_content_type or "").split(";")[0].strip().lower()
     if not (kind in _HTML_TYPES or (not kind and looks_like_html(data))):
         counts["skipped: not HTML"] += 1
@@ -206,22 +222,30 @@ def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
     return Page(url, text) if text else None
 
 
-def unpack(data: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Undo gzip or deflate, at most ``max_bytes + 1`` bytes out; data of another kind come back as they are."""
-    if "gzip" not in encoding.lower() and "deflate" not in encoding.lower():
-        return data
-    for wbits in (47, -15):  # gzip or zlib by its header; raw deflate
-        try:
-            return zlib.decompressobj(wbits).decompress(data, max_bytes + 1) or data
-        except zlib.error:
-            continue
-    return data
+def _whole_body(data: bytes, record: Any, size: int, max_bytes: int) -> bytes:
+    """The unpacked body of a response.
+
+    Raises:
+        BodyError: it has fewer bytes than announced, or is packed in a way that cannot be undone.
+    """
+    headers = record.http_headers
+    said = (headers.get("Content-Length") or "").strip()
+    in_chunks = bool(headers.get("Transfer-Encoding"))  # their lengths are no part of the body
+    short = len(data) < size or (said.isdigit() and len(data) < int(said))
+    if short and not in_chunks and b"</html" not in data[-64:].lower():
+        raise BodyError("body cut short")
+    return unpack(data, headers.get("Content-Encoding") or "", max_bytes)
 
 
 def read_html(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page]:
     """One HTML file; its address is the one it declares, else ``file:`` and its name."""
     with path.open("rb") as f:
         data = f.read(max_bytes + 1)
+    try:
+        data = unpack(data, "", max_bytes)
+    except BodyError as err:
+        counts[f"skipped: {err}"] += 1
+        return
     if data.strip() and not looks_like_html(data):
         counts["skipped: not HTML"] += 1
         return
@@ -265,21 +289,6 @@ def looks_like_html(data: bytes) -> bool:
     return b"<" in head and head.count(b"\0") < 4 and bool(re.search(rb"<\s*(!|\?|[a-zA-Z])", head))
 
 
-def decode(data: bytes, charset: str | None = None) -> str:
-    """Bytes to text: UTF-8 if they are, else the declared charset, else the detected one. Never raises.
-
-    UTF-8 goes first: bytes that decode as UTF-8 by chance are very rare, wrong declarations are not.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return bytes_to_str(data, charset or detect_encoding(data, from_html_meta=True))
-    except (LookupError, UnicodeError):
-        return bytes_to_str(data, detect_encoding(data))
-
-
 def declared_url(text: str) -> str:
     """The address a page gives itself (``rel=canonical``, else ``og:url``); empty if it gives none."""
     head = text[:200_000]
@@ -309,7 +318,7 @@ def _text_or_count(data: bytes, counts: Counter, max_bytes: int, charset: str | 
         counts["skipped: empty"] += 1
         return ""
     text = decode(data, charset)
-    if text.count("\ufffd") > 0.05 * len(text):
+    if not readable(text):
         counts["skipped: text of no known charset"] += 1
         return ""
     return text

@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
 from dsmath_lib.base.hub import ModelError, pinned, reading
-from dsmath_lib.engines.adapters import refuse_adapter
+from dsmath_lib.base.model_configs import refuse_kernels
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
@@ -128,10 +128,11 @@ def load_weights(
         replaced: beginnings of the names of tensors that the caller makes or drops, so they may be there or not.
 
     Raises:
-        ModelError, WeightsError: as ``load_model``.
+        ModelError, WeightsError: as ``load_model``; ModelError also where its config asks for code of the Hub.
     """
     commit = pinned(name_or_path, revision)
-    refuse_adapter(name_or_path, commit)
+    with reading(name_or_path):
+        refuse_kernels(name_or_path, commit)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)

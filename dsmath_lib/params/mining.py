@@ -43,7 +43,7 @@ class MiningParams(Params):
     annotation_tables: list[str] = par(
         ["world"], "URL annotation tables (CSV), 'world' or paths in the project"
     )
-    max_page_chars: int = par(1_000_000, "longer pages are skipped", ge=1000)
+    max_page_chars: int = par(5_000_000, "longer pages are skipped", ge=1000)
     minhash_bands: int = par(28, "bands of the near-duplicate search", ge=1)
     minhash_rows: int = par(4, "MinHash values in a band", ge=1)
     minhash_shingle: int = par(5, "words (CJK: characters) in a shingle", ge=1)

@@ -71,11 +71,11 @@ class RLParams(LoraParams):
     )
     mismatch_limit: float = par(
         1.1,
-        "alarm above this exp of the mean difference of log-probs to the sampler; 0: none",
+        "alarm: exp of the mean log-prob gap to the sampler; 0: none",
         ge=0,
     )
     mismatch_fix: Literal["none", "truncate", "mask"] = par(
-        "none", "weigh tokens by trainer over sampler: at most the cap, or 0 above it", paper="none"
+        "none", "weigh tokens by trainer over sampler (truncate, mask)", paper="none"
     )
     mismatch_cap: float = par(2.0, "cap of these weights", gt=1)
     # reward

@@ -13,8 +13,8 @@ class TrainedParams(Params):
     processes: int = par(1, "processes of a training on this machine; on GPUs one each", ge=1)
     nodes: int = par(1, "machines of a training, each with so many processes", ge=1)
     dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of training", paper=OPEN)
-    weights: Literal["float32", "bfloat16"] = par(
-        "float32", "dtype of trained weights; bfloat16 needs adamw-8bit", paper=OPEN
+    weight_dtype: Literal["float32", "bfloat16"] = par(
+        "float32", "of trained weights; bfloat16 needs adamw-8bit", paper=OPEN
     )
     optimizer: Literal["adamw", "adamw-8bit"] = par(
         "adamw", "adamw-8bit: averages in 8 bits (torchao, an extra)", paper="AdamW"
@@ -25,11 +25,11 @@ class TrainedParams(Params):
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
-        if self.weights == "bfloat16" and self.optimizer != "adamw-8bit":
+        if self.weight_dtype == "bfloat16" and self.optimizer != "adamw-8bit":
             raise ValueError(
-                "weights = bfloat16 would lose small steps under adamw: set optimizer = adamw-8bit, which rounds "
-                "at random, or weights = float32"
+                "weight_dtype = bfloat16 would lose small steps under adamw: set optimizer = adamw-8bit, which rounds "
+                "at random, or weight_dtype = float32"
             )
-        if self.weights == "bfloat16" and self.dtype != "bfloat16":
-            raise ValueError("weights = bfloat16 needs dtype = bfloat16")
+        if self.weight_dtype == "bfloat16" and self.dtype != "bfloat16":
+            raise ValueError("weight_dtype = bfloat16 needs dtype = bfloat16")
         return self

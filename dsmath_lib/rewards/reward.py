@@ -8,13 +8,17 @@ from dsmath_lib.rewards.program_tests import Check, passed
 from dsmath_lib.rows.rewards import REWARDS
 
 _TAGS = re.compile(
-    r"\s*<think>(?:(?!</?think>|</?answer>).)*</think>\s*<answer>(?:(?!</?think>|</?answer>).)*</answer>\s*",
+    r"\s*<think>(?!\s*</think>)(?:(?!</?think>|</?answer>).)*</think>\s*"
+    r"<answer>(?!\s*</answer>)(?:(?!</?think>|</?answer>).)*</answer>\s*",
     re.DOTALL,
 )
 
 
 def has_tags(text: str) -> bool:
-    """DeepSeek-R1's form: reasoning in the tag ``think``, then the answer in the tag ``answer``, nothing else."""
+    """DeepSeek-R1's form: reasoning in the tag ``think``, then the answer in the tag ``answer``, nothing else.
+
+    Empty tags have no form: nothing was thought or answered.
+    """
     return _TAGS.fullmatch(text) is not None
 
 

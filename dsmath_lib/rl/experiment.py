@@ -55,7 +55,7 @@ class Experiment:
     @cached_property
     def _reference(self) -> PreTrainedModel:
         """Loaded once."""
-        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weights)
+        dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weight_dtype)
         return cast(self._loaded().requires_grad_(False).eval(), dtype)
 
     def _loaded(self) -> PreTrainedModel:

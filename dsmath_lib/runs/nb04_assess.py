@@ -254,4 +254,4 @@ def disagreements(
 
 
 def _same(a: str, b: str) -> bool:
-    return answers_equal(a, b, 0.5)[0]
+    return answers_equal(a, b)[0]

@@ -133,7 +133,7 @@ def test_mine_and_classify(monkeypatch, capsys, tmp_path: Path) -> None:
         folder = tmp_path / f"out{n}"
         assert call(monkeypatch, *given, "--annotations", table, "-o", folder, *how) == 0
         names = sorted(p.name for p in folder.iterdir())
-        assert names == ["mined.jsonl", "model.bin", "proposals.csv", "rounds.json"]
+        assert names == ["look.jsonl", "mined.jsonl", "model.bin", "proposals.csv", "rounds.json"]
         out.append([(folder / x).read_bytes() for x in names])
     assert out[0] == out[1]
     mined = rows(tmp_path / "out1" / "mined.jsonl")

@@ -143,8 +143,8 @@ def test_edge_files(data_dir: Path) -> None:
     folder = data_dir / "web/warc"
     at_least = {
         "edge-clueweb-quirk.warc.gz": 29,
-        "edge-clipped.warc.gz": 1,
-        "edge-warcio-trunc.warc": 1,
+        "edge-clipped.warc.gz": 0,  # its only page is cut
+        "edge-warcio-trunc.warc": 0,
         "edge-warcio-iana.org-chunked.warc": 1,
         "edge-warcio-bad-non-chunked.warc.gz": 1,
         "edge-warcio-wrong-chunks.warc.gz": 1,

@@ -91,10 +91,16 @@ def test_allowed_range_as_text():
 
 
 def test_values_that_make_no_sense_are_refused_with_what_is_allowed():
-    """Two rounds of half an odd number of steps are not as many steps; nothing to compare is no comparison."""
+    """Half an odd number of steps is no number, nothing to compare no comparison; bfloat16 needs random rounding."""
     for stage, change, text in (
         ("05_grpo", {"compare_steps": 3}, "allowed: >= 0, a multiple of 2"),
         ("02_pretraining", {"compare_corpora": []}, "allowed: length >= 1"),
+        ("03_sft", {"weight_dtype": "bfloat16"}, "set optimizer = adamw-8bit"),
+        (
+            "05_grpo",
+            {"weight_dtype": "bfloat16", "optimizer": "adamw-8bit"},
+            "needs dtype = bfloat16",
+        ),
     ):
         with pytest.raises(ParamsError) as err:
             params_model(stage).check(

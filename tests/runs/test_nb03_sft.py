@@ -7,6 +7,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.grader.verdict import grade
+from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.packing import PackedExamples, tokenize_samples
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.sft import SFTParams
@@ -18,7 +19,6 @@ from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.families import HELD_OUT
 from dsmath_lib.world.problems import split_of
 from tests.lm import conftest as fixtures
-from tests.lm.conftest import tiny_model
 
 tokenizer = fixtures.tokenizer
 
@@ -72,7 +72,8 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
     examples, held = (tokenize_samples(tokenizer, s) for s in (data.train, data.references))
     rows = cfg.steps * cfg.batch_size
     packed = PackedExamples(examples, 400, rows, 0, isolate=True, pad=2)
-    tiny_model(vocab=len(tokenizer)).save_pretrained(tmp_path / "base")
+    shape = Shape(16, 2, 2, 1, 32, len(tokenizer), 400)  # prompts are long in so small a vocabulary
+    build_model(shape, init_std=0.3).save_pretrained(tmp_path / "base")
     model, _ = finetune(cfg, stage, "sft", tmp_path / "base", tokenizer, packed, held)
     losses = [r["heldout_loss"] for r in stage.read_log("sft.eval")]
     assert len(losses) == 2 and losses[1] < losses[0]

@@ -36,6 +36,15 @@ def test_write_atomic_is_whole_or_nothing(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
+def test_a_text_with_line_signs_stays_in_its_row():
+    """A real model writes any sign; only a line feed ends a row of the log."""
+    s, text = stage(), "a\u2028b\u2029c\x85d\x0be\x1cf\ng"
+    s.log("samples", 1, texts=[text])
+    s.log("samples", 2, texts=["h"])
+    s.truncate_log(1)
+    assert [r["texts"] for r in s.read_log("samples")] == [[text]]
+
+
 def test_log_is_read_back_by_kind_and_a_half_line_is_dropped():
     s = stage()
     s.log("train", 1, loss=2.0)

@@ -6,7 +6,7 @@ outside, and the engine stands on ``base`` and third parties alone.
 """
 
 from dsmath_lib.engines.adapters.drift import merge_drift
-from dsmath_lib.engines.adapters.export import merged, refuse_adapter
+from dsmath_lib.engines.adapters.export import merged
 from dsmath_lib.engines.adapters.lora import (
     ADAPTER_FOLDER,
     RANKS,
@@ -27,7 +27,6 @@ __all__ = [
     "adapter_of",
     "merge_drift",
     "merged",
-    "refuse_adapter",
     "with_adapter",
     "without_adapter",
 ]

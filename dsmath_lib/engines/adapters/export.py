@@ -1,13 +1,11 @@
 """One plain model of base and adapter, for all who come later: merged once, into untouched weights, in float32."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import find_adapter_config_file
 
 from dsmath_lib.base.dtypes import at_least_float32
-from dsmath_lib.base.errors import ParamsError, StageError
+from dsmath_lib.base.errors import StageError
 from dsmath_lib.engines.adapters.lora import Adapter
 
 
@@ -41,15 +39,3 @@ def merged(adapter: Adapter, pristine: Any) -> Any:
         both = at_least_float32(b).to(w.device) @ at_least_float32(a).to(w.device)
         w.copy_(at_least_float32(w) + adapter.scale * both)
     return pristine.to(adapter.model.dtype)
-
-
-def refuse_adapter(place: Path | str, revision: str) -> None:
-    """A folder or Hub name that holds an adapter is no model.
-
-    Raises:
-        ParamsError: it does. The library would load whatever base it names; or put it on a merged model again.
-    """
-    if find_adapter_config_file(str(place), revision=revision):
-        raise ParamsError(
-            f"{place} holds an adapter, not a model alone: give the folder of the merged model"
-        )

@@ -4,11 +4,14 @@ Only this module is imported from outside; the engine stands on ``base`` and thi
 """
 
 from dsmath_lib.engines.grader.boxed import boxes
+from dsmath_lib.engines.grader.choice import LETTERS, options_of
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.equality import answers_equal
-from dsmath_lib.engines.grader.expression import parse, variables
+from dsmath_lib.engines.grader.evaluation import evaluate
+from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.rules import DEFAULT_RULE, RULES, before, extract
-from dsmath_lib.engines.grader.values import Undecided, evaluate
+from dsmath_lib.engines.grader.tree import variables
+from dsmath_lib.engines.grader.values import Undecided
 from dsmath_lib.engines.grader.verdict import (
     VERSION,
     Verdict,
@@ -19,6 +22,7 @@ from dsmath_lib.engines.grader.verdict import (
 
 __all__ = [
     "DEFAULT_RULE",
+    "LETTERS",
     "RULES",
     "VERSION",
     "Undecided",
@@ -32,6 +36,7 @@ __all__ = [
     "grade",
     "grade_answer",
     "grade_file",
+    "options_of",
     "parse",
     "variables",
 ]

@@ -1,108 +1,199 @@
-r"""Choice questions: which option letter an answer or a completion states; the C of ``C(10,2)`` is none."""
+r"""Choice questions: which option an answer or a completion states; the C of ``C(10,2)`` is none, nor the article A.
+
+Options keep their labels from the row to the verdict: A to J, or 1 to 9. Several letters joined by "and" (or nothing)
+are an answer of several; joined by "or", a slash or a question mark they are a hedge, and so no answer.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from dsmath_lib.engines.grader.answers import normalise
 from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.spelling import normalise
 
 LETTERS = "ABCDEFGHIJ"
+HEDGE = "?"  # what is read where several options are offered
 _MAX_CHARS = 1_000  # a longer text is a solution, not a choice
+_TAIL = 4_000  # characters of a completion in which a letter may be stated
+
+Choices = Sequence | Mapping
+
+
+def options_of(choices: Choices) -> dict[str, str]:
+    """Label -> text of the options of a row.
+
+    Args:
+        choices: a list of texts (A, B, … in order, a label in front is read), a dict label -> text, a dict of two lists
+            ``{"label": …, "text": …}``, or a list of dicts with these fields.
+    """
+    if not choices:
+        return {}
+    if isinstance(choices, Mapping):
+        lower = {str(k).lower(): v for k, v in choices.items()}
+        texts, labels = lower.get("text"), lower.get("label", lower.get("labels"))
+        if isinstance(texts, list | tuple) and isinstance(labels, list | tuple):
+            pairs = list(zip(labels, texts, strict=False))
+        else:
+            pairs = list(choices.items())
+    elif all(isinstance(c, Mapping) for c in choices):
+        pairs = [(c.get("label", c.get("key")), c.get("text", c.get("value"))) for c in choices]
+    else:
+        pairs = [_labelled(str(c), LETTERS[i]) for i, c in enumerate(choices[: len(LETTERS)])]
+    return {str(k).strip(" ().").upper(): str(v) for k, v in pairs}
+
+
+def _labelled(text: str, place: str) -> tuple[str, str]:
+    m = re.match(r"\s*[(（]?([A-J])\s*[).）:：、]\s*", text)
+    return (m[1], text[m.end() :]) if m else (place, text)
+
+
+class _Patterns(NamedTuple):
+    label: str
+    alone: re.Pattern[str]
+    several: re.Pattern[str]
+    hedge: re.Pattern[str]
+    marked: re.Pattern[str]
+    stated: re.Pattern[str]
+    more: re.Pattern[str]
+    line: re.Pattern[str]
+
+
+_OR = r"(?:/|\||\?+|or|或者?|\\lor|\\vee|\\text ?\{ ?or ?\}|vs\.?|maybe|perhaps|possibly)"
+_AND = r"(?:[,、，;；和及与&]|and|\\text ?\{ ?and ?\})"
+_OPEN = (
+    r"[\s*_$:：=.,–(（\[{【\"'“`\\-]{0,8}(?:mathrm|text|textbf|mathbf|boxed|fbox|rm)?[\s{(（]{0,3}"
+)
+_CLOSE = r"[\s)）\]}*$\"'”`]{0,4}"
+_WORD = re.compile(  # a letter that is also a word counts only before these
+    r"\s*(?:[^\w\s'’]|$)|\s+(?:is|because|since|as|so|and|or|which|with|by|for|from|due|therefore|thus|hence|given|but|the"
+    r"|option|choice|correct|was|in|not)\b|\s*[一-鿿]"
+)
+_ENGLISH = (
+    r"\b(?:answer|ans|option|choice)s?\b(?:\s+(?:is|are|(?:should|would|will|must|could|might|may) be|seems? to be"
+    r"|to choose is))?(?:\s+(?:therefore|thus|option|choice|indeed|clearly|definitely|probably))?"
+    r"|\b(?:pick|choose|select|go (?:with|for)|going with|opt for)\b(?:\s+(?:option|choice|answer))?"
+)
+_CHINESE = (
+    r"(?:答案|选项|选择|[故应可]?选|【答案】)\s*(?:应该|应|就|该)?(?:[是为选]|等于){0,3}(?:选项?)?"
+)
+
+
+@lru_cache(maxsize=8)
+def _patterns(labels: str) -> _Patterns:
+    one = f"[{labels}]"
+    end = r"(?![A-Za-z0-9(（+\-^_'’%])" if labels[0].isalpha() else r"(?![\w(（+\-^%]|[.,]\d)"
+    several = rf"{one}(?:{_CLOSE}(?:{_OR}|{_AND})?{_OPEN}{one}){{0,9}}"
+    praised = (
+        rf"(?-i:(?<![A-Za-z\\])[(（]?({several})[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+|thus\s+)?(?:best\s+)?"
+        rf"(?:correct|right|true|answer)|(?-i:[(（]({one})[)）])\s*must be true|(?-i:({one}))\s*(?:项)?(?:正确|符合题意"
+        rf"|是正确)"
+    )
+    return _Patterns(
+        one,
+        re.compile(
+            rf"^\W*+(?:(?:option|choice|answer|选项?)\s*+)?({one})(?:\s*[).:：、,，】\]]|\s+(?:is|because|since|as)\b|\W*$)",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"{one}(?:\s*+(?:{_AND}\s*+){{0,2}}{one})+"),
+        re.compile(rf"(?<![\w\\]){one}{_CLOSE}{_OR}{_OPEN}{one}(?!\w)"),
+        re.compile(rf"[(（\[]({one})[)）\]]"),
+        re.compile(
+            rf"(?:{_ENGLISH}|{_CHINESE})(?:\s+either)?{_OPEN}(?-i:({several})){end}|{praised}",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"[\s.,)）}}*$]{{0,6}}\b(?:{_OR}|alternatively)(?:,?\s+(?:it\s+)?(?:is|could be|might be))?"
+            rf"{_OPEN}(?-i:{one})(?!\w)",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"^\W*+(?:(?:option|choice)\s*+[(（\[]?)?({one})(?:[)）\].:：、]+(?:\s.*)?|\W*)$"
+        ),
+    )
+
+
 _MARKUP = re.compile(
-    r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J])\}?(?![A-Za-z])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
+    r"\\(?:text|mathrm|textbf|mathbf|boxed|mathsf|rm|bf)\w*\s*\{?([A-J1-9])\}?(?![A-Za-z0-9])|\\(?:text|mathrm|textbf|mathbf)\w*\s*\{([^{}]*)\}"
 )
-_LETTER = re.compile(
-    r"^\W*+(?:(?:option|choice|answer|选项?)\s*+)?([A-J])(?:\s*[).:：、,，】\]]|\W*$)",
+_DENIED = re.compile(
+    r"\b(?:not|never|neither|nor|cannot|(?:is|are|do|does|was|ca|would|could|did)n.t|rule out|eliminate|except"
+    r"|other than|anything but)\b|不|非|排除",
     re.IGNORECASE,
 )
-_PAREN = re.compile(r"[(（\[]([A-J])[)）\]]")
-_SEVERAL = re.compile(r"[A-J](?:\s*+(?:(?:[,、，;；和及]|and|\\text ?\{ ?and ?\})\s*+)?[A-J])+")
-_L = r"[\s*_$:：=.–(（\[{【\"'“`\\-]{0,8}(?:mathrm|text|textbf|mathbf|boxed|rm)?[\s{(（]{0,3}"
-_MULTI = r"([A-J](?:\s*+(?:[,、，和及&]\s*+)?[A-J])*)(?![A-Za-z(（+\-^_])"
-_STATED = re.compile(
-    # "the answer is (B)", "Answer D", "option: C", "故选 B", "正确答案为 ACD"
-    rf"(?:\b(?:answer|ans|option|choice|options|choices)\b(?:\s+(?:is|are|should be|would be|will be"
-    rf"|to choose is|must be))?"
-    rf"(?:\s+(?:therefore|thus|option|choice|indeed|clearly))?"
-    rf"|(?:答案|选项|选择|[故应可]?选|【答案】)\s*(?:应该|应|就|该)?(?:[是为选]|等于){{0,3}}(?:选项?)?){_L}(?-i:{_MULTI})"
-    # "D is the correct choice", "(A) is correct"
-    rf"|(?-i:(?<![A-Za-z\\])[(（]?([A-J])[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+"
-    rf"|thus\s+)?(?:best\s+)?(?:correct|right|true|answer)|(?-i:[(（]([A-J])[)）])\s*must be true"
-    rf"|(?-i:([A-J]))\s*(?:项)?(?:正确|符合题意|是正确)",
-    re.IGNORECASE,
-)
-_LINE = re.compile(
-    r"^\W*+(?:(?:option|choice)\s*+[(（\[]?)?([A-J])(?:[)）\].:：、]+(?:\s.*)?|\W*)$", re.MULTILINE
-)
+_CLAUSE = re.compile(r".*[.,;。，；!?\n]", re.DOTALL)
 
 
 def _bare(answer: str) -> str:
     return _MARKUP.sub(lambda m: f" {m[1] or m[2]} ", answer.replace("\\(", "").replace("\\)", ""))
 
 
-def choice_letter(answer: str) -> str | None:
-    r"""The option letter of an extracted answer: ``B``, ``(B)``, ``\text{(B) } 12``, ``B. 12``; else None."""
+def letters_in(answer: str, labels: str = LETTERS) -> str | None:
+    r"""The options that an extracted answer names, sorted: ``B``, ``(B)``, ``\text{(B) } 12``, ``A, C and D``.
+
+    ``HEDGE`` for ``A or B``; None where it names none: ``12``, ``C(10,2)``, ``A train``.
+    """
     if len(answer) > _MAX_CHARS:
         return None
-    plain = _bare(answer)
-    offered = set(_PAREN.findall(plain))
+    p, plain = _patterns(labels), _bare(answer)
+    if p.hedge.search(plain):
+        return HEDGE
+    core = plain.strip(" .。()（）[]$\\*")
+    if p.several.fullmatch(core):
+        found = re.findall(p.label, core)
+        return "".join(sorted(found)) if len(set(found)) == len(found) else None
+    offered = set(p.marked.findall(plain))
     if len(offered) == 1:
         return offered.pop()
-    m = _LETTER.match(plain)
-    return (
-        m[1].upper() if m and not offered and (m[1].isupper() or len(plain.strip()) == 1) else None
-    )
-
-
-def choice_letters(answer: str) -> str | None:
-    """All letters of an answer that names several, sorted: ``A, C and D`` is ``ACD``; one letter is itself."""
-    if len(answer) > _MAX_CHARS:
+    m = p.alone.match(plain)
+    if not m or offered or _DENIED.search(plain):
         return None
-    plain = _bare(answer).strip(" .。()（）[]$\\*")
-    if _SEVERAL.fullmatch(plain):
-        found = re.findall("[A-J]", plain)
-        return "".join(sorted(found)) if len(set(found)) == len(found) else None
-    return choice_letter(answer)
+    return m[1].upper() if m[1].isupper() or m[1].isdigit() or len(plain.strip()) == 1 else None
 
 
-def gold_letters(gold: str) -> str | None:
-    """The letters of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
+@lru_cache(maxsize=1024)
+def gold_letters(gold: str, labels: str = LETTERS) -> str | None:
+    """The labels of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
     if len(gold) > _MAX_CHARS:
         return None
+    p = _patterns(labels)
     plain = re.sub(
         r"^(?:option|choice|answer) ", "", _bare(gold).strip(" .。$*"), flags=re.IGNORECASE
     )
-    several = _SEVERAL.fullmatch(plain)
-    m = re.fullmatch(r"[(（\[]?([A-J])[)）\]]?\.?(?:[.)）:：、]\s*\S.*)?", plain, re.DOTALL)
-    if m and not several and not re.match(r"[A-J]\(", plain):
+    several = p.several.fullmatch(plain)
+    m = re.fullmatch(rf"[(（\[]?({p.label})[)）\]]?\.?(?:[.)）:：、]\s*\S.*)?", plain, re.DOTALL)
+    if m and not several and not re.match(rf"{p.label}\(", plain):
         return m[1]
-    letters = choice_letters(gold) if several else None
-    return letters if letters and "".join(re.findall("[A-J]", plain)) == letters else None
+    letters = letters_in(gold, labels) if several else None
+    return letters if letters and "".join(re.findall(p.label, plain)) == letters else None
 
 
-def stated_letters(completion: str) -> str | None:
-    """The letters that a completion states last in words, such as "Answer: C" or "故选 AD"; None if it states none."""
-    found = None
-    for m in _STATED.finditer(completion[-4000:]):
-        found = m
+def stated_letters(completion: str, labels: str = LETTERS) -> tuple[int, str] | None:
+    """Place and letters that a completion states last in words, such as "Answer: C" or "故选 AD"; None if none.
+
+    What is denied ("the answer is not B", "neither A nor B is correct") is not stated; the article A and the pronoun I
+    are no letters.
+    """
+    p, text, found = _patterns(labels), completion[-_TAIL:], None
+    start = len(completion) - len(text)
+    for m in p.stated.finditer(text):
+        said = next(g for g in m.groups() if g)
+        clause = _CLAUSE.sub("", text[max(0, m.start() - 60) : m.start()])
+        denied = _DENIED.search(clause) or _DENIED.search(m[0])
+        word = said in ("A", "I") and m[1] and not _WORD.match(text, m.end())
+        if not denied and not word:
+            around = text[max(0, m.start() - 20) : m.end()] if m[1] is None else said
+            hedged = p.hedge.search(_bare(around)) or p.more.match(text, m.end())
+            letters = "".join(sorted(set(re.findall(p.label, said))))
+            found = start + m.start(), HEDGE if hedged else letters
     if found:
-        return "".join(
-            sorted(set(re.findall("[A-J]", found[1] or found[2] or found[3] or found[4])))
-        )
+        return found
     tail = [line for line in completion[-400:].split("\n") if line.strip()][-1:]
-    m = _LINE.match(tail[0]) if tail else None
-    return m[1] if m else None
+    m = p.line.match(tail[0]) if tail else None
+    return (len(completion), HEDGE if p.hedge.search(_bare(tail[0])) else m[1]) if m else None
 
 
-def option_texts(choices: Sequence[str]) -> list[str]:
-    """The options without a letter in front: ``(B) 12`` is ``12``."""
-    return [
-        re.sub(r"^\s*[(（]?[A-J]\s*[).）:：、]\s*", "", str(c)) for c in choices[: len(LETTERS)]
-    ]
-
-
-def option_letter(answer: str, choices: Sequence[str], timeout: float) -> str | None:
-    """The letter of the one option whose text equals the answer; None if none or several do."""
-    texts = option_texts(choices)
-    same = [i for i, c in enumerate(texts) if normalise(c) and answers_equal(c, answer, timeout)[0]]
-    return LETTERS[same[0]] if len(same) == 1 else None
+def option_label(answer: str, options: Mapping[str, str]) -> str | None:
+    """The label of the one option whose text equals the answer; None if none or several do."""
+    same = [k for k, text in options.items() if normalise(text) and answers_equal(text, answer)[0]]
+    return same[0] if len(same) == 1 else None

@@ -1,245 +1,41 @@
 r"""Read one mathematical expression, LaTeX or plain, into a small tree. A whitelist parser: no ``eval``, no SymPy.
 
-``parse(r"\frac{x+1}{2}")`` is ``("/", ("+", ("x",), 1), 2)``-like nested tuples. What is not in the grammar (sums,
-integrals, limits, relations, prose) is not read at all: the result is None, never a part of the text.
+``parse(r"\frac{x+1}{2}")`` is ``("/", ("+", ("x",), 1), 2)``-like nested tuples. What is not in the grammar (limits,
+relations, prose) is not read at all: the result is None, never a part of the text.
 """
 
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
+from dsmath_lib.engines.grader.grammar import AROUND, GREEK, OPEN, VARIANTS, Grammar
 from dsmath_lib.engines.grader.tokens import FUNCTIONS, Unread, tokens
-
-Expr = tuple[Any, ...]  # ("num", Fraction), ("var", name), (operator or function, child, …)
+from dsmath_lib.engines.grader.tree import MAX_HEIGHT, Expr, height
 
 _MAX_CHARS = 400
-_MAX_DEPTH = 40
-_CONSTANTS = {"pi": ("pi",), "e": ("e",), "i": ("i",)}
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
-    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar".split()
-)
-_TIMES = frozenset(("*", r"\times", r"\cdot", r"\ast"))
-_DIVIDE = frozenset(("/", r"\div"))
-_OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
-_AROUND = {
-    r"\lfloor": (r"\rfloor", "floor"),
-    r"\lceil": (r"\rceil", "ceil"),
-    r"\lvert": (r"\rvert", "abs"),
-    "|": ("|", "abs"),
-}
+_INVERSE = ("sin", "cos", "tan", "cot", "sec", "csc")
+_SHORT = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 
 
-class _Parser:
-    """Recursive descent; ``bars`` counts open ``|`` so that the next one closes."""
-
-    def __init__(self, tokens: list[str]):
-        self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self, wanted: str = "") -> str:
-        token = self.peek()
-        if not token or (wanted and token != wanted):
-            raise Unread(token)
-        self.at += 1
-        return token
-
-    def sum(self) -> Expr:
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise Unread("too deep")
-        tree = self.product()
-        while self.peek() in ("+", "-"):
-            op = self.take()
-            tree = (op, tree, self.product())
-        self.depth -= 1
-        return tree
-
-    def product(self) -> Expr:
-        tree = self.unary()
-        while True:
-            token = self.peek()
-            if token in _TIMES or token in _DIVIDE:
-                self.take()
-                tree = ("/" if token in _DIVIDE else "*", tree, self.unary())
-            elif self.starts_atom(token):
-                if tree[0] == "num" and token[0] in "0123456789.":
-                    raise Unread("two numbers side by side")
-                before = self.tokens[self.at - 1]
-                right = self.power()
-                tree = ("+" if self.mixed(before, tree, token, right) else "*", tree, right)
-            else:
-                return tree
-
-    @staticmethod
-    def mixed(before: str, tree: Expr, token: str, right: Expr) -> bool:
-        r"""``1\frac12`` is 3/2, not 1/2."""
-        return (
-            token == r"\frac"
-            and tree[0] == "num"
-            and before.isdigit()
-            and right[0] == "/"
-            and right[1][0] == right[2][0] == "num"
-            and 0 < right[1][1] < right[2][1]
-            and tree[1].denominator == right[1][1].denominator == 1
-        )
-
-    def unary(self) -> Expr:
-        sign = 1
-        while self.peek() in ("+", "-"):
-            sign = -sign if self.take() == "-" else sign
-        tree = self.power()
-        return tree if sign == 1 else ("neg", tree)
-
-    def starts_atom(self, token: str) -> bool:
-        if token == "|":
-            return self.bars == 0
-        return bool(token) and (
-            token[0].isalnum()
-            or token in _OPEN
-            or token[0] == "."
-            or (token[0] == "\\" and token not in _NOT_ATOM)
-        )
-
-    def power(self) -> Expr:
-        tree = self.postfix(self.atom())
-        if self.peek() == "^":
-            self.take()
-            tree = self.postfix(("^", tree, self.exponent()))
-        return tree
-
-    def postfix(self, tree: Expr) -> Expr:
-        while self.peek() in ("!", "%", "'", "degrees"):
-            mark = self.take()
-            if mark == "'":
-                if tree[0] != "var":
-                    raise Unread(mark)
-                tree = ("var", tree[1] + "'")
-            else:
-                tree = (mark, tree)
-        return tree
-
-    def exponent(self) -> Expr:
-        if self.peek() == "-":
-            self.take()
-            return ("neg", self.exponent())
-        if self.peek() == "+":
-            self.take()
-        tree = self.atom()
-        if self.peek() == "^":  # 2^3^2 is 2^(3^2)
-            self.take()
-            tree = ("^", tree, self.exponent())
-        return tree
-
-    def group(self) -> Expr:
-        """What one LaTeX argument holds: ``{…}``, or a single token; of a number only its first digit."""
-        token = self.peek()
-        if token == "{":
-            return self.atom()
-        if token.isdigit() and len(token) > 1:
-            self.tokens[self.at : self.at + 1] = [token[0], token[1:]]
-        return self.atom()
-
-    def subscript(self) -> str:
-        if self.peek() != "_":
-            return ""
-        self.take()
-        if self.peek() != "{":
-            return "_" + self.take().strip("\\")
-        self.take()
-        out = "_"
-        while self.peek() != "}":
-            out += self.take()
-        self.take("}")
-        return out
-
-    def atom(self) -> Expr:
-        token = self.take()
-        if token[0].isdigit() or token[0] == ".":
-            return ("num", Fraction(token))
-        if token in _OPEN:
-            tree = self.inside(_OPEN[token])
-            if token == "{" and self.peek() == "" and not tree:
-                raise Unread(token)
-            return tree
-        if token in _AROUND:
-            close, name = _AROUND[token]
-            bars, self.bars = self.bars, self.bars + (token == "|")
-            tree = self.sum()
-            self.take(close)
-            self.bars = bars
-            return (name, tree)
-        if token[0] == "\\":
-            return self.command(token[1:])
-        if token.isalpha():
-            sub = self.subscript()
-            if not sub and token in _CONSTANTS:
-                return _CONSTANTS[token]
-            name = token + sub
-            if token in "CAP" and sub[1:].isdigit() and (chosen := self.chosen(token, sub)):
-                return chosen
-            if name in ("C", "P") and self.peek() == "(" and (chosen := self.counted(token)):
-                return chosen
-            if self.peek() == "(" and (token in "fgFG" or token.isupper() or token == "h"):
-                start = self.at
-                argument = self.atom()
-                if token in "fgFG" or argument[0] == "num":  # f(x), I(0); h(b+c) is a product
-                    return ("call", name, argument)
-                self.at = start
-            return ("var", name)
-        raise Unread(token)
-
-    def chosen(self, token: str, sub: str) -> Expr | None:
-        """``C_{10}^3``, and ``A_5^2`` for permutations, as Chinese textbooks write them; None for a plain power."""
-        rest = [t for t in self.tokens[self.at : self.at + 4] if t not in "{}"]
-        if len(rest) < 2 or rest[0] != "^" or not rest[1].isdigit() or int(rest[1]) > int(sub[1:]):
-            return None
-        self.take("^")
-        n, k = ("num", Fraction(sub[1:])), self.exponent()
-        return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
-
-    def counted(self, token: str) -> Expr | None:
-        """``C(10, 2)`` and ``P(5, 2)``; None if no two whole numbers follow."""
-        rest = self.tokens[self.at : self.at + 5]
-        if len(rest) < 5 or not (
-            rest[1].isdigit() and rest[3].isdigit() and rest[2::2] == [",", ")"]
-        ):
-            return None
-        self.at += 5
-        n, k = (("num", Fraction(t)) for t in rest[1:4:2])
-        return ("binom", n, k) if token == "C" else ("*", ("binom", n, k), ("!", k))
-
-    def inside(self, close: str) -> Expr:
-        bars, self.bars = self.bars, 0
-        tree = self.sum()
-        if self.peek() == r"\choose":
-            self.take()
-            tree = ("binom", tree, self.sum())
-        self.take(close)
-        self.bars = bars
-        return tree
+class _Parser(Grammar):
+    """The grammar with LaTeX's commands and the names of functions."""
 
     def command(self, name: str) -> Expr:
         if name == "pi":
             return ("pi",)
         if name in ("frac", "cfrac"):
-            return ("/", self.group(), self.group())
+            return self.fraction()
+        if name in ("sum", "prod"):
+            return self.repeated(name)
+        if name == "int":
+            return self.integral()
         if name in ("binom", "dbinom", "tbinom"):
             return ("binom", self.group(), self.group())
-        if name == "sqrt":
-            index: Expr = ("num", Fraction(2))
+        if name in ("sqrt", "cbrt"):
+            index: Expr = ("num", Fraction(2 if name == "sqrt" else 3))
             if self.peek() == "[":
                 self.take()
                 index = self.inside("]")
             return ("root", self.group() if self.peek() != "(" else self.atom(), index)
-        if name == "cbrt":
-            return (
-                "root",
-                self.group() if self.peek() != "(" else self.atom(),
-                ("num", Fraction(3)),
-            )
         if name in ("vec", "hat", "bar", "mathbf", "boldsymbol", "bold", "overrightarrow"):
             start = self.at
             self.group()
@@ -247,9 +43,58 @@ class _Parser:
             return ("var", name.replace("overrightarrow", "vec") + " " + inside)
         if name in FUNCTIONS:
             return self.function(name)
-        if name in _GREEK:
-            return ("var", name + self.subscript())
+        if name in GREEK:
+            return ("var", VARIANTS.get(name, name) + self.subscript())
         raise Unread(name)
+
+    def between(self, start: int) -> list[str]:
+        return [t for t in self.tokens[start : self.at] if t not in "{}"]
+
+    def fraction(self) -> Expr:
+        r"""A quotient; ``\frac{d}{dx}`` is the derivative of what follows, ``\frac{dy}{dx}`` is not read."""
+        start = self.at
+        above, middle = self.group(), self.at
+        below = self.group()
+        top, bottom = self.tokens[start:middle], self.between(middle)
+        top = [t for t in top if t not in "{}"]
+        if top[:1] == bottom[:1] == ["d"] and len(bottom) == 2:
+            if len(top) > 1:
+                raise Unread("a derivative of a name")
+            return ("derivative", self.variable(bottom[1]), self.product())
+        return ("/", above, below)
+
+    @staticmethod
+    def variable(token: str) -> str:
+        if not (token.isalpha() or token[1:] in GREEK):
+            raise Unread(token)
+        return token.strip("\\")
+
+    def bound(self, mark: str) -> Expr:
+        self.take(mark)
+        return self.group() if self.peek() != "-" else self.exponent()
+
+    def repeated(self, name: str) -> Expr:
+        r"""``\sum_{k=1}^{n} k^2``: the sum binds the product that follows."""
+        self.take("_")
+        self.take("{")
+        index = self.variable(self.take())
+        self.take("=")
+        low = self.inside("}")
+        return (name, index, low, self.bound("^"), self.product())
+
+    def integral(self) -> Expr:
+        r"""``\int_0^1 x dx``; without limits it is not read."""
+        low, high = self.bound("_"), self.bound("^")
+        ends = [i for i in range(self.at, len(self.tokens) - 1) if self.tokens[i] == "d"]
+        if not ends:
+            raise Unread("an integral without its variable")
+        name = self.variable(self.tokens[ends[-1] + 1])
+        inner = _Parser(self.tokens[self.at : ends[-1]] or ["1"])
+        body = inner.sum()
+        if inner.at != len(inner.tokens):
+            raise Unread("integrand")
+        self.at = ends[-1] + 2
+        return ("integral", name, low, high, body)
 
     def function(self, name: str) -> Expr:
         base: Expr | None = None
@@ -260,7 +105,7 @@ class _Parser:
                 base = self.group()
             else:
                 power = self.exponent()
-        if self.peek() in ("(", "{", "|", "[") or self.peek() in _AROUND:
+        if self.peek() in ("(", "{", "|", "[") or self.peek() in AROUND:
             arguments = self.arguments() if name in ("max", "min", "gcd", "lcm") else [self.atom()]
             arguments = [self.postfix(arguments[0])] if len(arguments) == 1 else arguments
             if self.peek() == "^" and power is None:  # sin(x)^2
@@ -268,23 +113,16 @@ class _Parser:
                 power = self.exponent()
         else:
             arguments = [self.bare_argument()]
-        if power == ("neg", ("num", Fraction(1))) and name in (
-            "sin",
-            "cos",
-            "tan",
-            "cot",
-            "sec",
-            "csc",
-        ):
+        if power == ("neg", ("num", Fraction(1))) and name in _INVERSE:
             name, power = "arc" + name, None
-        name = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(name, name)
+        name = _SHORT.get(name, name)
         tree: Expr = (name, *arguments) if base is None else ("logbase", base, *arguments)
         if base is not None and name not in ("log", "lg"):
             raise Unread("subscript of a function")
         return tree if power is None else ("^", tree, power)
 
     def arguments(self) -> list[Expr]:
-        close = _OPEN[self.take()]
+        close = OPEN[self.take()]
         out = [self.sum()]
         while self.peek() == ",":
             self.take()
@@ -309,11 +147,6 @@ class _Parser:
                 return tree
 
 
-_NOT_ATOM = frozenset(
-    (r"\times", r"\cdot", r"\ast", r"\div", r"\rfloor", r"\rceil", r"\rvert", r"\}", r"\choose")
-)
-
-
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Expr | None:
     """The tree of a normalised text, or None if any part of it is outside the grammar."""
@@ -324,13 +157,4 @@ def parse(text: str) -> Expr | None:
         tree = parser.sum()
     except (ValueError, RecursionError):
         return None
-    return tree if parser.at == len(parser.tokens) else None
-
-
-@lru_cache(maxsize=1024)
-def variables(tree: Expr) -> frozenset[str]:
-    """Names of the variables in a tree."""
-    if tree[0] == "var":
-        return frozenset((tree[1],))
-    found = [variables(t) for t in tree[1:] if isinstance(t, tuple)]
-    return frozenset().union(*found)
+    return tree if parser.at == len(parser.tokens) and height(tree) <= MAX_HEIGHT else None

@@ -9,17 +9,26 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from dsmath_lib.engines.grader.boxed import boxes, unbox
+from dsmath_lib.engines.grader.boxed import boxes, last_row, last_statement, strip_boxes, unbox
+from dsmath_lib.engines.grader.sentence import (
+    MATH,
+    hedged,
+    inside,
+    is_denied,
+    last_match,
+    last_number,
+    statement,
+    value_before,
+)
 
 # an answer stands at the end; a longer completion is read from its last characters
 MAX_CHARS = 50_000
 Finder = Callable[[str], tuple[int, str] | None]
 
 # -- phrases ---------------------------------------------------------------------------------------------------------
-_MINERVA = re.compile(
-    r"[Ff]inal [Aa]nswer is:?\s*+(.{0,399}?\S|(?<=\s))\s*+(?:\.\s*+)?I hope (?:it is|this is) correct",
-    re.DOTALL,
-)
+_FINAL = re.compile(r"[Ff]inal [Aa]nswer is:?")
+_HOPE = re.compile(r"I hope (?:it is|this is) correct")
+_NEAR = 430  # characters from the one to the other
 _ANSWER = re.compile("answers?", re.IGNORECASE)
 _NOT_STATED = re.compile(  # "we check our answer: …" states nothing
     r"[A-Za-z]\Z|\b(?:check|verif\w+|confirm\w*|test)\s(?:that\s)?(?:(?:our|the|this|my|your)\s)?(?:final\s)?\Z",
@@ -45,119 +54,28 @@ _JSON = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{0,60}\d[^*\n]{0,60})\*\*")
 _OUTPUT = re.compile(r"```output\s*\n(.*?)(?:```|\Z)", re.DOTALL)
-_MATH = re.compile(
-    r"(?<!\\)\$\$?((?:[^$\\]|\\.){1,400})\$\$?|\\\((.{1,400}?)\\\)|\\\[(.{1,400}?)\\\]", re.DOTALL
-)
-_NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?(?:[eE][+-]?\d+)?%?"
-    r"|(?<![A-Za-z0-9_.])-?\.\d+%?|\d+(?:\.\d+)?%?"
-)
-_SENTENCE_END = re.compile(
-    r"\.(?:\s|$)|[。；;！!？?]|\n|(?:,|(?<!\s))\s++(?:because|since|so that|which|as)\s|，(?:因为|所以)"
-)
-_LEADING = re.compile(
-    r"^[^\w\-+.\\(\[{$]*(?:(?:indeed|exactly|simply|only|just|about|approximately|around|also|a total of"
-    r"|equal to) )*(-?[$¥€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?\s?[%°]?)(?=\s+(?!(?:and"
-    r"|or)\s+[-$\d])[^\W\d_]|[一-鿿])"
-)
-_HAS_MATH = re.compile(r"[\\^=_<>{}]|[A-Za-z]\(")
 
 
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = deque(pattern.finditer(text), maxlen=1)
-    return found[0] if found else None
-
-
-_PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b")
-_MONEY = re.compile(r"\d[^$]*\b[A-Za-z]{4}")
-_JOIN = re.compile(r"\s*+(?:[,;、；，和与及]|或者?|\band\b|\bor\b)\s*")
-
-
-def _inside(m: re.Match[str]) -> str | None:
-    """The formula of a match of ``_MATH``; None between two signs of money: "$38, as the tickets ($24)"."""
-    inner = next(g for g in m.groups() if g).strip()
-    money = m[1] and "\\" not in inner and (_PROSE.search(inner) or _MONEY.match(inner))
-    return None if money else inner
-
-
-def _formulas(text: str) -> tuple[int, str] | None:
-    """Place of the first formula, and its text with the formulas that follow it in a list: "$x$ or $y$"."""
-    m = _MATH.search(text)
-    inner = _inside(m) if m else None
-    if m is None or inner is None:
-        return None
-    parts, end = [inner], m.end()
-    while (sep := _JOIN.match(text, end)) and (more := _MATH.match(text, sep.end())):
-        inner = _inside(more)
-        if inner is None or len(parts) > 20:
-            break
-        parts, end = [*parts, inner], more.end()
-    return m.start(), ", ".join(p.rstrip(" .,;") for p in parts) if len(parts) > 1 else parts[0]
-
-
-def statement(text: str) -> str | None:
-    """The answer inside the words that follow an answer phrase; None if they hold none.
-
-    ``"$18 a day in 2 ways."`` gives ``$18``: a number that opens the statement beats those that follow.
-    """
-    text = text[:600].lstrip(" \t\n:：*=")
-    box = boxes(text)
-    if box:
-        return box[0][1]
-    math = _formulas(text.split("\n\n")[0])
-    if math and (math[0] == 0 or not re.search(r"\d", text[: math[0]])):
-        return math[1]
-    end = _SENTENCE_END.search(text)
-    text = (text[: end.start()] if end else text).replace("**", "").strip(" `*\"'")
-    if not text:
-        return None
-    lead = _LEADING.match(text)
-    if lead and not _HAS_MATH.search(text[lead.end() :]):
-        return lead[1].strip()
-    words = re.findall(r"[A-Za-z]{2,}", text)
-    sentence = len(words) > 3 or re.search("[一-鿿]{2}", text)
-    if sentence and not _HAS_MATH.search(text):  # the number it ends on
-        last = _last(_NUMBER, text)
-        return last[0] if last else text
-    return text
-
-
-_SENTENCE = re.compile(r"[A-Za-z]{2}\W++[A-Za-z]{2,}+\W|[一-鿿]{2}.*[一-鿿]", re.DOTALL)
-_HEDGED = re.compile(
-    r"\b(?:not|no|less|more|least|most|than|between|under|over|below|above|almost|nearly|never|or|about)\b"
-    r"|[不非未]|[至多少大小]于|至[多少]|超过|以[上下]",
-    re.IGNORECASE,
-)
-
-
-def only_number(text: str) -> str | None:
-    """The number of a short sentence that holds one and does not hedge: "Tom has 42 apples."; else None."""
-    if len(text) > 300 or not _SENTENCE.search(text):
-        return None
-    if _HEDGED.search(text) or _HAS_MATH.search(text):
-        return None
-    found = list(_NUMBER.finditer(text))
-    if len(found) != 1:
-        return None
-    unit = re.match(r" ?[A-Za-z]+", text[found[0].end() :])
-    return found[0][0] + (unit[0] if unit else "")
-
-
-def sentence_numbers(text: str) -> list[str]:
-    """All numbers of the last sentence that holds one."""
-    parts = [p for p in re.split(r"(?<=[.。!！?？])\s|\n", text[-600:]) if re.search(r"\d", p)]
-    return _NUMBER.findall(parts[-1].rstrip(".")) if parts else []
-
-
-def _find_minerva(text: str, which=_last) -> tuple[int, str] | None:
-    m = which(_MINERVA, text) if "I hope" in text else None
-    answer = m[1].strip().strip("$").strip() if m else ""
-    return (m.start(), answer) if m and answer else None
+def _find_minerva(text: str, which=last_match) -> tuple[int, str] | None:
+    hope = which(_HOPE, text)
+    start = max(0, hope.start() - _NEAR) if hope else 0
+    final = last_match(_FINAL, text[start : hope.start()]) if hope else None
+    answer = (
+        text[start + final.end() : hope.start()].strip().rstrip(".").strip(" $") if final else ""
+    )
+    return (start + final.start(), answer) if answer else None
 
 
 def _find_box(text: str) -> tuple[int, str] | None:
+    found = last_statement(text)
+    if found is None or is_denied(text, found[0]):
+        return None
+    return found[0], hedged(text, *found)
+
+
+def _find_last_box(text: str) -> tuple[int, str] | None:
     found = boxes(text)
-    return (found[-1][0], unbox(found[-1][1])) if found else None
+    return (found[-1][0], strip_boxes(found[-1][1])) if found else None
 
 
 def _phrases(text: str) -> list[tuple[int, int]]:
@@ -182,15 +100,19 @@ def _find_phrase(text: str) -> tuple[int, str] | None:
 
 def _find_group(pattern: re.Pattern[str], mark: str) -> Finder:
     def find(text: str) -> tuple[int, str] | None:
-        m = _last(pattern, text) if mark in text else None
-        answer = unbox(next(g for g in m.groups() if g is not None)).strip() if m else ""
-        return (m.start(), answer) if m and answer else None
+        last = deque(pattern.finditer(text), maxlen=9) if mark in text else ()
+        found = [(m.start(), m.end(), c) for m in last if (c := unbox(m[1]).strip())]
+        if not found or is_denied(text, found[-1][0]):
+            return None
+        row, either = last_row(text, found)
+        said = (" or " if either else ", ").join(dict.fromkeys(content for *_, content in row))
+        return row[-1][0], hedged(text, row[0][0], row[-1][1], said)
 
     return find
 
 
 def _find_json(text: str) -> tuple[int, str] | None:
-    m = _last(_JSON, text) if "nswer" in text else None
+    m = last_match(_JSON, text) if "nswer" in text else None
     if not m:
         return None
     answer = (m[1] or m[2] or m[3]).replace("\\\\", "\\").replace('\\"', '"')
@@ -221,34 +143,37 @@ def _find_tail(text: str) -> tuple[int, str] | None:
         tail = tail[tail.index("$") + 1 :]
     if bare := _bare_formula(tail):
         return text.rfind(bare), bare
-    m = _last(_MATH, tail) if "$" in tail or "\\" in tail else None
-    inner = _inside(m) if m else None
+    m = last_match(MATH, tail) if "$" in tail or "\\" in tail else None
+    inner = inside(m) if m else None
     if not m or not inner or not _AFTER_TAIL.fullmatch(tail, m.end()):
         return None
     answer = re.sub(r"\\text ?\{[.,。; ]*\}", "", inner).strip().rstrip(".,;，。 ")
     parts = [p.strip() for p in re.split(r"(?<![<>!\\])=", answer)]
     answer = parts[-1] if len(parts) > 2 and parts[-1] else answer
-    return (len(text) - len(tail) + m.start(), answer) if re.search(r"[\dA-Za-z]", answer) else None
+    start = len(text) - len(tail) + m.start()
+    before = value_before(text, start, False)
+    answer = f"{before} or {answer}" if before else answer
+    return (start, answer) if re.search(r"[\dA-Za-z]", answer) else None
 
 
 def _find_bold(text: str) -> tuple[int, str] | None:
-    m = _last(_BOLD, text) if "**" in text else None
-    return (m.start(), statement(m[1]) or m[1]) if m else None
+    m = last_match(_BOLD, text) if "**" in text else None
+    if not m or is_denied(text, m.start()):
+        return None
+    before, answer = value_before(text, m.start(), False), statement(m[1]) or m[1]
+    return m.start(), f"{before} or {answer}" if before else answer
 
 
 def _find_output(text: str) -> tuple[int, str] | None:
-    m = _last(_OUTPUT, text) if "```output" in text else None
+    m = last_match(_OUTPUT, text) if "```output" in text else None
     lines = [line.strip() for line in m[1].split("\n") if line.strip()] if m else []
     return (m.start(), lines[-1]) if m and lines else None
 
 
 def _find_number(text: str) -> tuple[int, str] | None:
     start = text.rfind(" ", 0, max(0, len(text) - 200)) + 1  # numbers hold no space
-    m = _last(_NUMBER, text[start:])
-    if m:
-        return start + m.start(), m[0]
-    m = _last(_NUMBER, text[:start])
-    return (m.start(), m[0]) if m else None
+    answer = last_number(text[start:]) or (last_number(text) if start else None)
+    return (len(text), answer) if answer else None
 
 
 _STEP = re.compile(r"\b[Ss]tep \d+(?=[:.)])")
@@ -259,14 +184,21 @@ def _find_said_number(text: str) -> tuple[int, str] | None:
     return _find_number(_STEP.sub(lambda m: " " * len(m[0]), text) if "tep" in text else text)
 
 
+FORMAL = ("box", "tag", "hash", "json", "minerva")
+
+
+def formal_answer(text: str) -> tuple[int, str] | None:
+    """The last answer that stands in a form: a box, a tag, ``####``, a JSON field, the few-shot sentence."""
+    found = [f for name in FORMAL if (f := FINDERS[name](text))]
+    return max(found, key=lambda f: f[0], default=None)
+
+
 def _find_last(text: str) -> tuple[int, str] | None:
     """The statement that stands last, whatever its form. Words alone do not overrule an earlier formal answer."""
-    formal = ("box", "tag", "hash", "json", "minerva")
-    found = [f for name in formal if (f := FINDERS[name](text))]
-    phrase = _find_phrase(text)
-    if phrase and (not found or re.search(r"\d", phrase[1])):
-        found.append(phrase)
-    return max(found, key=lambda f: f[0], default=None)
+    formal, phrase = formal_answer(text), _find_phrase(text)
+    if phrase and formal and (phrase[0] < formal[0] or not re.search(r"\d", phrase[1])):
+        return formal
+    return phrase or formal
 
 
 _MARKS = re.compile(r"boxed|fbox|<answer>|####|answer|答|选", re.IGNORECASE)
@@ -282,6 +214,7 @@ FINDERS: dict[str, Finder] = {
     "minerva": _find_minerva,
     "first minerva": partial(_find_minerva, which=re.Pattern.search),
     "box": _find_box,
+    "last box": _find_last_box,
     "phrase": _find_phrase,
     "tag": _find_group(_TAG, "</"),
     "hash": _find_group(_HASH, "####"),

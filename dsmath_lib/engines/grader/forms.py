@@ -3,6 +3,7 @@ r"""Answers of several parts: tuples, sets, lists, matrices, ratios, numbers in 
 ``as_group(normalise(r"\left[0, \infty\right)"))`` has brackets ``[)`` and two items. Brackets are part of the answer.
 """
 
+import itertools
 import re
 from fractions import Fraction
 from functools import lru_cache
@@ -10,7 +11,10 @@ from typing import NamedTuple
 
 
 class Bracketed(NamedTuple):
-    """Items between brackets; ``brackets`` is ``()``, ``[)``, ``{}`` … or ``""`` for a bare list."""
+    """Items between brackets: ``()``, ``[)``, ``{}`` …, ``""`` for a bare list, which may be a set or a tuple.
+
+    Alternatives (``1 or 2``, ``\\pm 1``) are a set, ``{}``.
+    """
 
     brackets: str
     items: tuple[str, ...]
@@ -54,7 +58,10 @@ def _thousands(text: str, i: int) -> bool:
     )
 
 
-_AND = re.compile(r",? (?:and|or) |[,;]? ?(?:和|或者?|及|与) ?|\\text ?\{ ?(?:and|or) ?\}")
+_OR = re.compile(
+    r",? or (?:else )?| ?(?:\\lor|\\vee)(?![A-Za-z]) ?|[,;]? ?或者?|\\text ?\{ ?or ?\}"
+)
+_AND = re.compile(r",? and |[,;]? ?[和及与] ?|\\text ?\{ ?and ?\}")
 _PAIR = {"(": ")", "[": "]"}
 
 
@@ -73,12 +80,28 @@ def as_group(text: str) -> Bracketed | None:
         plain = not re.search(r"[(\[{]", inner)
         items = tuple(p.strip() for p in (re.split("[,;]", inner) if plain else split_top(inner)))
         return Bracketed(text[0] + text[-1], items) if len(items) > 1 else None
-    parts = split_top(_AND.sub(", ", text))
-    if len(parts) == 1 and text.count(r"\pm") + text.count(r"\mp") in (1, 2):
-        plus = text.replace(r"\pm", "+").replace(r"\mp", "-")
-        minus = text.replace(r"\pm", "-").replace(r"\mp", "+")
-        return Bracketed("", tuple(re.sub(r"^\+ ?|(?<=[=(]) ?\+", "", t) for t in (plus, minus)))
-    return Bracketed("", tuple(parts)) if len(parts) > 1 and all(parts) else None
+    if r"\pm" in text and "," not in text and (values := _signs(text)):
+        return Bracketed("{}", values)
+    either = _OR.search(text)
+    parts = split_top(_AND.sub(", ", _OR.sub(", ", text) if either else text))
+    if len(parts) < 2 or not all(parts):
+        return None
+    return Bracketed("{}" if either else "", tuple(parts))
+
+
+def _signs(text: str) -> tuple[str, ...]:
+    r"""The values of ``3 \pm 2 \pm 1``: each sign is chosen for itself; ``\mp`` is the other one of the first."""
+    pieces = text.split(r"\pm")
+    if len(pieces) > 4:
+        return ()
+    out = []
+    for signs in itertools.product("+-", repeat=len(pieces) - 1):
+        first, value = "-" if signs[0] == "+" else "+", pieces[0]
+        for sign, piece in zip(signs, pieces[1:], strict=True):
+            value += sign + piece
+        value = value.replace(r"\mp", first)
+        out.append(re.sub(r"^\+ ?|(?<=[=(]) ?\+", "", value))
+    return tuple(out)
 
 
 def closes_at_end(text: str) -> bool:
@@ -102,8 +125,9 @@ _ARRAY = re.compile(
 @lru_cache(maxsize=2048)
 def as_matrix(text: str) -> Matrix | None:
     """The rows of a LaTeX matrix, array or ``cases``, or of a list of lists ``[[1,2],[3,4]]``."""
-    m = _MATRIX.fullmatch(text)
-    if m:
+    if text[:1] in _PAIR and closes_at_end(text) and (m := _MATRIX.fullmatch(text[1:-1].strip())):
+        return Matrix("det" if m[1] in ("v", "V") else "matrix", _rows(m[2]))
+    if m := _MATRIX.fullmatch(text):
         return Matrix("det" if m[1] in ("v", "V") else "matrix", _rows(m[2]))
     inside = re.fullmatch(
         r"([(\[|]|\\\{)? ?(\\begin ?\{(?:array|cases|aligned)\}.*?) ?([)\]|]|\\\})?\.?",
@@ -161,8 +185,8 @@ _BASES = {
 def as_based(text: str) -> tuple[str, int] | None:
     """Digits and base of ``1011_2`` or ``2A_{16}``; None if a digit does not fit the base."""
     m = _BASED.fullmatch(text)
-    if not m or (not m[1][0].isdigit() and not m[1].isupper()):
-        return None
+    if not m or not (m[1][0].isdigit() or (m[1].isupper() and re.search(r"\d", m[1]))):
+        return None  # B_{12} is an index
     word = m[2] or m[3] or m[4]
     base = int(word) if word.isdigit() else _BASES.get(word, 0)
     if not 2 <= base <= 36 or any(int(c, 36) >= base for c in m[1]):

@@ -1,8 +1,8 @@
 r"""Equations, inequalities and sets of reals: two spellings of the same set are the same answer.
 
 A one-variable condition (``-1 < x \le 2``, ``(-\infty,1) \cup [3,4)``, ``x \ne 2``, ``|x| > 1``) is a ``Region``: a
-predicate on the reals and the places where it may change. Two regions are equal if they agree on those places, between
-them and outside. Two equations are equal if their sides differ by the same expression up to a constant factor.
+predicate on the reals and the places where it may change: all roots of its sides' difference, of denominators, and of
+what stands between bars. Two regions are equal if they agree on those places, between them and outside.
 """
 
 import itertools
@@ -12,9 +12,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from dsmath_lib.engines.grader.expression import Expr, parse, variables
+from dsmath_lib.engines.grader.evaluation import value_at
+from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import as_group, closes_at_end, split_top
-from dsmath_lib.engines.grader.values import Undecided, Value, evaluate, nearly
+from dsmath_lib.engines.grader.polynomials import polynomial, quotient, real_roots
+from dsmath_lib.engines.grader.tree import Expr, variables, walk
+from dsmath_lib.engines.grader.values import Undecided, Value, inexact, is_real, nearly, real, size
 
 MAX_PIECES = 12
 MAX_MARKS = 40
@@ -26,16 +29,15 @@ _CANON = {
     r"\geq": ">=", r"\ge": ">=", r"\lt": "<", r"\gt": ">", r"\neq": "!=", r"\ne": "!=",
 }  # fmt: skip
 FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
-INFINITY = float("inf")
+MAX_BARS = 3
 
 
 class Region(NamedTuple):
-    """``solved``: all places where ``holds`` may change are in ``marks``."""
+    """``holds`` may change only at ``marks``."""
 
     name: str
     holds: Callable[[Value], bool]
     marks: tuple[Value, ...]
-    solved: bool = True
 
 
 def relation(text: str) -> tuple[list[str], list[str]] | None:
@@ -60,31 +62,28 @@ def infinity(text: str) -> int:
 
 
 def constant_of(text: str) -> Value | None:
-    """The value of an expression without variables, or a float infinity; None if it is not one."""
+    """The value of an expression without variables, or infinity as +1 or -1 in a tuple; None if it is not one."""
     if sign := infinity(text):
-        return complex(sign * INFINITY)
+        return (sign,)
     tree = parse(text)
     if tree is None or variables(tree):
         return None
     try:
-        value = evaluate(tree, real=True)
+        value = value_at(tree, real=True)
     except Undecided:
         return None
-    return value if isinstance(value, Fraction) or abs(value.imag) < 1e-12 else None
-
-
-def order(x: Value) -> float:
-    return float(x) if isinstance(x, Fraction) else x.real
+    return real(value) if is_real(value) else None
 
 
 def _compare(x: Value, op: str, y: Value) -> bool:
-    infinite = INFINITY in (abs(order(x)), abs(order(y)))
-    same = x == y or (not infinite and nearly(x, y))
+    if isinstance(y, tuple):  # an infinite end
+        return {"<": y[0] > 0, "<=": y[0] > 0, ">": y[0] < 0, ">=": y[0] < 0}.get(op, False)
+    same = nearly(x, y, size(x, y, 1))
     if op in ("=", "!="):
         return same == (op == "=")
     if same:
         return op in ("<=", ">=")
-    return (order(x) < order(y)) == (op[0] == "<")
+    return (inexact(x) < inexact(y)) == (op[0] == "<")
 
 
 def _interval(text: str) -> Region | None:
@@ -99,7 +98,7 @@ def _interval(text: str) -> Region | None:
     def holds(x: Value) -> bool:
         return _compare(x, ops[0], low) and _compare(x, ops[1], high)
 
-    return Region("", holds, tuple(v for v in (low, high) if abs(order(v)) != INFINITY))
+    return Region("", holds, tuple(v for v in (low, high) if not isinstance(v, tuple)))
 
 
 def _finite(text: str) -> Region | None:
@@ -107,55 +106,46 @@ def _finite(text: str) -> Region | None:
     if group is None or group.brackets != "{}":
         return None
     values = [constant_of(t) for t in group.items]
-    if None in values:
+    if any(v is None or isinstance(v, tuple) for v in values):
         return None
     return Region("", lambda x: any(_compare(x, "=", v) for v in values), tuple(values))
 
 
-def _roots(f: Callable[[Value], Value]) -> tuple[Value, ...] | None:
-    """Real roots of a polynomial of degree 1 or 2, from its values; None if it is not one."""
-    try:
-        y = [f(Fraction(k)) for k in range(5)]
-        y = y if all(isinstance(v, Fraction) for v in y) else [complex(v) for v in y]
-    except (Undecided, OverflowError):
-        return None
-    d1 = [b - a for a, b in itertools.pairwise(y)]
-    d2 = [b - a for a, b in itertools.pairwise(d1)]
-    scale = max(abs(v) for v in y) or 1
-    if any(abs(b - a) > 1e-9 * scale for a, b in itertools.pairwise(d2)):
-        return None
-    a, c = d2[0] / 2, y[0]
-    b = d1[0] - a
-    if abs(a) <= 1e-9 * scale:
-        return () if abs(b) <= 1e-9 * scale else (-c / b,)
-    inside = b * b - 4 * a * c
-    if order(inside) < 0:
-        return ()
-    root = evaluate(("root", ("num", inside), ("num", Fraction(2))))
-    a, b = (v if isinstance(root, Fraction) else complex(v) for v in (a, b))
-    return ((-b - root) / (2 * a), (-b + root) / (2 * a))
+def _piece(left: Expr, op: str, right: Expr, name: str) -> Region | None:
+    marks: list[Value] = []
+    for tree in _without_bars(("-", left, right)):
+        for part in quotient(tree):
+            p = polynomial(part, name)
+            if p is None:
+                return None
+            marks += real_roots(p)
 
-
-def _piece(left: Expr, op: str, right: Expr, name: str) -> Region:
     def holds(x: Value) -> bool:
         try:
-            sides = [evaluate(t, {name: x}, real=True) for t in (left, right)]
+            sides = [value_at(t, {name: x}, real=True) for t in (left, right)]
         except Undecided:
             return False
-        return _compare(sides[0], op, sides[1])
+        return all(map(is_real, sides)) and _compare(real(sides[0]), op, real(sides[1]))
 
-    def difference(x: Value) -> Value:
-        return evaluate(("-", left, right), {name: x}, real=True)
-
-    roots = _roots(difference)
-    numbers = tuple(t[1] * s for t in _leaves(left) + _leaves(right) for s in (1, -1))
-    return Region(name, holds, numbers if roots is None else roots, roots is not None)
+    return Region(name, holds, tuple(marks))
 
 
-def _leaves(tree: Expr) -> list[Expr]:
-    if tree[0] == "num":
-        return [tree]
-    return [leaf for t in tree[1:] if isinstance(t, tuple) for leaf in _leaves(t)]
+def _without_bars(tree: Expr) -> list[Expr]:
+    """The tree with each ``|u|`` as ``u`` and as ``-u``, and each ``u``: their roots hold all of its changes."""
+    bars = list(dict.fromkeys(t for t in walk(tree) if t[0] == "abs"))
+    if len(bars) > MAX_BARS:
+        raise Undecided("too many bars")
+    out = []
+    for signs in itertools.product((1, -1), repeat=len(bars)):
+        out.append(_replaced(tree, dict(zip(bars, signs, strict=True))))
+    return out + [part for bar in bars for part in _without_bars(bar[1])]
+
+
+def _replaced(tree: Expr, signs: dict[Expr, int]) -> Expr:
+    parts = tuple(_replaced(t, signs) if isinstance(t, tuple) else t for t in tree[1:])
+    if tree in signs:
+        return parts[0] if signs[tree] > 0 else ("neg", parts[0])
+    return (tree[0], *parts)
 
 
 def _chain(text: str) -> Region | None:
@@ -176,7 +166,12 @@ def _chain(text: str) -> Region | None:
     if len(names) != 1:
         return None
     name = next(iter(names))
-    pieces = [_piece(a, op, b, name) for a, op, b in zip(trees, ops, trees[1:], strict=False)]
+    try:
+        pieces = [_piece(a, op, b, name) for a, op, b in zip(trees, ops, trees[1:], strict=False)]
+    except Undecided:
+        return None
+    if None in pieces:
+        return None
     return _join(pieces, all) if pieces else Region(name, lambda x: True, ())
 
 
@@ -187,10 +182,7 @@ def _join(regions: list[Region], how: Callable) -> Region | None:
     marks = tuple(dict.fromkeys(v for r in regions for v in r.marks))
     if len(marks) > MAX_MARKS:
         return None
-    solved = all(r.solved for r in regions)
-    return Region(
-        names.pop() if names else "", lambda x: how(r.holds(x) for r in regions), marks, solved
-    )
+    return Region(names.pop() if names else "", lambda x: how(r.holds(x) for r in regions), marks)
 
 
 _REALS = re.compile(
@@ -232,8 +224,7 @@ def as_region(text: str) -> Region | None:
     if len(parts := _MINUS.split(text)) == 2 and all(parts):
         a, b = (as_region(p) for p in parts)
         if a and b:
-            marks, solved = a.marks + b.marks, a.solved and b.solved
-            return Region(a.name, lambda x: a.holds(x) and not b.holds(x), marks, solved)
+            return Region(a.name, lambda x: a.holds(x) and not b.holds(x), a.marks + b.marks)
         return None
     if _OP.search(text):
         parts = split_top(text)
@@ -269,28 +260,17 @@ def _listed(parts: list[str]) -> Region | None:
 
 def _places(marks: tuple[Value, ...]) -> list[Value]:
     """The marks, a point between each two, and points outside."""
-    ordered = sorted(marks, key=order)
-    out: list[Value] = [Fraction(-1013, 10), Fraction(1013, 10), *ordered]
-    out += [
-        (complex(a) + complex(b)) / 2 for a, b in itertools.pairwise(ordered) if not nearly(a, b)
+    ordered = sorted(marks, key=inexact)
+    if not ordered:
+        return [Fraction(0)]
+    between = [
+        (inexact(a) + inexact(b)) / 2 for a, b in itertools.pairwise(ordered) if not nearly(a, b)
     ]
-    if ordered:
-        out += [
-            complex(ordered[0]) - 1,
-            complex(ordered[-1]) + 1,
-            complex(ordered[0]) - 1e6,
-            complex(ordered[-1]) + 1e6,
-        ]
-    return out
+    return [ordered[0] - 1, *ordered, *between, ordered[-1] + 1]
 
 
-def same_region(a: Region, b: Region) -> bool | None:
-    """Whether two sets of reals are equal; None if neither could be solved."""
+def same_region(a: Region, b: Region) -> bool:
+    """Whether two sets of reals are equal."""
     if a.name and b.name and a.name != b.name:
         return False
-    if not a.solved and not b.solved:
-        return None
-    places = _places(a.marks + b.marks)
-    if not (a.solved and b.solved):
-        places += [Fraction(k, 7) for k in range(-90, 91, 4)]
-    return all(a.holds(x) == b.holds(x) for x in places)
+    return all(a.holds(x) == b.holds(x) for x in _places(a.marks + b.marks))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dsmath_lib.engines.grader import find, scripts
+from dsmath_lib.engines.grader.spelling import MINUS
 
 DEFAULT_RULE = "lenient"  # the rule where none is named: it agrees best with human labels
 
@@ -87,7 +88,10 @@ RULES: dict[str, Rule] = {
     ),
     "program": Rule(("printed",), "answer", output=True, about="what the program printed last"),
     "tool-output": Rule(("output",), "answer", about="the last program output in the text, alone"),
-    "all-boxes": Rule(_PAPER, about="every box; the last n, for n gold answers (MATH)"),
+    "all-boxes": Rule(
+        ("minerva", "last box", "phrase", "output", "number"),
+        about="every box; the last n, for n gold answers (MATH)",
+    ),
     "proof": Rule((), "answer", about="needs Isabelle; never graded here"),
 }
 _BY_NAME = find.FINDERS | scripts.SCRIPT_FINDERS
@@ -129,8 +133,8 @@ def before(text: str, stop: Sequence[str]) -> str:
 
 def found_by(row: Rule, text: str) -> Extraction:
     """What the finders of a row find in a text that ends where the answer does."""
-    text = text[-find.MAX_CHARS :]
-    for part in [text] if row.compare else _parts(text, len(row.find) > 1):
+    said = spoken(text)
+    for part in [said] if row.compare else [*_before_next(said), said]:
         for name in row.find:
             if (found := _BY_NAME[name](part)) is not None:
                 return Extraction(found[1], name)
@@ -139,6 +143,10 @@ def found_by(row: Rule, text: str) -> Extraction:
 
 # end marks of prompts and tokenizers
 _END = re.compile(r"<(?:eo[aes]|/s|\|\w{1,20}\|)>")
+_THOUGHT = re.compile(
+    r"<(/?)(?:think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE
+)
+_DASH = re.compile(r"(?<![\w)}\]])–(?=[\d.\\$])")  # a dash before a number, not between two
 _NEXT = re.compile(
     r"\n[ \t]*(?:(?:Question|Q)\s*\d*[:：]|Problem\s*\d*[:：]|User[:：]|Human[:：]|###? ?(?:Instruction"
     r"|Question|Problem)"
@@ -146,17 +154,27 @@ _NEXT = re.compile(
 )
 
 
-def _parts(text: str, forms: bool) -> list[str]:
-    """The parts to read, one after the other: the answer without end marks, thoughts, and what a base model adds.
+def spoken(text: str) -> str:
+    """What a completion says: its end, without end marks and thoughts, each minus sign and line end in one spelling.
 
-    ``forms``: the rule knows several forms; then a thought is read too, where nothing was said after it.
+    A thought is what stands before a closing tag or behind an opening one: closed or not, it is never an answer.
     """
+    text = text[-find.MAX_CHARS :]
+    if not text.isascii():
+        text = _DASH.sub("-", text.translate(MINUS))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     if "<" in text:
         text = _END.sub("", text)
-    texts = [text]
-    if "</think>" in text and (said := text.rpartition("</think>")[2]).strip():
-        # what was only thought is no answer, least of all under a rule that asks for one form
-        text, texts = said, [said, text] if forms else [said]
+        marks = list(_THOUGHT.finditer(text))
+        closed = max((i + 1 for i, m in enumerate(marks) if m[1]), default=0)
+        start = marks[closed - 1].end() if closed else 0
+        end = marks[closed].start() if closed < len(marks) else len(text)
+        text = text[start:end]
+    return text
+
+
+def _before_next(text: str) -> list[str]:
+    """The text before a question that a base model goes on with by itself."""
     m = _NEXT.search(text)
-    # a base model goes on with a question of its own
-    return [text[: m.start()], *texts] if m and text[: m.start()].strip() else texts
+    return [text[: m.start()]] if m and text[: m.start()].strip() else []

@@ -11,7 +11,11 @@ from dsmath_lib.engines.grader.find import Finder
 
 # -- finders: the text of an answer, or None ------------------------------------------------------------------------
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
-_LETTER = re.compile(r"(?:final answer is|answer is):?\s*\$?\(?([A-D])\b\)?", re.IGNORECASE)
+# the phrase that the script asks for, else a shorter one; "the answer is a rectangle" names no option
+_LETTERS = tuple(
+    re.compile(rf"{phrase}:?\s*\$?\(?(?:\\text\{{)?\(?([A-J])\b(?!\s+[a-z])")
+    for phrase in ("[Ff]inal [Aa]nswer is", "[Aa]nswer is")
+)
 _ZH = re.compile(r"答案是\s*[:：]?\s*([^\n]*)")
 
 
@@ -21,8 +25,7 @@ def _last_number(text: str) -> str | None:
 
 
 def _final_letter(text: str) -> str | None:
-    found = _LETTER.findall(text)
-    return found[0].upper() if found else None
+    return next((found[0] for pattern in _LETTERS if (found := pattern.findall(text))), None)
 
 
 def _zh_phrase(text: str) -> str | None:
@@ -37,7 +40,7 @@ def _zh_number(text: str) -> str | None:
 
 def _zh_letters(text: str) -> str | None:
     phrase = _zh_phrase(text)
-    letters = re.findall(r"[A-D]", phrase or "")
+    letters = re.findall(r"[A-J]", phrase or "")
     return "".join(sorted(set(letters))) or None
 
 
@@ -71,7 +74,7 @@ SCRIPT_FINDERS: dict[str, Finder] = {
 
 
 # -- comparisons ----------------------------------------------------------------------------------------------------
-def _letters(gold: str, answer: str, timeout: float) -> Same:
+def _letters(gold: str, answer: str) -> Same:
     """Sets of option letters; several letters must all be there."""
     want = set(re.findall("[A-J]", gold))
     return bool(want) and want == set(answer), "choice"
@@ -88,7 +91,7 @@ def split_parts(text: str) -> list[str]:
     return [p for p in parts if p]
 
 
-def _parts(gold: str, answer: str, timeout: float) -> Same:
+def _parts(gold: str, answer: str) -> Same:
     """Gaokao cloze: every part has a partner, each way; only the last n parts of the answer count."""
     want = [p.strip().strip("$").strip() for p in gold.split(";") if p.strip()]
     got = [p.strip("$ ") for p in re.split("[;；]", answer) if p.strip("$ ")]
@@ -96,8 +99,8 @@ def _parts(gold: str, answer: str, timeout: float) -> Same:
         got = split_parts(answer)
     got = list(dict.fromkeys(got))[-len(want) :]
     if len(want) == 1:
-        return answers_equal(want[0], answer.strip("$ "), timeout)
-    pairs = [[answers_equal(w, g, timeout)[0] for g in got] for w in want]
+        return answers_equal(want[0], answer.strip("$ "))
+    pairs = [[answers_equal(w, g)[0] for g in got] for w in want]
     every = len(got) == len(want) and all(map(any, pairs))
     return every and all(any(row[j] for row in pairs) for j in range(len(got))), "all parts"
 
@@ -108,23 +111,23 @@ _UNIT = re.compile(
 )
 
 
-def _quantity(gold: str, answer: str, timeout: float) -> Same:
+def _quantity(gold: str, answer: str) -> Same:
     """OCW: a numeric gold answer is compared as a number to 5 digits, its units dropped; else as an expression."""
     try:
         want = float(gold)
     except ValueError:
-        return answers_equal(gold, answer, timeout)
-    equal, reason = answers_equal(gold, answer, timeout)
+        return answers_equal(gold, answer)
+    equal, reason = answers_equal(gold, answer)
     if equal:
         return True, reason
     bare = _UNIT.sub("", answer.strip().strip("$").strip()).strip(" ~$")
     try:
         return abs(float(bare.replace(",", "")) - want) <= 1e-5 * abs(want), "number, 5 digits"
     except ValueError:
-        return answers_equal(gold, bare, timeout) if bare and bare != answer else (False, reason)
+        return answers_equal(gold, bare) if bare and bare != answer else (False, reason)
 
 
-COMPARE: dict[str, Callable[[str, str, float], Same]] = {
+COMPARE: dict[str, Callable[[str, str], Same]] = {
     "answer": answers_equal,
     "letters": _letters,
     "parts": _parts,

@@ -6,8 +6,9 @@ FUNCTIONS = frozenset(
     "cis sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh ln log lg exp "
     "abs sqrt cbrt asin acos atan max min gcd lcm".split()
 )
+CROSS = r"\crossproduct"  # of two vectors
 _TOKEN = re.compile(
-    r"\s*(?:(\d+(?:\.\d+)?|\.\d+)|(\\[A-Za-z]+|\\[{}])|([A-Za-z]+)|(\*\*|[-+*/^_(){}\[\]|!%',]))"
+    r"\s*(?:(\d+(?:\.\d+)?|\.\d+)|(\\[A-Za-z]+|\\[{}])|([A-Za-z]+)|(\*\*|[-+*/^_(){}\[\]|!%‰',=]))"
 )
 _NAME = re.compile("|".join(sorted(FUNCTIONS | {"pi"}, key=len, reverse=True)))
 

@@ -1,21 +1,24 @@
 """The grader: a pure function from (gold, completion, rule) to a verdict. It never raises, hangs or evaluates text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from dsmath_lib.engines.grader.answers import as_number, normalise
-from dsmath_lib.engines.grader.boxed import alternatives, boxes, unbox
+from dsmath_lib.engines.grader.answers import as_number
+from dsmath_lib.engines.grader.boxed import boxes, strip_boxes, unbox
 from dsmath_lib.engines.grader.choice import (
+    HEDGE,
     LETTERS,
-    choice_letters,
+    Choices,
     gold_letters,
-    option_letter,
-    option_texts,
+    letters_in,
+    option_label,
+    options_of,
     stated_letters,
 )
-from dsmath_lib.engines.grader.equality import BUDGET, answers_equal
-from dsmath_lib.engines.grader.find import MAX_CHARS, only_number, sentence_numbers, stated
+from dsmath_lib.engines.grader.equality import answers_equal
+from dsmath_lib.engines.grader.find import MAX_CHARS, formal_answer, stated
 from dsmath_lib.engines.grader.forms import as_group
 from dsmath_lib.engines.grader.rules import (
     DEFAULT_RULE,
@@ -25,10 +28,14 @@ from dsmath_lib.engines.grader.rules import (
     before,
     found_by,
     rule_named,
+    spoken,
 )
 from dsmath_lib.engines.grader.scripts import COMPARE
+from dsmath_lib.engines.grader.sentence import only_number
+from dsmath_lib.engines.grader.spelling import normalise
+from dsmath_lib.engines.grader.units import named_in, unit_behind
 
-VERSION = "3"  # raised whenever a verdict can change; printed next to every score
+VERSION = "4"  # raised whenever a verdict can change; printed next to every score
 NO_ANSWER = "no answer found"
 
 
@@ -48,10 +55,9 @@ def grade(
     rule: str = DEFAULT_RULE,
     question: str = "",
     *,
-    choices: Sequence[str] = (),
+    choices: Choices = (),
     output: str | None = None,
     tolerance: float = 0.0,
-    timeout: float = BUDGET,
 ) -> Verdict:
     """Is the answer that ``rule`` finds in a completion the gold one? Pure; nothing is run.
 
@@ -59,11 +65,11 @@ def grade(
         gold: the answer; a worked solution that ends in a box or in ``#### n`` is reduced to its answer.
         completion: what the model wrote after the prompt.
         rule: a name of ``rules.RULES``.
-        question: if given, it decides how several boxes in ``gold`` are read (``gold_answers``).
-        choices: texts of the options A, B, …: an answer that repeats the text of one option chooses it.
+        question: if given, it decides how several boxes in ``gold`` are read (``gold_answers``), and an answer may
+            leave out only a unit that it names.
+        choices: the options, in a form of ``choice.options_of``: an answer that repeats the text of one chooses it.
         output: what the completion's program printed (rule "program"; None: no program ran cleanly).
         tolerance: absolute error the benchmark allows (OlympiadBench's ``error``).
-        timeout: seconds for a symbolic comparison.
 
     Raises:
         ValueError: unknown rule (a programming error); nothing else, on any input.
@@ -72,10 +78,11 @@ def grade(
     try:
         text = (output or "") if row.output else str(completion)
         text = before(text, row.stop) if row.stop else text
-        verdict = _by_script(row, str(gold), text, timeout) if row.compare else None
+        verdict = _by_script(row, str(gold), text) if row.compare else None
         if verdict is None:
             row = RULES[row.fallback] if row.fallback else row
-            verdict = _grade(gold_answers(gold, question), text, row, choices, timeout)
+            task = _Task(gold_answers(gold, question), question, options_of(choices))
+            verdict = _grade(task, text, row)
         if tolerance and not verdict.correct and _near(gold, verdict.extracted, tolerance):
             return Verdict(True, verdict.extracted, f"within {tolerance:g}")
         return verdict
@@ -84,12 +91,12 @@ def grade(
         return Verdict(False, None, f"the grader failed: {type(err).__name__}")
 
 
-def _by_script(row: Rule, gold: str, text: str, timeout: float) -> Verdict | None:
+def _by_script(row: Rule, gold: str, text: str) -> Verdict | None:
     """The verdict of a published script; None where the row's fallback has the word."""
     found = found_by(row, text)
     if found.text is None:
         return None if row.fallback else Verdict(False, None, NO_ANSWER)
-    equal, reason = COMPARE[row.compare](gold, found.text, timeout)
+    equal, reason = COMPARE[row.compare](gold, found.text)
     return Verdict(equal, found.text, f"{found.how}: {reason}")
 
 
@@ -105,25 +112,50 @@ def grade_answer(
     answer: object,
     question: str = "",
     *,
-    choices: Sequence[str] = (),
-    timeout: float = BUDGET,
+    choices: Choices = (),
 ) -> Verdict:
     """The same for a bare answer: nothing to extract, unless it says itself where its answer is."""
     try:
-        text = str(answer)
-        golds, own = gold_answers(gold, question), RULES[DEFAULT_RULE]
-        if stated(text):
-            return _grade(golds, text, own, choices, timeout)
-        verdict = _compare(golds, text, "answer", choices, timeout)
+        text, own = str(answer), RULES[DEFAULT_RULE]
+        task = _Task(gold_answers(gold, question), question, options_of(choices))
+        if stated(spoken(text)):
+            return _grade(task, text, own)
+        verdict = _compare(task, text, "answer")
         if not verdict.correct and len(re.findall(r"[A-Za-z]{2,}", text)) > 4 and "$" in text:
             # a sentence around a formula
-            said = _grade(golds, text, own, choices, timeout)
+            said = _grade(task, text, own)
             return said if said.correct else verdict
-        if not verdict.correct and (number := only_number(text)) and as_number(normalise(golds[0])):
-            return _compare(golds, number, "sentence", choices, timeout)
+        if (
+            not verdict.correct
+            and (number := only_number(text))
+            and as_number(normalise(task.golds[0]))
+        ):
+            return _compare(task, number, "sentence")
         return verdict
     except (Exception, RecursionError) as err:
         return Verdict(False, None, f"the grader failed: {type(err).__name__}")
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What an answer is compared with: the acceptable answers, the question ("": unknown), label -> text of options."""
+
+    golds: list[str]
+    question: str
+    options: Mapping[str, str]
+
+    @cached_property
+    def labels(self) -> str:
+        """The labels that an answer may name: those of the options where each is one sign, else A to J."""
+        if not self.options:
+            return LETTERS
+        own = "".join(self.options)
+        return own if own.isalnum() and len(own) == len(self.options) > 1 else LETTERS
+
+    @cached_property
+    def letters(self) -> str | None:
+        """The labels of the gold answer; None where it is no choice."""
+        return gold_letters(self.golds[0], self.labels) if len(self.golds) == 1 else None
 
 
 _ASKS_SEVERAL = re.compile(
@@ -171,95 +203,82 @@ _EDGES = re.compile(r"^(?:[\s;,.$、；]|\\q?quad\b)+|(?:[\s;,.$、；]|\\q?quad
 _NUMBERED = re.compile(r"\(\d\)\s*[.．、:：]\s*|[①②③④]\s*")  # (1). … (2). …
 
 
-def _grade(
-    golds: list[str], completion: str, rule: Rule, choices: Sequence[str], timeout: float
-) -> Verdict:
+def _grade(task: _Task, completion: str, rule: Rule) -> Verdict:
     found = found_by(rule, completion)
-    letters = gold_letters(golds[0]) if len(golds) == 1 else None
-    if letters and (verdict := _grade_letters(letters, found, completion, rule, choices, timeout)):
-        return verdict
+    if task.letters:
+        return _grade_letters(task, found, completion, rule)
     if found.text is None:
         return Verdict(False, None, NO_ANSWER)
-    verdict = _compare(golds, found.text, found.how, choices, timeout)
-    if found.how == "tail" and not verdict.correct and "=" in found.text:
-        return _compare(golds, found.text.rpartition("=")[2].strip(), "tail", choices, timeout)
-    if verdict.correct and found.how in ("box", "last"):
-        other = [b for b in alternatives(completion[-MAX_CHARS:]) if b != found.text]
-        if other and not all(_compare(golds, b, "box", choices, timeout).correct for b in other):
-            return Verdict(False, ", ".join([*other, found.text]), f"{found.how}: alternatives")
-    if found.how.endswith("number") and not verdict.correct:
-        return _last_numbers(golds, completion, timeout) or verdict
-    if verdict.correct or found.how not in ("box", "last"):
+    verdict = _compare(task, found.text, found.how)
+    if verdict.correct:
         return verdict
-    for gold in golds:
-        several = _last_boxes(gold, completion[-MAX_CHARS:])
-        if several and answers_equal(gold, several, timeout)[0]:
-            return Verdict(True, several, f"{found.how}: several boxes make the list")
+    if found.how == "tail" and "=" in found.text and " or " not in found.text:
+        return _compare(task, found.text.rpartition("=")[2].strip(), "tail")
+    if found.how in ("box", "last", "last box"):
+        return _boxes_apart(task, completion, found) or verdict
     return verdict
 
 
-def _compare(
-    golds: list[str], answer: str, how: str, choices: Sequence[str], timeout: float
-) -> Verdict:
+def _compare(task: _Task, answer: str, how: str) -> Verdict:
     reason = ""
-    for gold in golds:
-        letters = gold_letters(gold)
-        said = choice_letters(answer) if letters else None
-        if said:
-            return Verdict(said == letters, said, f"{how}: choice")
-        if letters and choices and (said := option_letter(answer, choices, timeout)):
-            return Verdict(said == letters, said, f"{how}: text of an option")
-        equal, reason = answers_equal(gold, answer, timeout)
+    for gold in task.golds:
+        if task.letters and (said := letters_in(answer, task.labels)):
+            return Verdict(
+                said == task.letters, answer if said == HEDGE else said, f"{how}: choice"
+            )
+        if task.letters and task.options and (said := option_label(answer, task.options)):
+            return Verdict(said == task.letters, said, f"{how}: text of an option")
+        equal, reason = answers_equal(gold, answer) if gold else (False, "no gold answer")
+        if equal and task.question and _unit_is_missing(gold, answer, task.question):
+            equal, reason = False, "no unit"
         if equal:
             return Verdict(True, answer, f"{how}: {reason}")
-    letter = choice_letters(answer)
-    # the gold is the text of an option
-    if choices and letter and len(letter) == 1 and not gold_letters(golds[0]):
-        picked = option_texts(choices)[LETTERS.index(letter) :][:1]
-        if picked and answers_equal(golds[0], picked[0], timeout)[0]:
+    if task.options and not task.letters:  # the gold is the text of an option
+        picked = task.options.get(letters_in(answer, task.labels) or "")
+        if picked and answers_equal(task.golds[0], picked)[0]:
             return Verdict(True, answer, f"{how}: letter of the right option")
     return Verdict(False, answer, f"{how}: {reason}")
 
 
-def _grade_letters(
-    gold: str,
-    found: Extraction,
-    completion: str,
-    rule: Rule,
-    choices: Sequence[str],
-    timeout: float,
-) -> Verdict | None:
-    """A choice: only a letter that is stated counts, not any stray capital."""
-    said = (
-        choice_letters(found.text)
-        if found.text and not found.how.endswith(("number", "tail"))
-        else None
-    )
-    how = found.how
-    if said is None and rule is RULES["lenient"]:
-        said, how = stated_letters(completion[-MAX_CHARS:]), "words"
-    if said is None and choices and found.text:
-        said, how = option_letter(found.text, choices, timeout), "text of an option"
+def _unit_is_missing(gold: str, answer: str, question: str) -> bool:
+    unit = unit_behind(normalise(gold))
+    return unit is not None and not unit_behind(normalise(answer)) and not named_in(unit, question)
+
+
+def _grade_letters(task: _Task, found: Extraction, completion: str, rule: Rule) -> Verdict:
+    """A choice: only a letter that is stated counts, not any stray capital; what is stated last counts."""
+    text, said, how = found.text, None, found.how
+    if rule is RULES["lenient"]:
+        whole = spoken(completion)
+        formal, words = formal_answer(whole), stated_letters(whole, task.labels)
+        if formal and (letters := letters_in(formal[1], task.labels)):
+            said, text = letters, formal[1]
+        if words and (said is None or words[0] > formal[0]):
+            said, how = words[1], "words"
+    elif text and not how.endswith(("number", "tail")):
+        said = letters_in(text, task.labels)
+    if said is None and task.options and text:
+        said, how = option_label(text, task.options), "text of an option"
     if said is None:
-        return Verdict(False, found.text, "no choice letter" if found.text else NO_ANSWER)
-    return Verdict(said == gold, said, f"{how}: choice")
+        return Verdict(False, text, "no choice letter" if text else NO_ANSWER)
+    return Verdict(said == task.letters, text if said == HEDGE else said, f"{how}: choice")
 
 
-def _last_numbers(golds: list[str], completion: str, timeout: float) -> Verdict | None:
-    """``The roots are 2 and 3.`` for a list of two numbers: all numbers of the last sentence, or None."""
-    for gold in golds:
-        group = as_group(normalise(gold))
-        if group and group.brackets in ("", "{}") and len(group.items) > 1:
-            said = sentence_numbers(completion)
-            if len(said) == len(group.items) and answers_equal(gold, ", ".join(said), timeout)[0]:
-                return Verdict(True, ", ".join(said), "numbers of the last sentence")
+def _boxes_apart(task: _Task, completion: str, found: Extraction) -> Verdict | None:
+    """The last n boxes, each in a sentence of its own, as the list of n that is wanted; None if they are not."""
+    contents = [strip_boxes(b) for _, b in boxes(spoken(completion))]
+    for gold in task.golds:
+        n = _listed(gold)
+        if 1 < n <= len(contents) and contents[-1] == found.text:
+            several = ", ".join(contents[-n:])
+            if answers_equal(gold, several)[0]:
+                return Verdict(True, several, f"{found.how}: several boxes make the list")
     return None
 
 
-def _last_boxes(gold: str, completion: str) -> str | None:
-    """The last n boxes as a list, if the gold answer is a bare list of n > 1."""
+def _listed(gold: str) -> int:
+    """How many answers a gold answer lists; 0 if it is no bare list."""
     group = as_group(normalise(gold))
-    found = [unbox(b) for _, b in boxes(completion)]
-    if group is None or group.brackets not in ("", "{}") or not 1 < len(group.items) <= len(found):
-        return None
-    return ", ".join(found[-len(group.items) :])
+    return (
+        len(group.items) if group and group.brackets in ("", "{}") and len(group.items) > 1 else 0
+    )

@@ -1,9 +1,8 @@
-"""Numbers in words, English and Chinese: tables, nothing is guessed."""
+"""Numbers in words, English and Chinese, and the words that change a number: tables, nothing is guessed."""
 
 import re
 from fractions import Fraction
 
-# -- numbers in words ------------------------------------------------------------------------------------------------
 _ONES = {
     w: i
     for i, w in enumerate(
@@ -16,51 +15,9 @@ _TENS = {
     for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
 SCALES = {
-    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "万": 10**4, "亿": 10**8, "千": 10**3, "百": 10**2,
+    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "lakh": 10**5,
+    "crore": 10**7, "dozen": 12, "score": 20, "gross": 144, "万": 10**4, "亿": 10**8, "千": 10**3, "百": 10**2,
 }  # fmt: skip
-_PARTS = {
-    "half": 2, "halves": 2, "third": 3, "thirds": 3, "fourth": 4, "fourths": 4, "quarter": 4, "quarters": 4,
-    "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8,
-    "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10,
-}  # fmt: skip
-
-
-def english_number(text: str) -> Fraction | None:
-    """``twenty-one`` is 21, ``two thirds`` 2/3, ``one hundred and five`` 105; None if it is anything else."""
-    words = re.findall(r"[a-z]+", text.lower())
-    if not words or len(words) > 12 or re.search(r"[^A-Za-z\s-]", text):
-        return None
-    if words[0] in ("minus", "negative"):
-        value = english_number(" ".join(words[1:]))
-        return None if value is None else -value
-    whole, _, part = " ".join(words).partition(" and ")
-    if part.split(" ")[-1] in _PARTS and part.split(" ")[0] in ("a", "one", "two", "three"):
-        value, more = english_number(whole), english_number(part)  # two and a half
-        return None if value is None or more is None or more >= 1 else value + more
-    if words[-1] in _PARTS and (1 < len(words) <= 4 or words == ["half"]):
-        head = [w for w in words[:-1] if w not in ("a", "and")]
-        top = english_number(" ".join(head)) if head else Fraction(1)
-        return top / _PARTS[words[-1]] if top is not None else None
-    total = part = 0
-    for w in words:
-        if w in _ONES:
-            part += _ONES[w]
-        elif w in _TENS:
-            part += _TENS[w]
-        elif w == "hundred":
-            part = (part or 1) * 100
-        elif w in SCALES:
-            total, part = total + (part or 1) * SCALES[w], 0
-        elif w not in ("and", "a"):
-            return None
-    return (
-        Fraction(total + part)
-        if any(w in _ONES or w in _TENS or w in SCALES for w in words)
-        else None
-    )
-
-
 _ORDINALS = {
     w: i
     for i, w in enumerate(
@@ -69,6 +26,92 @@ _ORDINALS = {
         1,
     )
 }
+PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
+    w + s: n
+    for w, n in [
+        *list(_ORDINALS.items())[2:],
+        ("hundredth", 100),
+        ("thousandth", 1000),
+        ("millionth", 10**6),
+    ]
+    for s in ("", "s")
+}
+# behind a number these make another number, or none: they are no unit, and a statement goes on with them
+CHANGES = frozenset(
+    "plus minus times divided multiplied over by mod modulo choose to from and or than less fewer greater "
+    "squared cubed "
+    "factorial power powers root roots percent percentage permille per-mille if unless except without not no never nor "
+    "neither either perhaps maybe possibly probably below above under beyond negative positive infinity point "
+    "is are was "
+    "through until up down out off equals equal raised added subtracted increased decreased reduced doubled tripled "
+    "halved twice thrice double triple squares cubes exponent reciprocal inverse modulus log ln sin cos tan "
+    "cot sec csc "
+    "sinh cosh tanh exp sqrt arcsin arccos arctan lim max min pi arc hyperbolic sine cosine tangent logarithm".split()
+) | set(_ONES) | set(_TENS) | set(SCALES) | set(PARTS)  # fmt: skip
+
+
+def _below_hundred(words: list[str]) -> int | None:
+    """``twenty one``, ``seven``: at the front of ``words``, which are taken away."""
+    if words and words[0] in _TENS:
+        value = _TENS[words.pop(0)]
+        return value + _ONES[words.pop(0)] if words and 0 < _ONES.get(words[0], 0) < 10 else value
+    return _ONES[words.pop(0)] if words and words[0] in _ONES else None
+
+
+def _below_thousand(words: list[str]) -> int | None:
+    small = _below_hundred(words)
+    if not words or words[0] != "hundred":
+        return small
+    words.pop(0)
+    more = words[:1] == ["and"] and len(words) > 1 and (words[1] in _TENS or words[1] in _ONES)
+    if more:
+        words.pop(0)
+    return (1 if small is None else small) * 100 + (_below_hundred(words) or 0)
+
+
+def _whole(words: list[str]) -> int | None:
+    """All the words as one whole number, scales going down; None where they are more than one number, or none."""
+    if words[:1] == ["a"] and words[1:2] and words[1] in SCALES:
+        words[0] = "one"
+    total, last = None, None
+    while words:
+        part = _below_thousand(words)
+        if part is None and not (total is None and words and words[0] in SCALES):
+            return None
+        part, scale = 1 if part is None else part, 1
+        while words and words[0] in SCALES and words[0] != "hundred":
+            scale *= SCALES[words.pop(0)]
+        if last is not None and scale >= last:
+            return None
+        total, last = (total or 0) + part * scale, scale
+        if scale > 1 and words[:1] == ["and"]:
+            words.pop(0)
+        elif scale == 1:
+            break
+    return total if not words else None
+
+
+def english_number(text: str) -> Fraction | None:
+    """``twenty-one`` is 21, ``two thirds`` 2/3, ``one hundred and five`` 105; None if it is anything else.
+
+    Two numbers side by side (``five and six``) are no number.
+    """
+    words = re.findall(r"[a-z]+", text.lower())
+    if not words or len(words) > 12 or re.search(r"[^A-Za-z\s-]", text):
+        return None
+    if words[0] in ("minus", "negative"):
+        value = english_number(" ".join(words[1:]))
+        return None if value is None else -value
+    if words[-1] in PARTS and (len(words) > 1 or words == ["half"]):
+        if "and" in words[1:-1]:  # two and a half
+            cut = words.index("and")
+            whole, part = _whole(words[:cut]), english_number(" ".join(words[cut + 1 :]))
+            return None if whole is None or part is None or not 0 < part < 1 else whole + part
+        head = [w for w in words[:-1] if w not in ("a", "an")]
+        top = _whole(head) if head else 1
+        return None if top is None else Fraction(top, PARTS[words[-1]])
+    value = _whole(words)
+    return None if value is None else Fraction(value)
 
 
 def ordinal(text: str) -> Fraction | None:
@@ -83,20 +126,21 @@ def ordinal(text: str) -> Fraction | None:
     return None
 
 
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "两": 2,
-    "壹": 1,
-    "贰": 2,
-    "叁": 3,
-}
+# -- Chinese -----------------------------------------------------------------------------------------------------------
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | dict(
+    zip("〇两壹贰叁", (0, 2, 1, 2, 3), strict=True)
+)
 _UNITS = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000}
-_CHINESE = re.compile(r"[负零〇一二两三四五六七八九十百千万亿点半壹贰叁拾佰仟]{1,24}")
+_NUMERAL = "零〇一二两三四五六七八九十百千万亿点壹贰叁拾佰仟"
+_CHINESE = re.compile(f"[{_NUMERAL}]{{1,24}}")
 
 
 def chinese_number(text: str) -> Fraction | None:
     """``十二`` is 12, ``三分之一`` 1/3, ``百分之五十`` 1/2, ``二点五`` 5/2; None if it is anything else."""
     text = text.strip()
+    if text[:1] == "负":
+        value = chinese_number(text[1:])
+        return None if value is None else -value
     if "又" in text:  # 一又二分之一
         whole, part = map(chinese_number, text.split("又", 1))
         return None if whole is None or part is None or not 0 < part < 1 else whole + part
@@ -106,11 +150,8 @@ def chinese_number(text: str) -> Fraction | None:
         return a / b if a is not None and b else None
     if text in ("一半", "半"):
         return Fraction(1, 2)
-    if not _CHINESE.fullmatch(text) or "半" in text:
+    if not _CHINESE.fullmatch(text):
         return None
-    if text[0] == "负":
-        value = chinese_number(text[1:])
-        return None if value is None else -value
     whole, dot, tail = text.partition("点")
     if dot and (not tail or any(c not in _DIGITS for c in tail)):
         return None
@@ -126,8 +167,30 @@ def chinese_number(text: str) -> Fraction | None:
             else:
                 total, section, digit = (total + section + digit) * SCALES[c], 0, 0
         value = Fraction(total + section + digit)
-    return (
-        value + Fraction(int("".join(str(_DIGITS[c]) for c in tail)), 10 ** len(tail))
-        if tail
-        else value
+    places = 10 ** len(tail)
+    return value + Fraction(int("".join(str(_DIGITS[c]) for c in tail)), places) if tail else value
+
+
+_ROOT = re.compile(rf"根号(?:下)?([{_NUMERAL}]+|\d+)")
+_TERM = rf"(?:[{_NUMERAL}]+|\d+|\\sqrt\{{\d+\}}|\\pi|[a-z])+"
+_QUOTIENT = re.compile(rf"({_TERM})分之({_TERM})")
+
+
+def _as_digits(text: str) -> str:
+    return re.sub(
+        f"[{_NUMERAL}]+",
+        lambda m: str(value) if (value := chinese_number(m[0])) is not None else m[0],
+        text,
     )
+
+
+def chinese_formula(text: str) -> str:
+    r"""A formula read out, as LaTeX: ``二分之根号三`` is ``\frac{\sqrt{3}}{2}``; other text stays as it is."""
+    if "根号" not in text and "派" not in text:
+        return text
+    text = _ROOT.sub(lambda m: "\\sqrt{" + _as_digits(m[1]) + "}", text.replace("派", r"\pi "))
+    text = _QUOTIENT.sub(
+        lambda m: "\\frac{" + _as_digits(m[2]) + "}{" + _as_digits(m[1]) + "}", text
+    )
+    text = re.sub("负(?=\\\\)", "-", text)
+    return _as_digits(text) if re.fullmatch(rf"[{_NUMERAL}\\a-z{{}}\d+-]+", text) else text

@@ -27,7 +27,7 @@ class Form:
     @classmethod
     def of(cls, cfg: Any) -> "Form":
         """From the parameters of a stage that trains."""
-        return cls(cfg.weights, cfg.optimizer, cfg.layer_checkpointing)
+        return cls(cfg.weight_dtype, cfg.optimizer, cfg.layer_checkpointing)
 
     def apply(self, network: torch.nn.Module) -> None:
         """Bring a network that is going to be trained into this form, in place."""
@@ -52,18 +52,24 @@ class Form:
             StageError: it has not; names a weight.
         """
         for network in networks:
+            wanted = "float32" if _part_trained(network) else self.weights
             for name, p in network.named_parameters():
-                if p.requires_grad and p.dtype != DTYPES[self.weights]:
-                    raise StageError(f"{name} is trained in {p.dtype}, not in {self.weights}")
+                if p.requires_grad and p.dtype != DTYPES[wanted]:
+                    raise StageError(f"{name} is trained in {p.dtype}, not in {wanted}")
 
 
 def cast(network: torch.nn.Module, dtype: str) -> torch.nn.Module:
-    """Weights that are to be trained, or all of a frozen network, in ``dtype``, in place; buffers stay as they are.
+    """Weights in ``dtype``, in place; what is trained on frozen ones (an adapter) and buffers stay as they are.
 
     The angles of rotary positions are a buffer: rounded to bfloat16, far tokens would change places.
     """
-    frozen = not any(p.requires_grad for p in network.parameters())
+    part = _part_trained(network)
     for p in network.parameters():
-        if (p.requires_grad or frozen) and p.dtype != DTYPES[dtype]:
+        if not (part and p.requires_grad) and p.dtype != DTYPES[dtype]:
             p.data = p.data.to(DTYPES[dtype])
     return network
+
+
+def _part_trained(network: torch.nn.Module) -> bool:
+    """Is a part of it trained, and a part frozen?"""
+    return len({p.requires_grad for p in network.parameters()}) == 2

@@ -22,6 +22,7 @@ _NAMES = sorted(
 )
 _UNARY = {"sqrt": r"\sqrt", "hat": r"\hat", "bar": r"\bar", "vec": r"\vec", "dot": r"\dot"}
 _WORDS = [w for w in (*_UNARY, "frac", "root", "text", *_SYMBOLS, *_NAMES) if w.isalpha()]
+_PIECE = re.compile("|".join([*sorted(_WORDS, key=len, reverse=True), "."]), re.DOTALL)
 _OPEN, _CLOSE = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 _MAX_DEPTH = 40
 
@@ -36,6 +37,20 @@ def asciimath_to_latex(source: str) -> str:
     return " ".join(p for p in parts if p).strip()
 
 
+def is_asciimath(source: str) -> bool:
+    """Does a text between backticks read as a formula? Signs, digits, one letter or known names, not words."""
+    words = re.findall(r"[A-Za-z]{2,}", re.sub(r'"[^"]*"|text\([^()]*\)', "", source))
+    known = all(_known(w) for w in words)
+    return known or bool(
+        re.search(r"[=^_/+*<>]|\d", source) and sum(map(_known, words)) * 2 >= len(words)
+    )
+
+
+def _known(word: str) -> bool:
+    """Is a word made of names and at most three letters of its own?"""
+    return sum(len(t) == 1 for t in _split_word(word)) <= 3
+
+
 def _tokens(source: str) -> list[str]:
     out: list[str] = []
     for t in _TOKEN.findall(source):
@@ -45,12 +60,7 @@ def _tokens(source: str) -> list[str]:
 
 def _split_word(word: str) -> list[str]:
     """Longest known names first, single letters otherwise: ``xsin`` is ``x`` and ``sin``."""
-    out, i = [], 0
-    while i < len(word):
-        hit = max((k for k in _WORDS if word.startswith(k, i)), key=len, default=word[i])
-        out.append(hit)
-        i += len(hit)
-    return out
+    return _PIECE.findall(word) if len(word) > 1 else [word]
 
 
 def _sequence(stack: list[str], depth: int) -> str:

@@ -92,9 +92,9 @@ def _measure(data, size, at, known, of):
                 sure &= within
                 i = _find(data, size, i, 93, 93, 62)
             else:
-                i = _no_tag(data, size, i)
+                i = no_tag(data, size, i)
             continue
-        h, i = _name(data, size, i + 1 + closing)
+        h, i = name_at(data, size, i + 1 + closing)
         i, many, alone = _attributes(data, size, i)
         if i > size:
             break
@@ -114,7 +114,7 @@ def _measure(data, size, at, known, of):
                 continue
             if kind == _RAW and not within:
                 sure &= svgs == 0
-                i = size if h == _PLAIN else _raw(data, at, k, i, start + 1, h == _SCRIPT)
+                i = size if h == _PLAIN else close_of_raw(data, at, k, i, start + 1, h == _SCRIPT)
                 continue
             keep = n if svgs else _after_start(h, kind, name, kinds, n)
         while n > keep:
@@ -174,15 +174,15 @@ def _after_start(h, kind, name, kinds, n):
 
 # -- the tokeniser ---------------------------------------------------------------------------------------------------
 @compiled
-def _blank(c):
+def blank(c):
     return c == 32 or 9 <= c <= 10 or 12 <= c <= 13
 
 
 @compiled
-def _name(data, size, i):
+def name_at(data, size, i):
     """The hash of a tag's name, and where it ends."""
     h = _SEED
-    while i < size and not (_blank(data[i]) or data[i] == 47 or data[i] == 62):
+    while i < size and not (blank(data[i]) or data[i] == 47 or data[i] == 62):
         h = (h ^ np.uint64(data[i])) * _WORD
         i += 1
     return h, i
@@ -196,19 +196,19 @@ def _attributes(data, size, i):
         c = data[i]
         if c == 62:
             return i + 1, many, data[i - 1] == 47
-        if _blank(c) or c == 47:
+        if blank(c) or c == 47:
             i += 1
             continue
         many += 1
         i += 1  # a name may begin with "="
-        while i < size and not (_blank(data[i]) or data[i] in (47, 61, 62)):
+        while i < size and not (blank(data[i]) or data[i] in (47, 61, 62)):
             i += 1
         j = i
-        while j < size and _blank(data[j]):
+        while j < size and blank(data[j]):
             j += 1
         if j < size and data[j] == 61:
             i = j + 1
-            while i < size and _blank(data[i]):
+            while i < size and blank(data[i]):
                 i += 1
             if i < size and data[i] in (34, 39):
                 quote = data[i]
@@ -217,7 +217,7 @@ def _attributes(data, size, i):
                     i += 1
                 i += 1
             else:
-                while i < size and not (_blank(data[i]) or data[i] == 62):
+                while i < size and not (blank(data[i]) or data[i] == 62):
                     i += 1
                 if i < size and data[i] == 62:
                     return i + 1, many, False
@@ -233,7 +233,7 @@ def _find(data, size, i, a, b, c):
 
 
 @compiled
-def _no_tag(data, size, i):
+def no_tag(data, size, i):
     """The place behind a "<" that opens a comment, or nothing."""
     c = data[i + 1]
     if c != 33 and c != 63 and (c != 47 or i + 2 >= size):
@@ -256,7 +256,7 @@ def _no_tag(data, size, i):
 
 
 @compiled
-def _raw(data, at, k, i, name, script):
+def close_of_raw(data, at, k, i, name, script):
     """Where the closing tag of an element begins whose text is no mark-up; its name stands at ``name``."""
     escaped = 0  # in a script: 1 in a comment, 2 in a script inside of it
     for j in at[k:-1]:
@@ -283,5 +283,5 @@ def _same(data, size, i, name):
     """Does the tag's name at ``name`` stand at ``i``, too?"""
     while i < size and data[i] == data[name] and 97 <= data[i] <= 122:
         i, name = i + 1, name + 1
-    ends = _blank(data[i]) or data[i] == 47 or data[i] == 62
+    ends = blank(data[i]) or data[i] == 47 or data[i] == 62
     return ends and not 97 <= data[name] <= 122

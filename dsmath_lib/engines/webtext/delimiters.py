@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dsmath_lib.engines.webtext.asciimath import asciimath_to_latex, is_asciimath
+
 MAX_FORMULA = 8_000  # characters; a longer body is text between two unrelated delimiters
 # characters that are looked at in one page, bodies that overlap counted each time
 MAX_WORK = 32_000_000
@@ -28,6 +30,8 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _PROSE = re.compile(
     r"^\s*+\d[\d.,]*+\s*+(?:[A-Za-z]{2}|[-–—+/]?\s*+$)|^\s*+\d++[KkMmBb]?\b[^=+*^_<>\\]*+(?<=\s)$"
 )
+_MAX_ASCII = 1_000
+_ASCII_WORK = 400  # what a look at a character of AsciiMath costs
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)*")
 
 
@@ -39,6 +43,7 @@ class Delimiter:
     right: str
     display: bool
     declared: bool = False
+    ascii: bool = False  # its body is AsciiMath
 
 
 _DEFAULT = (
@@ -51,12 +56,15 @@ _DEFAULT = (
 )
 
 
-def page_delimiters(scripts: Iterable[str], host: str = "") -> tuple[Delimiter, ...]:
+def page_delimiters(
+    scripts: Iterable[str], host: str = "", ascii_math: bool = False
+) -> tuple[Delimiter, ...]:
     """The delimiters of a page: TeX's own, and what its scripts declare (MathJax 2 and 3, KaTeX).
 
     Args:
         scripts: the texts of the page's ``<script>`` elements.
         host: Stack Exchange sites take ``$`` although archived copies may lack the script.
+        ascii_math: it loads AsciiMath, so formulas stand between backticks.
     """
     found: dict[str, Delimiter] = {}
     loaded = False
@@ -75,6 +83,8 @@ def page_delimiters(scripts: Iterable[str], host: str = "") -> tuple[Delimiter, 
             left, right = _unescape(left), _unescape(right)
             shown = display in ("true", "!0") if display else left in ("$$", "\\[")
             found.setdefault(left, Delimiter(left, right, shown, True))
+    if ascii_math:
+        found["`"] = Delimiter("`", "`", False, True, True)
     if host.endswith(DOLLAR_SITES):
         found.setdefault("$", Delimiter("$", "$", False, True))
         found.setdefault("$$", Delimiter("$$", "$$", True, True))
@@ -150,12 +160,14 @@ class Scanner:
                 pos = m.end()
                 continue
             body = text[m.end() : end]
-            self.work += len(body)
+            self.work += len(body) * (_ASCII_WORK if d and d.ascii else 1)
             if not (env or _accept(d, body, text, end)):
                 pos = m.end()
                 continue
             stop = end + len(right)
             latex = text[m.start() : stop] if env else body
+            if d and d.ascii:
+                latex = asciimath_to_latex(body)
             out.append(Found(m.start(), stop, latex, d is None or d.display))
             pos = stop
         return out
@@ -211,6 +223,8 @@ def _double(text: str, at: int) -> bool:
 def _accept(d: Delimiter, body: str, text: str, end: int) -> bool:
     if not body.strip():
         return False
+    if d.ascii:
+        return len(body) <= _MAX_ASCII and is_asciimath(body)
     if d.left != "$":
         return d.declared or looks_like_tex(body) or (d.left in ("\\(", "\\[") and len(body) < 60)
     number = d.declared and _NUMBER.fullmatch(body)

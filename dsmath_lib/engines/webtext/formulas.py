@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_plus
 
-from selectolax.lexbor import LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from dsmath_lib.engines.webtext import asciimath, mathml
+from dsmath_lib.engines.webtext.bounds import measure_markup
 from dsmath_lib.engines.webtext.delimiters import MAX_FORMULA, looks_like_tex
 
 Reader = Callable[[LexborNode], tuple[str, bool] | None]  # -> (LaTeX, display) or None
@@ -34,6 +35,7 @@ WRAPPERS = frozenset(
     "MathJax_SVG MathJax_SVG_Display MathJax_CHTML MJXc-display mjx-chtml mjpage mjpage__block MJX_Assistive_MathML "
     "mwe-math-mathml-inline mwe-math-mathml-display mwe-math-mathml-a11y texhtml ltx_Math ltx_DisplayMath".split()
 )
+_DEPTH = 120
 # renderings that stand beside a <script type="math/tex">
 TWINS = re.compile(r"^(MathJax|MJX|mjx-)")
 _DISPLAY = frozenset(
@@ -112,9 +114,34 @@ def _balanced(s: str) -> bool:
 def _script_tex(node: LexborNode) -> tuple[str, bool]:
     kind = (node.attributes.get("type") or "").lower()
     text = html.unescape(node.text())
+    if "mml" in kind:
+        return _of_source(text), 'display="block' in text or "mode=display" in kind.replace(" ", "")
     if "asciimath" in kind:
         return asciimath.asciimath_to_latex(text) if len(text) <= MAX_FORMULA else "", False
     return text, "mode=display" in kind.replace(" ", "")
+
+
+def _of_source(source: str) -> str:
+    """LaTeX of MathML that stands in a script or an attribute."""
+    source = re.sub(r"<(/?)(?:mml|m):", r"<\1", _without_cdata(source))
+    if (
+        len(source) > 8 * MAX_FORMULA
+        or measure_markup(source.lower().encode(), source.count("<"))[0] > _DEPTH
+    ):
+        raise mathml.UnknownMath("too long or too deep")
+    found = LexborHTMLParser(source).css_first("math")
+    read = _math(found) if found else None
+    return read[0] if read else ""
+
+
+def _of_data(node: LexborNode) -> tuple[str, bool] | None:
+    """MathJax 2 keeps the MathML of what it drew in an attribute."""
+    source = node.attributes.get("data-mathml") or ""
+    return (
+        (_of_source(source), is_display(node) or 'display="block' in source)
+        if source.strip()
+        else None
+    )
 
 
 def _math(node: LexborNode) -> tuple[str, bool] | None:
@@ -125,6 +152,8 @@ def _math(node: LexborNode) -> tuple[str, bool] | None:
     a = node.attributes
     latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
     if not latex.strip():
+        if len(node.text()) > MAX_FORMULA:
+            raise mathml.UnknownMath("too long")
         latex = mathml.mathml_to_latex(node)
     return (latex, is_display(node)) if latex.strip() else None
 
@@ -229,6 +258,7 @@ _IMAGES = ("latex", "mimetex", "mathtex", "codecogs", r"\?tex=", "ck12", "chl=",
 PATTERNS = (
     Pattern("M1-M3", _sign("math/"), 'script[type^="math/"]', _script_tex),
     Pattern("M4-M8", _sign("[<:]math"), "math", _math),
+    Pattern("M18", _sign("data-mathml"), "[data-mathml]", _of_data),
     Pattern("M10", _sign("mjx-math"), ".mjx-math[aria-label]", _aria),
     Pattern("M17", _sign("data-(?:tex|latex|math)", "ql-formula", "equation-c", _CLASS_TEX),
             '[data-expr].tex, .ql-formula, span[data-latex], div[data-latex], span[data-tex], '

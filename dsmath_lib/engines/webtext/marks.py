@@ -16,6 +16,7 @@ from dsmath_lib.engines.webtext.formulas import (
     clean_latex,
     is_display,
 )
+from dsmath_lib.engines.webtext.mathml import UnknownMath
 from dsmath_lib.engines.webtext.signals import Signals
 
 MAX_FORMULAS = 20_000
@@ -36,6 +37,7 @@ class Marks:
     def __init__(self) -> None:
         self.formulas: list[str] = []
         self.guarded = False  # some delimiters are hidden
+        self.unread = 0  # formulas whose mark-up is not known
 
     def add(self, latex: str, display: bool) -> str:
         """The mark of a formula; empty if nothing is left of it, a space if it only groups."""
@@ -49,7 +51,7 @@ class Marks:
 
     def fill(self, text: str) -> str:
         """Text with the formulas in place of their marks."""
-        text = MARK.sub(lambda m: self.formulas[int(m[1])], text)
+        text = MARK.sub(lambda m: self.formulas[int(m[1])], text).replace("$$\n\n ", "$$\n\n")
         if self.formulas or OPEN in text:
             text = text.replace(OPEN, "").replace(CLOSE, "")
         return text.translate(_UNGUARD) if self.guarded else text
@@ -79,23 +81,38 @@ def guarded(page: Signals) -> bool:
     return page.text and (b"_ignore" in page.low or b"no-mathjax" in page.low)
 
 
-def mark_elements(html: str, page: Signals, patterns: list[Pattern], marks: Marks) -> str:
-    """The page with one mark in place of each formula element, its previews and renderings."""
-    if b"mml:" in page.low or b"<m:math" in page.low:
-        html = re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
-    tree = LexborHTMLParser(html)
+def without_prefixes(html: str, low: bytes) -> str:
+    """MathML with the prefixes that HTML does not know taken off."""
+    if b"mml:" in low or b"<m:math" in low:
+        return re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
+    return html
+
+
+def mark_elements(
+    html: str, tree: LexborHTMLParser, page: Signals, patterns: list[Pattern], marks: Marks
+) -> str:
+    """The page with one mark in place of each formula element, its previews and renderings. ``tree``: of ``html``."""
     marks.guarded = guarded(page) and _guard(tree)
     done: set[int] = set()
     for pattern in patterns:
         for node in tree.css(pattern.selector):
-            if node.tag in _ROOTS or _inside(node, done) or (found := pattern.read(node)) is None:
+            if len(marks.formulas) >= MAX_FORMULAS:
+                break
+            if node.tag in _ROOTS or _inside(node, done):
+                continue
+            try:
+                found = pattern.read(node)
+            except UnknownMath:
+                found = "", False
+                marks.unread += 1
+            if found is None:
                 continue
             latex, display = found
             if pattern.id == "M1-M3":
                 display |= _drop_twins(node)
             top, wrapped_display = _outermost(node)
             mark = marks.add(latex, display or wrapped_display)
-            if mark:
+            if mark or not latex:
                 done.add(top.mem_id)
                 top.replace_with(mark)
     if done:
@@ -210,7 +227,7 @@ def mark_text(html: str, scanner: Scanner, marks: Marks) -> str:
     out, pos = [], 0  # html[:pos] is dealt with
     seek = barrier = 0
     openers = scanner.openers(html)
-    while scanner.work < MAX_WORK:
+    while scanner.work < MAX_WORK and len(marks.formulas) < MAX_FORMULAS:
         at, behind = openers.after(seek)
         if at == len(html):
             break

@@ -1,8 +1,18 @@
-"""MathML without a TeX source (pattern M6) to LaTeX: presentation elements only, bounded depth."""
+"""MathML without a TeX source (pattern M6) to LaTeX: presentation elements only, bounded depth.
 
+An element that is not known, of content MathML or of elementary arithmetic, is refused, since its text alone is
+another formula: 12 over 5 in a stack is no 125.
+"""
+
+import re
 from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
+
+
+class UnknownMath(ValueError):
+    """MathML that is not known here: written flat it would say something else."""
+
 
 _MAX_DEPTH = 60  # deeper trees are cut to their text: recursion must stay bounded on hostile pages
 
@@ -47,14 +57,26 @@ def symbol(text: str) -> str:
 
 
 def mathml_to_latex(node: LexborNode, depth: int = 0) -> str:
-    """LaTeX of a ``<math>`` node or any presentation element below it. Never raises on odd trees."""
+    """LaTeX of a ``<math>`` node or any presentation element below it.
+
+    Raises:
+        UnknownMath: it holds an element that is not known.
+    """
     tag = (node.tag or "").rsplit(":", 1)[-1]
     if tag == "-text":
         return symbol((node.text_content or "").strip())
     if depth > _MAX_DEPTH:
         return symbol(node.text(deep=True).strip())
-    if tag in ("annotation", "annotation-xml", "mphantom", "-comment", "mspace", "none"):
+    if tag == "mspace":
+        return _space(node)
+    if tag in _EMPTY:
         return ""
+    if tag == "menclose":
+        return _enclosed(node, depth)
+    if tag == "mmultiscripts":
+        return _multiscripts(node, depth)
+    if tag not in _LEAF and tag not in _BUILD and tag not in _ROWS:
+        raise UnknownMath(tag)
     if tag in _LEAF:
         return _LEAF[tag](node.text(deep=True).strip())
     parts = [mathml_to_latex(c, depth + 1) for c in _children(node)]
@@ -65,6 +87,85 @@ def mathml_to_latex(node: LexborNode, depth: int = 0) -> str:
     if tag == "mfenced":
         return symbol(a.get("open") or "(") + ",".join(parts) + symbol(a.get("close") or ")")
     return build(parts) if build else "".join(parts)
+
+
+_EMPTY = {
+    "annotation",
+    "annotation-xml",
+    "mphantom",
+    "-comment",
+    "none",
+    "mprescripts",
+    "maligngroup",
+    "malignmark",
+}
+_ROWS = {
+    "math",
+    "mrow",
+    "mstyle",
+    "mpadded",
+    "merror",
+    "semantics",
+    "mtd",
+    "maction",
+    "mfenced",
+    "mfrac",
+}
+_STRIKES = {"updiagonalstrike": "cancel", "downdiagonalstrike": "bcancel", "horizontalstrike": "cancel",
+            "box": "boxed", "roundedbox": "boxed", "circle": "boxed", "top": "overline", "bottom": "underline",
+            "actuarial": "overline", "radical": "sqrt"}  # fmt: skip
+
+
+def _space(node: LexborNode) -> str:
+    """Numbers on its two sides stay apart; a negative or no width is none."""
+    a = node.attributes
+    if (a.get("linebreak") or "") in ("newline", "indentingnewline"):
+        return r"\quad "
+    width = (a.get("width") or "").strip()
+    if not width:
+        return " "
+    return "" if width[0] == "-" or re.match(r"0*\.?0*[a-z%]*$", width) else r"\, "
+
+
+def _enclosed(node: LexborNode, depth: int) -> str:
+    body = "".join(mathml_to_latex(c, depth + 1) for c in _children(node)).strip()
+    for name in (node.attributes.get("notation") or "longdiv").split():
+        if name not in _STRIKES:
+            raise UnknownMath(f"menclose {name}"[:40])
+        body = rf"\{_STRIKES[name]}{{{body}}}"
+    return body
+
+
+def _multiscripts(node: LexborNode, depth: int) -> str:
+    """``{}_{6}^{14}C``: scripts before the base hang on an empty group."""
+    before: list[str] = []
+    base, behind = "", []
+    part = behind
+    for i, c in enumerate(_children(node)):
+        if c.tag == "mprescripts":
+            part = before
+            continue
+        got = mathml_to_latex(c, depth + 1).strip()
+        if i == 0:
+            base = got
+        else:
+            part.append(got)
+    left = _pairs(before)
+    return (
+        ("{}" + left if left else "")
+        + (base if len(base) == 1 or not behind else _group(base))
+        + _pairs(behind)
+    )
+
+
+def _pairs(scripts: list[str]) -> str:
+    out = []
+    for i in range(0, len(scripts), 2):
+        low, high = scripts[i], "".join(scripts[i + 1 : i + 2])
+        if out:
+            out.append("{}")
+        out.append((f"_{{{low}}}" if low else "") + (f"^{{{high}}}" if high else ""))
+    return "".join(out)
 
 
 def _children(node: LexborNode) -> list[LexborNode]:

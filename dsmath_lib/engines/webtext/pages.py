@@ -1,9 +1,10 @@
 """HTML to text that keeps its formulas (issue 12 of DeepSeek-Math asks how; the paper does not say).
 
-A pre-pass replaces every formula, with its glyph twins, previews and fallback images, by one mark; resiliparse finds
-the main content; the marks become ``$…$`` or ``$$…$$``. A page without a sign of mathematics goes to resiliparse as it
-is. Work and memory of a page are bounded by its size, its depth, what a parser would copy (``bounds``) and its number
-of formulas: at most 1 GB for a page of 1 MB, a hundredth of that for most, and a text of at most twice its size.
+Every formula, with its glyph twins, previews and fallback images, becomes one mark; the main text is found; the marks
+become ``$…$`` or ``$$…$$``. Formulas between delimiters are marked in the source, since MathJax reads them over tags.
+Formulas in elements (MathML, KaTeX, scripts, images) need a true tree: such a page is parsed by lexbor once, and its
+source with marks goes on; the others never are. Work and memory are linear in a page's size, or bounded before lexbor
+sees it (``bounds``): at most 1 GB for a page of 1 MB, a hundredth of that for most.
 """
 
 import re
@@ -11,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
+from selectolax.lexbor import LexborHTMLParser
 
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.base.urls import host
 from dsmath_lib.engines.webtext import bounds, signals
+from dsmath_lib.engines.webtext.article import main_text
 from dsmath_lib.engines.webtext.delimiters import DOLLAR_SITES, Scanner, page_delimiters
 from dsmath_lib.engines.webtext.marks import (
     MARK,
@@ -28,15 +29,13 @@ from dsmath_lib.engines.webtext.marks import (
     patterns_in,
     script_texts,
     without_ours,
+    without_prefixes,
 )
-from dsmath_lib.engines.webtext.unfold import unfold
 
 MAX_DEPTH = 300  # elements in elements, of all kinds
 # What a page may cost at most; real pages stay below a hundredth of it.
 _MAX_COPIED = 500_000_000  # bytes of inline elements that a parser opens again and again
 _MAX_SEARCHED = 1_000_000_000  # open elements that it looks at, all tags together
-# lists round a line, all lines together: each is a blank or two of its text
-_MAX_INDENT = 20_000_000
 _MAX_ATTRIBUTES = 5_000  # of one tag; they are compared pairwise
 _DEEP = " > ".join("*" * MAX_DEPTH)  # finds an element that has this many above it, in linear time
 
@@ -47,14 +46,18 @@ class PageError(ValueError):
 
 @dataclass(frozen=True)
 class Extracted:
-    """``text`` with formulas; ``found`` formulas in the page, ``kept`` of them in the text."""
+    """``text`` with formulas; ``found`` formulas in the page, ``kept`` of them in the text.
+
+    ``unread``: formulas of mark-up that is not known here; they are left out, never written flat.
+    """
 
     text: str
     found: int
     kept: int
+    unread: int = 0
 
 
-def extract(html: str, url: str = "", *, max_chars: int = 1_000_000) -> Extracted:
+def extract(html: str, url: str = "", *, max_chars: int = 5_000_000) -> Extracted:
     """Main text of a page with each formula exactly once as ``$…$`` or ``$$…$$``.
 
     Args:
@@ -87,32 +90,43 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
     tree = bool(patterns) or guarded(page)
     if (tree or page.text) and b"<template" in page.low:
         html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
-    parsed: tuple[str, HTMLTree] | None = None
-    if _may_be_deep(page.low):
-        parsed = html, HTMLTree.parse(html)
-        if parsed[1].document.query_selector(_DEEP):
-            raise PageError("nested too deep")
     marks = Marks()
     if page.text:
         scripts = script_texts(html) if page.configured else ()
-        scanner = Scanner(page_delimiters(scripts, site))
+        scanner = Scanner(page_delimiters(scripts, site, page.ascii))
+    before = html
     if tree:
-        html = mark_elements(html, page, patterns, marks)
+        html = without_prefixes(html, page.low)
+        html = mark_elements(html, _parsed(html, page.low), page, patterns, marks)
     if page.text:
         html = mark_text(html, scanner, marks)
     if page.scripts:
         html = mark_scripts(html)
-    if marks.formulas:
-        html = unfold(html, page.low)
-    text = _plain(parsed[1] if parsed and parsed[0] is html else html, main_content=True)
+    if html is not before:
+        data = html.encode()
+    low = page.low if html is before else data.lower()
+    text = main_text(data, low)
     kept = len(set(MARK.findall(text)))
     if 2 * kept < len(marks.formulas) or not text.strip():
-        text = _plain(html, main_content=False)  # main content missed the article
+        text = main_text(data, low, everything=True)  # the rules missed the article
         kept = len(set(MARK.findall(text)))
     text = _tidy(marks.fill(text))
     if not text:
         raise PageError("no text")
-    return Extracted(text, len(marks.formulas), kept)
+    return Extracted(text, len(marks.formulas), kept, marks.unread)
+
+
+def _parsed(html: str, low: bytes) -> LexborHTMLParser:
+    """The page's tree.
+
+    Raises:
+        PageError: it must not be parsed, or is too deep.
+    """
+    deep = _may_be_deep(low)
+    tree = LexborHTMLParser(html)
+    if deep and tree.css_first(_DEEP):
+        raise PageError("nested too deep")
+    return tree
 
 
 def _may_be_deep(low: bytes) -> bool:
@@ -124,13 +138,11 @@ def _may_be_deep(low: bytes) -> bool:
     tags = low.count(b"<")
     if 2 * tags <= MAX_DEPTH and len(low) <= 2 * _MAX_ATTRIBUTES:
         return False
-    opened, lists, copied, attributes = bounds.measure_markup(low, tags)
+    opened, _, copied, attributes = bounds.measure_markup(low, tags)
     if attributes > _MAX_ATTRIBUTES:
         raise PageError("too many attributes")
     if copied > _MAX_COPIED or opened * tags > _MAX_SEARCHED:
         raise PageError("too many open elements")
-    if lists * tags > _MAX_INDENT:
-        raise PageError("lists nested too deep")
     return 2 * opened > MAX_DEPTH  # it may be off where tags are left out
 
 
@@ -159,18 +171,14 @@ def documents(
             continue
         counts["pages extracted"] += 1
         counts["formulas"] += got.kept
+        if got.unread:
+            counts["formulas not read"] += got.unread
         yield replace(Document(page.url, got.text), n_formulas=got.kept)
 
 
-def _plain(html: str | HTMLTree, main_content: bool) -> str:
-    return extract_plain_text(
-        html, main_content=main_content, alt_texts=False, preserve_formatting=True
-    )
-
-
 def _tidy(text: str) -> str:
-    """Lines without spaces at their ends, at most one empty line in a row."""
-    text = "\n".join([line.strip(" \t") for line in text.split("\n")])
+    """Lines without spaces behind them, at most one empty line in a row."""
+    text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip()

@@ -21,7 +21,8 @@ _NEEDLES = needles(*_SIGNS, b"</su")
 _MAX_SIGNS = 20_000
 _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
-_CONFIGURED = (b"mathjax", b"katex", b"rendermath")
+_CONFIGURED = (b"mathjax", b"katex", b"rendermath", b"asciimath")
+_ASCII = re.compile(rb"asciimath|[=\-/]am_(?:chtml|html|mml|svg)|-am_|config=am")
 _BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
 _TAGS = (b"tex]", b"math]", b"&lt;math")
 _TAG = re.compile("<[A-Za-z/!?]")
@@ -33,6 +34,7 @@ class Signals:
 
     ``configured``: it loads or configures MathJax or KaTeX. ``text``: its text may hold formulas between delimiters.
     ``alt``: an image may have a formula between delimiters as its text. ``scripts``: it has ``sup`` or ``sub``.
+    ``ascii``: it loads AsciiMath.
     """
 
     low: bytes
@@ -41,6 +43,7 @@ class Signals:
     text: bool
     alt: bool
     scripts: bool
+    ascii: bool = False
 
 
 def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
@@ -60,7 +63,8 @@ def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
     )
     marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
     alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
-    return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]))
+    ascii = configured and b"`" in low and bool(_ASCII.search(low))
+    return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]), ascii)
 
 
 def _is_alt(before: bytes) -> bool:

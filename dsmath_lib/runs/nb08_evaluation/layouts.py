@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dsmath_lib.engines.grader import boxes, gold_answers
+from dsmath_lib.base.text import exact_text
+from dsmath_lib.engines.grader import LETTERS, boxes, gold_answers, options_of
 
 _Row = Mapping[str, Any]
 CHOICE = "What of the following is the right choice? Explain your answer."
@@ -13,7 +14,7 @@ CHOICE_ZH = "从以下选项中选择:"
 
 def _gold(raw: Any, question: str) -> str:
     """The answer alone; a solution that allows several answers stays whole, because the grader reads it."""
-    text = f"{raw:g}" if isinstance(raw, float) else str(raw)
+    text = exact_text(raw)
     found = gold_answers(text, question)
     return found[0] if len(found) == 1 else text
 
@@ -25,19 +26,23 @@ def plain(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
 
 
 def lettered(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
-    """English choice: the options ``(A) …, (B) …`` below the question; the gold answer is a letter."""
-    options = row[fields["options"]]
+    """English choice: the options ``(A) …, (B) …`` below the question; the gold answer is a letter.
+
+    Options are a list, a dict, or labels and texts (``options_of``); labels of another kind (1, 2, …) become letters,
+    in the question and in the answer. A whole number that is no label counts the options from 0.
+    """
+    options, between = row[fields["options"]], ", "
     if isinstance(options, str):  # SAT: "A) … B) …"
-        pieces = re.split(r"(?:^|\s)([A-G])\) ", options.strip())[1:]
-        options = [p.strip() for p in pieces[1::2]]
-        listed = " ".join(f"({c}) {o}" for c, o in zip("ABCDEFG", options, strict=False))
-    else:
-        listed = ", ".join(
-            f"({c}) {str(o).strip()}" for c, o in zip("ABCDEFG", options, strict=False)
-        )
+        pieces = re.split(r"(?:^|\s)([A-J])\) ", options.strip())[1:]
+        options, between = dict(zip(pieces[::2], pieces[1::2], strict=True)), " "
+    found = options_of(options)
+    letters = dict(zip(found, LETTERS, strict=False))
+    listed = between.join(f"({c}) {found[k].strip()}" for k, c in letters.items())
     answer = row[fields["answer"]]
-    letter = "ABCDEFG"[answer] if isinstance(answer, int) else str(answer).strip()
-    return f"{str(row[fields['question']]).strip()}\n{CHOICE}\n{listed}", letter
+    label = str(answer).strip()
+    if isinstance(answer, int) and label not in letters:
+        label = list(letters)[answer]
+    return f"{str(row[fields['question']]).strip()}\n{CHOICE}\n{listed}", letters.get(label, label)
 
 
 def lettered_zh(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
@@ -51,14 +56,14 @@ def lettered_zh(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
 
 def raw(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """Gaokao cloze: the parts of the gold answer stay joined by ``;``."""
-    return str(row[fields["question"]]).strip(), str(row[fields["answer"]]).strip()
+    return str(row[fields["question"]]).strip(), exact_text(row[fields["answer"]]).strip()
 
 
 def listed(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """OlympiadBench: a list of one gold string, the context before the question."""
     context = row.get("context")
     question = str(row[fields["question"]]).strip()
-    golds = [str(g).strip().strip("$").strip() for g in row[fields["answer"]]]
+    golds = [exact_text(g).strip().strip("$").strip() for g in row[fields["answer"]]]
     return f"{context.strip()}\n{question}" if context else question, _gold(
         ", ".join(g.replace("$,$", ", ") for g in golds), question
     )

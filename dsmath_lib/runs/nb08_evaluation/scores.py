@@ -82,9 +82,9 @@ def other_readings_of(rows: _Rows) -> dict[str, list[bool]]:
 
 
 def _late(completion: Mapping[str, Any], graded: Graded) -> bool:
-    """Did a program or the comparison of answers run out of time?"""
+    """Did a program run out of time, or the comparison of answers out of its budget?"""
     program = completion.get("tool_timeouts") or completion.get("timed_out")
-    return bool(program) or "timeout" in graded.greedy.reason
+    return bool(program) or "too much work" in graded.greedy.reason
 
 
 def score_line(job: EvalJob, rows: _Rows, scores: Mapping[str, Any]) -> dict[str, Any]:

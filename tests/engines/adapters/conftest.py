@@ -13,8 +13,8 @@ def lora(rank=8, targets="all-linear", alpha=16, seed=0):
     return SimpleNamespace(lora_rank=rank, lora_alpha=alpha, lora_targets=targets, seed=seed)
 
 
-def plain(seed=0, tie=True):
-    return build_model(Shape(16, 2, 2, 1, 32, 60, 64), tie=tie, seed=seed, init_std=0.3).eval()
+def plain(seed=0, tie=True, vocab=60):
+    return build_model(Shape(16, 2, 2, 1, 32, vocab, 64), tie=tie, seed=seed, init_std=0.3).eval()
 
 
 def moved(model, size=0.3):

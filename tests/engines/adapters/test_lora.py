@@ -25,12 +25,12 @@ from dsmath_lib.engines.adapters import (
     adapter_of,
     merge_drift,
     merged,
-    refuse_adapter,
     with_adapter,
     without_adapter,
 )
 from dsmath_lib.engines.decode import HFSampler
 from dsmath_lib.engines.layout import pad
+from dsmath_lib.engines.memory import Form
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.tokenizer import load_tokenizer
 from dsmath_lib.rl.logprobs import completion_logprobs
@@ -113,12 +113,15 @@ def test_log_probs_of_policy_and_reference(adapted):
     assert all(map(torch.equal, again, gradients))
 
 
-def test_the_sampler_draws_from_both(adapted, tokenizer):  # noqa: F811
+def test_the_sampler_draws_from_both(tokenizer):  # noqa: F811
+    base = plain(vocab=len(tokenizer))
+    adapted = moved(with_adapter(plain(vocab=len(tokenizer)), lora()))
+
     def draw(model):
         how = {"n": 3, "temperature": 1.0, "max_new_tokens": 8, "seed": 1}
         return HFSampler(model, tokenizer).sample([[0, 5, 6], [0, 7]], **how)
 
-    assert draw(AdapterOff(adapted)).ids == draw(plain()).ids != draw(adapted).ids
+    assert draw(AdapterOff(adapted)).ids == draw(base).ids != draw(adapted).ids
 
 
 def test_a_model_seen_without_its_adapter_cannot_be_changed(adapted):
@@ -135,6 +138,23 @@ def test_the_adapter_of_a_bfloat16_model_is_float32(ids):
     assert whole.dtype == torch.bfloat16
     # bfloat16 has 8 bits: the same sums in another order differ by some of its steps
     torch.testing.assert_close(logits(whole, ids), logits(model, ids), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.numeric(dtype="float32")
+def test_weights_in_bfloat16_are_those_of_the_base(ids):
+    """The parameter ``weights`` is of what is frozen; the adapter is trained in float32."""
+    form = Form(weights="bfloat16")
+    model = with_adapter(plain(), lora())
+    form.apply(model)
+    form.check([model])
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    assert {p.dtype for p in model.parameters() if not p.requires_grad} == {torch.bfloat16}
+    whole = merged(adapter_of(moved(model)), plain())
+    assert whole.dtype == torch.bfloat16
+    with torch.no_grad():
+        next(p for p in model.parameters() if p.requires_grad).data = torch.zeros(8, 16).bfloat16()
+    with pytest.raises(StageError, match=r"is trained in torch\.bfloat16, not in float32"):
+        form.check([model])
 
 
 # -- what is refused --------------------------------------------------------------------------------
@@ -241,7 +261,6 @@ def test_a_folder_with_an_adapter_is_no_model(adapted, tmp_path):
             load_tokenizer(tmp_path / name)  # the first that a notebook opens
     plain().save_pretrained(tmp_path / "c")
     adapter_of(adapted).save(tmp_path / "c" / ADAPTER_FOLDER)
-    refuse_adapter(tmp_path / "c", "main")
     whole = load_model(tmp_path / "c")
     assert adapter_of(whole) is None
 

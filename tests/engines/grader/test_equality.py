@@ -3,27 +3,23 @@
 import math
 import os
 import threading
-import time
 from fractions import Fraction
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.engines.grader import equality, symbolic
-from dsmath_lib.engines.grader.answers import as_number, normalise
+from dsmath_lib.engines.grader.answers import as_number
 from dsmath_lib.engines.grader.equality import answers_equal
 from dsmath_lib.engines.grader.forms import as_group
+from dsmath_lib.engines.grader.spelling import normalise
 from dsmath_lib.engines.grader.verdict import grade_answer
 from tests.engines.grader.pairs import DIFFERENT, EQUAL
-
-PATIENT = 60.0  # seconds: verdicts of these tests must not hang on the load of the machine
 
 
 def verdicts(pairs):
     both = [*pairs, *((b, a) for a, b in pairs)]
-    return {pair: grade_answer(*pair, timeout=PATIENT).correct for pair in both}
+    return {pair: grade_answer(*pair).correct for pair in both}
 
 
 def test_equal_both_ways():
@@ -36,16 +32,6 @@ def test_different_both_ways():
 
 def test_nothing_equals_only_nothing():
     assert answers_equal("", "")[0] and not answers_equal("5", "")[0]
-
-
-def test_most_pairs_need_no_other_process(monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "dsmath_lib.engines.grader.equality.symbolic_equal",
-        lambda *a: asked.append(a) or (False, "off"),
-    )
-    right = sum(grade_answer(a, b).correct for a, b in EQUAL)
-    assert right >= 0.98 * len(EQUAL) and len(asked) <= 0.02 * len(EQUAL)
 
 
 def test_parsed_values():
@@ -117,12 +103,8 @@ text = st.text(max_size=40) | st.lists(
 
 @given(text, text)
 def test_fast_path_never_raises_and_is_symmetric(a, b):
-    with pytest.MonkeyPatch.context() as patch:  # the symbolic part has its own tests
-        patch.setattr(
-            "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
-        )
-        assert answers_equal(a, b)[0] == answers_equal(b, a)[0]
-        assert answers_equal(a, a)[0] or not normalise(a)
+    assert answers_equal(a, b)[0] == answers_equal(b, a)[0]
+    assert answers_equal(a, a)[0] or not normalise(a)
 
 
 HOSTILE = [
@@ -130,58 +112,20 @@ HOSTILE = [
     "(" * 190 + "x" + ")" * 190, "{" * 400, "\\sqrt{" * 60 + "2" + "}" * 60, "(" * 100_000,
     "\\frac{1}{" * 40 + "2" + "}" * 40,
     "\\int_0^{10^{10}} x^{x^x} dx", "\\sum_{n=1}^{10^{12}} n^{n}", "((1,2),(3,4))," * 20, "\u202e1\u200b2" * 80,
-    "x" * 999, "1!" + "!" * 300, "x_" * 400, "|" * 390, "\\pm" * 130, "1:" * 400, "a=" * 300, "x<" * 300,
+    "x" * 999, "1!" + "!" * 300, "5" + "!" * 4,
+    "x" + "'" * 300, "9" * 900, "2^" * 190 + "2",
+    "-" * 399 + "1", "f(" * 130, "x_" * 400, "|" * 390, "\\pm" * 130, "1:" * 400, "a=" * 300, "x<" * 300,
     "\\{" * 180, "1 " * 480, "零" * 900, "三分之" * 300,
     "(((" * 100 + "1,2", ",".join(["x^2+1"] * 20), "__import__('os').system('x')",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: t[:14])
-def test_hostile_pairs_cost_no_more_than_their_budget(text):
-    answers_equal(r"\int x dx", r"\int y dy", PATIENT)  # the worker is up
-    start = time.monotonic()
+def test_hostile_pairs_cost_no_more_than_their_budget(processor_seconds, text):
+    """Computing time, not wall time: a busy machine changes nothing."""
     for other in ("7+x^{2}", "7", "x<3", "(1,2)", r"\int_0^1 x dx"):
-        answers_equal(other, text, 0.5)
-        answers_equal(text, other, 0.5)
-    assert time.monotonic() - start < 120  # a hang would last; the slack is for a busy machine
-
-
-HANG = r"\sum_{{n=1}}^{{10^{{9}}}} \sin(n)^{{{}}}"
-
-
-def test_a_hang_in_one_thread_does_not_spoil_the_verdicts_of_others():
-    found = {}
-
-    def work(i):
-        hostile = i % 4 == 0
-        pair = (
-            ("2\\sqrt{3}", f"9^{{9^{{{i + 13}}}}}")
-            if hostile
-            else (f"2\\sqrt{{3}}+{i}", f"\\sqrt{{12}}+{i}")
-        )
-        found[i] = symbolic.symbolic_equal(*pair, 0.3 if hostile else PATIENT)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(PATIENT)
-    assert {i: v[0] for i, v in found.items()} == {i: i % 4 != 0 for i in range(8)}
-
-
-def test_a_worker_that_died_is_replaced():
-    assert symbolic.symbolic_equal("x+x", "2x", PATIENT) == (True, "symbolic")
-    worker = symbolic._pool.get().idle[-1].proc
-    worker.kill()
-    worker.wait()
-    worker.stdin.write(b"not yet sent")  # cannot be flushed any more
-    assert symbolic.symbolic_equal("x+x+x+x", "4x", PATIENT) == (True, "symbolic")
-
-
-def test_time_out_is_not_remembered():
-    pair = ("x+y+x", "2x+y")
-    assert symbolic.symbolic_equal(*pair, 0.0) == (False, symbolic.TIMEOUT)
-    assert symbolic.symbolic_equal(*pair, PATIENT)[0]
+        assert processor_seconds(lambda o=other: answers_equal(o, text)) < 0.5
+        assert processor_seconds(lambda o=other: answers_equal(text, o)) < 0.5
 
 
 def test_no_text_is_evaluated(tmp_path, monkeypatch):
@@ -197,23 +141,38 @@ def test_no_text_is_evaluated(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(("form", "parts"), [("{}", 18), ("\\{{{}\\}}", 18 * 18)])
-def test_total_time_of_many_symbolic_parts_is_bounded(monkeypatch, form, parts):
-    """On a clock of its own: every comparison takes all the time that it is given."""
-    now, given = [0.0], []
+def test_a_list_of_dear_parts_has_one_budget(processor_seconds):
+    """Every part alone costs a part of the budget; 18 of them, each against each, cost no more than it."""
+    items = "\\{" + ",".join(rf"\sum_{{k=1}}^{{{900 + i}}} \sin(k)" for i in range(18)) + "\\}"
+    other = items.replace("sin", "cos")
+    assert answers_equal(items, other) == (False, "too much work")
+    assert processor_seconds(lambda: answers_equal(items, other)) < 0.9
 
-    def hangs(gold, pred, timeout):
-        given.append(timeout)
-        now[0] += timeout
-        return False, symbolic.TIMEOUT
 
-    monkeypatch.setattr(equality, "symbolic_equal", hangs)
-    monkeypatch.setattr(equality, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    items = form.format(",".join(HANG.format(i) for i in range(11, 29)))
-    assert not answers_equal(items, items.replace("sin", "cos"), 0.5)[0]
-    assert len(given) == parts and sum(given) == pytest.approx(0.5)
+def test_a_verdict_does_not_depend_on_those_before():
+    """The budget is each comparison's own."""
+    dear = r"\sum_{k=1}^{1500} \sin(k)"
+    for _ in range(3):
+        answers_equal(dear, dear + "+1")
+        assert answers_equal(r"\sqrt{12}", r"2\sqrt{3}")[0]
+
+
+def test_threads_agree():
+    """Each thread has its own precision and its own budget."""
+    found = {}
+
+    def work(i):
+        found[i] = [answers_equal(rf"\sqrt{{{4 * k}}}", rf"2\sqrt{{{k}}}")[0] for k in range(2, 60)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert all(all(found[i]) for i in range(4))
 
 
 def test_float_noise_is_relative():
-    assert answers_equal(str(math.pi * 1e-9), str(math.pi * 1e-9 * (1 + 1e-6)))[0]
+    assert answers_equal(str(math.pi * 1e-9), str(math.pi * 1e-9 * (1 + 1e-10)))[0]
+    assert not answers_equal(str(math.pi * 1e-9), str(math.pi * 1e-9 * (1 + 1e-6)))[0]
     assert not answers_equal("0.0000012", "0.0000013")[0]

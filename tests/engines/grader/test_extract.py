@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsmath_lib.engines.grader.boxed import alternatives, boxes, brace_pairs, unbox
+from dsmath_lib.engines.grader.boxed import boxes, brace_pairs, last_statement, strip_boxes, unbox
 from dsmath_lib.engines.grader.choice import (
-    choice_letter,
-    choice_letters,
+    HEDGE,
     gold_letters,
+    letters_in,
+    options_of,
     stated_letters,
 )
-from dsmath_lib.engines.grader.find import MAX_CHARS, only_number, sentence_numbers
-from dsmath_lib.engines.grader.rules import RULES, extract
+from dsmath_lib.engines.grader.find import MAX_CHARS
+from dsmath_lib.engines.grader.rules import RULES, extract, spoken
+from dsmath_lib.engines.grader.sentence import last_number, only_number
 
 # completion -> what paper, strict, lenient, simplerl extract
 CASES = [
@@ -39,7 +41,7 @@ CASES = [
         r"\frac{1}{2}", None, r"\frac{1}{2}", r"\frac{1}{2}",
     ),
     ("**Final Answer:** **73**", "73", None, "73", "73"),
-    ("It is **73** in all, not 5 or 6", "6", None, "73", "6"),
+    ("It is **73** in all, not 5 or 6", "73", None, "73", "73"),
     ("2 + 2 = 4\n#### 1,234", "1,234", None, "1,234", "1,234"),
     ("16 - 3 = 13\nA: 13", "13", None, "13", "13"),
     ("所以答案是18个。", "18", None, "18", "18"),
@@ -77,10 +79,11 @@ def test_unknown_rule_is_named():
 @pytest.mark.parametrize(
     "text, letter",
     [("B", "B"), ("(B)", "B"), (r"\text{(B)}", "B"), ("B. 12", "B"), ("B) 12", "B"), ("（C）", "C"),
-     ("12", None), ("A train leaves", None), ("C(10,2)", None), ("(A) or (B)", None)],
+     ("12", None), ("A train leaves", None), ("C(10,2)", None), ("(A) or (B)", HEDGE), ("A/B", HEDGE),
+     (r"A \text{ or } B", HEDGE), ("A, C and D", "ACD"), ("not B", None)],
 )  # fmt: skip
 def test_choice_letters_stand_alone(text, letter):
-    assert choice_letter(text) == letter
+    assert letters_in(text) == letter
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,8 @@ def test_choice_letters_stand_alone(text, letter):
      ("Answer: 12", None), ("答案是 C(5,2)", None), ("", None)],
 )  # fmt: skip
 def test_letters_stated_in_words(text, letters):
-    assert stated_letters(text) == letters
+    found = stated_letters(text)
+    assert (found and found[1]) == letters
 
 
 def test_letters_of_gold_answers():
@@ -102,7 +106,6 @@ def test_letters_of_gold_answers():
     assert gold_letters("ACD") == gold_letters("A, C, D") == gold_letters("A、C、D") == "ACD"
     for gold in ("ABBA", "5", "A train", "B(1,2)", "CAB", "Z", "x"):
         assert gold_letters(gold) is None, gold
-    assert choice_letters("A, C and D") == "ACD" and choice_letters("B") == "B"
 
 
 balanced = st.recursive(
@@ -162,10 +165,45 @@ def test_long_text_is_read_from_its_end():
     assert extract("\\boxed{1}" + "x" * MAX_CHARS + "\\boxed{2}", "strict").text == "2"
 
 
-def test_boxes_joined_by_or():
-    assert alternatives(r"\boxed{2} or \boxed{3}") == ["2"]
-    assert alternatives(r"$x = \boxed{1}$, or $x=\boxed{2}$ or $x=\boxed{3}$") == ["2"]
-    assert alternatives(r"\boxed{2}, no, \boxed{3}") == alternatives(r"\boxed{3}") == []
+def test_boxes_in_a_row_are_one_statement():
+    said = {
+        r"\boxed{2} or \boxed{3}": "2 or 3",
+        r"$x = \boxed{1}$, or $x=\boxed{2}$ or $x=\boxed{3}$": "1 or 2 or 3",
+        r"\[\boxed{1}\], \[\boxed{2}\] and \[\boxed{3}\]": "1, 2, 3",
+        r"\boxed{2}, no, \boxed{3}": "3",
+        "\\boxed{2}\n\\boxed{3}": "3",
+        r"\boxed{3}": "3",
+    }
+    assert {text: last_statement(text)[2] for text in said} == said
+
+
+def test_a_box_inside_a_box_marks_nothing():
+    assert strip_boxes(r"-\boxed{5}") == "-5" and unbox(r"so \boxed{2\cdot\boxed{5}}") == r"2\cdot5"
+
+
+def test_thoughts_are_not_said():
+    for text in (
+        "<think>7",
+        "<think>7</think>",
+        "7</think>",
+        "<THINK>7</think>",
+        "<thought>7",
+        "a</think><think>7",
+    ):
+        assert "7" not in spoken(text), text
+    assert spoken("<think>6</think>7") == "7" and spoken("7<think>6") == "7"
+
+
+def test_options_keep_their_labels():
+    texts = ["a cone", "a cube"]
+    for choices in (
+        texts, ["(A) a cone", "(B) a cube"], {"B": "a cube", "A": "a cone"}, {"label": ["A", "B"], "text": texts},
+        [{"label": "A", "text": "a cone"}, {"label": "B", "text": "a cube"}],
+    ):  # fmt: skip
+        assert dict(sorted(options_of(choices).items())) == {"A": "a cone", "B": "a cube"}
+    assert (
+        list(options_of({"1": "x", "2": "y"})) == ["1", "2"] and len(options_of(["x"] * 12)) == 10
+    )
 
 
 def test_numbers_of_sentences():
@@ -174,4 +212,12 @@ def test_numbers_of_sentences():
     )
     for text in ("42", "He has 41 or 42 apples", "It is not 42 but more", "at least 42 of them"):
         assert only_number(text) is None, text
-    assert sentence_numbers("It is 7. The roots are 2 and 3.") == ["2", "3"]
+    said = {
+        "It is 7. The roots are 2 and 3.": "2, 3",
+        "It is 5 or 6.": "5 or 6",
+        "It is 5, not 6.": "5",
+        "It is not 5 or 6.": None,
+        "5 million": "5 million",
+        "no number": None,
+    }
+    assert {text: last_number(text) for text in said} == said

@@ -111,11 +111,8 @@ def test_a_base_model_that_goes_on_with_a_question_of_its_own():
     st.sampled_from(["paper", "strict", "lenient", "simplerl"]),
 )
 def test_never_raises(gold, text, rule):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "dsmath_lib.engines.grader.equality.symbolic_equal", lambda g, p, t: (False, "off")
-        )
-        assert isinstance(grade(gold, text, rule).correct, bool)
+    verdict = grade(gold, text, rule)
+    assert isinstance(verdict.correct, bool) and "failed" not in verdict.reason
 
 
 def test_a_failure_of_the_grader_is_a_verdict(monkeypatch):
@@ -160,3 +157,12 @@ def test_a_truncated_completion_is_paid_only_for_a_complete_box():
     assert reward("accuracy", "18", "9 * 2 = 18", "length") == {"accuracy": 0.0}
     assert reward("accuracy", "18", "9 * 2 = 18", "eos") == {"accuracy": 1.0}
     assert reward("accuracy", "18", "\\boxed{18} and so", "length") == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [("<think>a</think><answer>5</answer>", 1.0), ("<think></think><answer></answer>", 0.0),
+     ("<think> </think><answer>5</answer>", 0.0), ("<think>a</think><answer>\n</answer>", 0.0)],
+)  # fmt: skip
+def test_empty_tags_have_no_form(text, form):
+    assert reward("r1", "5", text, "eos")["format"] == form
