@@ -13,7 +13,7 @@ import torch
 
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.mismatch import mismatch_alarm
-from dsmath_lib.engines.parallel import merged, most, total
+from dsmath_lib.engines.parallel import merged_numbers, most, total
 from dsmath_lib.lm.train import Loop
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored
@@ -126,7 +126,7 @@ class Watch:
             NonFiniteLoss: see ``Loop.update``.
         """
         row = dict.fromkeys(MEASURED) | {"loss": 0.0}
-        self.sums = merged(self.sums, {"mismatch": max, "ratio_min": min, "ratio_max": max})
+        self.sums = merged_numbers(self.sums, {"mismatch": max, "ratio_min": min, "ratio_max": max})
         if self.method.loss == "pair":
             row |= {"pairs": 0.0, "preferred": 0.0}
         row |= {k: v for k, v in self.sums.items() if k in MEASURED}

@@ -216,7 +216,7 @@ def name_of(thing: Any) -> str:
     return name
 
 
-def named(name: str) -> Any:
+def job_part(name: str) -> Any:
     """The function or class of a name in ``ALLOWED``.
 
     Raises:
@@ -310,15 +310,15 @@ def thaw(x: Any, folder: Path, **here: Any) -> Any:
     if kind == "here":
         return here[x[kind]]
     if kind == "named":
-        return named(x[kind])
+        return job_part(x[kind])
     if kind == "call":
-        more = {"device": here["device"]} if named(x[kind]) is load_reward_model else {}
-        return named(x[kind])(*thaw(x["args"], folder, **here), **more)
+        more = {"device": here["device"]} if job_part(x[kind]) is load_reward_model else {}
+        return job_part(x[kind])(*thaw(x["args"], folder, **here), **more)
     if kind == "partial":
         args = thaw(x["args"], folder, **here)
         keywords = {k: thaw(v, folder, **here) for k, v in x["keywords"].items()}
-        return partial(named(x[kind]), *args, **keywords)
-    record = object.__new__(named(x["record"]))
+        return partial(job_part(x[kind]), *args, **keywords)
+    record = object.__new__(job_part(x["record"]))
     record.__dict__.update({k: thaw(v, folder, **here) for k, v in x["fields"].items()})
     return record
 

@@ -15,7 +15,7 @@ import torch
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.machine import keep_memory
 from dsmath_lib.engines import parallel
-from dsmath_lib.runs.jobs import named, run_ranks, save_made, thaw
+from dsmath_lib.runs.jobs import job_part, run_ranks, save_made, thaw
 from dsmath_lib.stage.ranks import RankStage
 
 
@@ -32,7 +32,7 @@ def rank_of_job(path: Path) -> None:
         stage = RankStage(cfg, job["stage"], Path(job["dir"]), Path(job["artifacts"]))
         here = {"stage": stage, "device": device}
         arguments = {k: thaw(v, folder, **here) for k, v in job["arguments"].items()}
-        save_made(folder, named(job["function"])(stage, device, **arguments))
+        save_made(folder, job_part(job["function"])(stage, device, **arguments))
 
     parallel.run_rank(folder, job["device"], work)
 

@@ -109,7 +109,7 @@ class Stage:
         if self.cfg.resume and path.is_file():
             with suppress(ValueError):  # damaged: it is made again
                 return loads(path.read_bytes())
-        write_atomic(path, json.dumps(plain(make()), ensure_ascii=False))
+        write_atomic(path, json.dumps(plain_data(make()), ensure_ascii=False))
         return loads(path.read_bytes())
 
     def _input(self, key: str, digest: str) -> None:
@@ -177,7 +177,7 @@ class Stage:
 
     def log(self, kind: str, step: int, **numbers: Any) -> None:
         """Append one row ``{"kind", "step", ...}`` to ``log.jsonl``."""
-        row = {"kind": kind, "step": step, **plain(numbers)}
+        row = {"kind": kind, "step": step, **plain_data(numbers)}
         with self.log_path.open("a", encoding="utf-8") as f:
             f.write(whole(json.dumps(row, ensure_ascii=False)) + "\n")
         for watch in self.watchers:
@@ -227,8 +227,8 @@ class Stage:
             "stage": self.name,
             "scale": self.cfg.scale,
             "params": self.cfg.model_dump(),
-            "metrics": plain(metrics),
-            **plain(extra),
+            "metrics": plain_data(metrics),
+            **plain_data(extra),
             "inputs": self.inputs,
             "seconds": round(time.monotonic() - self.started, 1),
             "peak_memory_mb": peak_memory_mb(),
@@ -288,17 +288,17 @@ def metrics_digest(results: Mapping[str, Any]) -> str:
     return text_digest(json.dumps(part, sort_keys=True))
 
 
-def plain(x: Any) -> Any:
+def plain_data(x: Any) -> Any:
     """JSON-ready copy: tensors and numpy numbers become Python numbers, non-finite floats become None."""
     if isinstance(x, Mapping):
-        return {str(k): plain(v) for k, v in x.items()}
+        return {str(k): plain_data(v) for k, v in x.items()}
     if isinstance(x, list | tuple):
-        return [plain(v) for v in x]
+        return [plain_data(v) for v in x]
     if hasattr(x, "tolist"):
-        return plain(x.tolist())
+        return plain_data(x.tolist())
     # an estimate
     if hasattr(x, "as_json"):
-        return plain(x.as_json())
+        return plain_data(x.as_json())
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return str(x) if isinstance(x, Path) else x

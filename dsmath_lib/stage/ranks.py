@@ -9,7 +9,7 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.engines.parallel import agreed, first_rank
 from dsmath_lib.params.base import Params
 from dsmath_lib.stage.attempt import Folder
-from dsmath_lib.stage.folder import Stage, plain
+from dsmath_lib.stage.folder import Stage, plain_data
 
 
 class RankStage(Stage):
@@ -34,7 +34,7 @@ class RankStage(Stage):
         """As ``Stage.kept``: all ranks make it, since many hands may be needed, or none."""
         path = self.artifacts / "kept" / f"{name}.json"
         if not agreed(lambda: self.cfg.resume and path.exists()):
-            text = json.dumps(plain(make()), ensure_ascii=False)
+            text = json.dumps(plain_data(make()), ensure_ascii=False)
             agreed(lambda: write_atomic(path, text))
         return json.loads(path.read_text(encoding="utf-8"))
 

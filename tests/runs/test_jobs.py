@@ -64,7 +64,7 @@ def forked(monkeypatch):
             p.kill()
         codes = {r: p.exitcode for r, p in enumerate(started)}
         if any(codes.values()):
-            raise parallel.RankError(parallel.why(folder, codes, cfg.processes))
+            raise parallel.RankError(parallel.failure_line(folder, codes, cfg.processes))
         watch()
 
     monkeypatch.setattr(jobs, "run_ranks", run_ranks)
@@ -230,7 +230,7 @@ def test_only_the_librarys_own_can_be_handed_over(tokenizer, questions, folder, 
         with pytest.raises(StageError, match="none of the library's"):
             jobs.thaw({"call": name, "args": ["x"]}, tmp_path)
     for name in jobs.ALLOWED:
-        assert jobs.name_of(jobs.named(name)) == name
+        assert jobs.name_of(jobs.job_part(name)) == name
 
 
 def test_arguments_come_back_as_they_were(tokenizer, tmp_path):

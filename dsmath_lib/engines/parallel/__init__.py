@@ -10,14 +10,21 @@ from dsmath_lib.engines.parallel.group import (
     gathered,
     join,
     leave,
-    merged,
+    merged_numbers,
     most,
     rank,
     ranks,
     share,
     total,
 )
-from dsmath_lib.engines.parallel.processes import RankError, free_port, launch, note, run_rank, why
+from dsmath_lib.engines.parallel.processes import (
+    RankError,
+    failure_line,
+    free_port,
+    launch,
+    note,
+    run_rank,
+)
 from dsmath_lib.engines.parallel.sampling import SharedSampler, shared_sampler
 from dsmath_lib.engines.parallel.sharding import (
     clip,
@@ -42,6 +49,7 @@ __all__ = [
     "SharedSampler",
     "agreed",
     "clip",
+    "failure_line",
     "first_rank",
     "free_port",
     "gathered",
@@ -50,7 +58,7 @@ __all__ = [
     "leave",
     "load_device",
     "local_part",
-    "merged",
+    "merged_numbers",
     "most",
     "note",
     "parts",
@@ -70,5 +78,4 @@ __all__ = [
     "whole_state",
     "whole_tensors",
     "whole_weights",
-    "why",
 ]

@@ -125,7 +125,7 @@ def most(n: int) -> int:
     return max(gathered(n))
 
 
-def merged(
+def merged_numbers(
     numbers: Mapping[str, float], how: Mapping[str, Callable[..., float]] | None = None
 ) -> dict[str, float]:
     """Numbers by name, put together over the ranks that have them: summed, or by ``how[name]`` (``min``, ``max``)."""

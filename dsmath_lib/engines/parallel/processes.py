@@ -21,7 +21,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import read_json, write_fast
 from dsmath_lib.engines.parallel.group import join, leave
 
-GO_ON = "The last checkpoint is kept; run the same command again to go on from it"
+_GO_ON = "The last checkpoint is kept; run the same command again to go on from it"
 PAUSE_S = 0.1
 SETTLE_S = 5.0  # for the others to say what they saw
 # what a rank says when another is gone
@@ -90,14 +90,16 @@ def launch(
             time.sleep(PAUSE_S)
         if any(p.poll() != 0 for p in started):
             _settle(started)
-            raise RankError(why(folder, {first + i: p.poll() for i, p in enumerate(started)}, size))
+            raise RankError(
+                failure_line(folder, {first + i: p.poll() for i, p in enumerate(started)}, size)
+            )
         watch()
     finally:
         for p in started:
             _end(p)
 
 
-def why(folder: Path, codes: dict[int, int | None], size: int) -> str:
+def failure_line(folder: Path, codes: dict[int, int | None], size: int) -> str:
     """Which rank failed first, and of what; ``codes``: rank -> exit code of those that ended by themselves.
 
     A killed rank says nothing, and the others then say that they lost it: it is the cause.
@@ -115,7 +117,7 @@ def why(folder: Path, codes: dict[int, int | None], size: int) -> str:
     else:
         number = min(failed, key=lambda r: failed[r].get("time", 0))
         cause = failed[number]["cause"]
-    cause = cause.rstrip(".") + ("" if "same command again" in cause else f". {GO_ON}")
+    cause = cause.rstrip(".") + ("" if "same command again" in cause else f". {_GO_ON}")
     return f"rank {number} of {size}: {cause}. What it printed: {folder / f'rank-{number}.log'}"
 
 

@@ -53,7 +53,7 @@ def test_exchanges():
             "total": parallel.total(r + 0.5),
             "tensor": parallel.total(torch.tensor([1.0, r])).tolist(),
             "most": parallel.most(r),
-            "merged": parallel.merged(numbers, {"low": min, "high": max}),
+            "merged": parallel.merged_numbers(numbers, {"low": min, "high": max}),
             "agreed": parallel.agreed(lambda: [r, "first"]),
             "shares": [list(range(7)[parallel.share(7)]), list(range(2)[parallel.share(2)])],
             "failed": failed,
