@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from dsmath_lib.base.machine import environment, keep_memory
-from dsmath_lib.lm.flops import flops_per_token, matmul_rate, mfu
 from dsmath_lib.lm.model import Shape, build_model, n_parameters
 from dsmath_lib.lm.packing import stream_batch
 from dsmath_lib.lm.train import TrainSettings, loss_and_backward, make_optimizer
 from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.runs.nb02_flops import flops_per_token, matmul_rate, mfu
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Measured machines, each behind one door: grader, sandbox, page reader, sampler, n-gram index, layout of rows."""
+"""Measured machines, each behind one door: grader, sandbox, page reader, sampler, n-gram index, row layout, ranks."""

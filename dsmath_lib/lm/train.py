@@ -17,6 +17,7 @@ from dsmath_lib.base.dtypes import DTYPES, at_least_float32
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.progress import progress
 from dsmath_lib.engines.memory import Form, hidden_states, picked_logprobs
+from dsmath_lib.engines.parallel import clip, parts, rank, spread, through_root, total
 from dsmath_lib.lm.packing import IGNORE, Batch, Example, model_inputs, pack_rows
 from dsmath_lib.stage import checkpoint
 from dsmath_lib.stage.folder import Stage
@@ -54,10 +55,17 @@ def before_targets(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, 
     return hidden[wanted], batch["targets"][wanted]
 
 
+@through_root
 def target_logits(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (n, V), at least in float32, and target (n,) of every position that has one, row by row."""
     hidden, targets = before_targets(model, batch)
     return at_least_float32(model.get_output_embeddings()(hidden)), targets
+
+
+@through_root
+def target_logprobs(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Log-prob (n,) of every target, row by row."""
+    return picked_logprobs(model.get_output_embeddings(), *before_targets(model, batch))[0]
 
 
 def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dtype: str) -> float:
@@ -68,15 +76,13 @@ def loss_and_backward(model: PreTrainedModel, batch: Batch, micro_batch: int, dt
     """
     n = int((batch["targets"] != IGNORE).sum())
     device = batch["inputs"].device
-    total = torch.zeros((), device=device)
-    for rows in zip(*(t.split(micro_batch) for t in batch.values()), strict=True):
-        part = dict(zip(batch, rows, strict=True))
+    found = torch.zeros((), device=device)
+    for part, counts in parts(batch, micro_batch):
         with autocast(device, dtype):
-            logp, _ = picked_logprobs(model.get_output_embeddings(), *before_targets(model, part))
-            loss = -logp.sum() / max(n, 1)
+            loss = -target_logprobs(model, part).sum() * counts / max(n, 1)
         loss.backward()
-        total += loss.detach()
-    return float(total)
+        found += loss.detach()
+    return float(total(found))
 
 
 def autocast(device: torch.device, dtype: str) -> contextlib.AbstractContextManager:
@@ -213,11 +219,10 @@ class Loop:
             NonFiniteLoss: a loss or a gradient is not a number; ``batch()`` is saved and the weights stay.
         """
         self.settings.form.check(networks)
-        limit = self.settings.grad_clip or math.inf
-        clip = torch.nn.utils.clip_grad_norm_
-        self.norms = [float(clip(n.parameters(), limit)) for n in networks]
+        self.norms = [clip(n, self.settings.grad_clip) for n in networks]
         if not all(map(math.isfinite, [*losses, *self.norms])):
-            path = self.stage.dir / "bad_batch.safetensors"
+            which = f"-rank{rank()}" if rank() else ""
+            path = self.stage.dir / f"bad_batch{which}.safetensors"
             save_file({k: v.cpu().contiguous() for k, v in batch().items()}, path)
             raise NonFiniteLoss(
                 f"{self.run}: step {self.after + self.done} has loss {losses[0]} and gradient norm "
@@ -302,8 +307,8 @@ def score_examples(
     nll: list = [None] * len(examples)
     hits: list = [None] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].ids))
-    for at in range(0, len(order), batch_size):
-        index = order[at : at + batch_size]
+
+    def scores(index: list[int]) -> list[list[list]]:
         longest = len(examples[index[-1]].ids)
         batch = pack_rows([[examples[i]] for i in index], longest, isolate=False, pad=0)
         counts = (batch["targets"] != IGNORE).sum(1).tolist()
@@ -312,7 +317,10 @@ def score_examples(
             logits, targets = target_logits(model, batch)
         losses = F.cross_entropy(logits, targets, reduction="none")
         right = logits.argmax(-1) == targets
-        parts = zip(losses.double().cpu().split(counts), right.cpu().split(counts), strict=True)
-        for i, (loss, hit) in zip(index, parts, strict=True):
-            nll[i], hits[i] = loss.numpy(), hit.numpy()
+        return [[x.tolist() for x in t.split(counts)] for t in (losses.double(), right)]
+
+    chunks = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+    for index, (losses, right) in zip(chunks, spread(model, chunks, scores), strict=True):
+        for i, loss, hit in zip(index, losses, right, strict=True):
+            nll[i], hits[i] = np.array(loss, float), np.array(hit, bool)
     return TokenScores(nll, hits)

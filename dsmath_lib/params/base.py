@@ -49,11 +49,13 @@ class Params(BaseModel):
     stage: ClassVar[str] = ""  # whose parameters these are, e.g. "05_grpo"
     defaults: ClassVar[dict[str, Any]] = {}  # other defaults of inherited parameters
     paper: ClassVar[dict[str, Any]] = {}  # other values of the paper
+    # parameters that change no result: a stage that was begun with others goes on
+    CHANGE_NOTHING: ClassVar[frozenset[str]] = frozenset({"resume", "processes", "nodes"})
     # parameters that decide no result of a run: where it is kept, how often it is saved, what else is run
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = frozenset(
         (
-            "resume artifacts_dir scale threads log_every checkpoint_every sampler_rows sampler_cache_gb "
-            "sampler_sleep_gb mismatch_limit"
+            "resume artifacts_dir scale threads processes nodes log_every checkpoint_every sampler_rows "
+            "sampler_cache_gb sampler_sleep_gb mismatch_limit"
         ).split()
     )
 

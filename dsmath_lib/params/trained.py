@@ -1,4 +1,4 @@
-"""Parameters that every stage has that trains a network: the form in which it is held."""
+"""Parameters that every stage has that trains a network: by how many processes, in which form it is held."""
 
 from typing import ClassVar, Literal, Self
 
@@ -10,6 +10,8 @@ from dsmath_lib.params.base import OPEN, Params, par
 class TrainedParams(Params):
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = Params.DECIDE_NO_RUN | {"layer_checkpointing"}
 
+    processes: int = par(1, "processes of a training on this machine; on GPUs one each", ge=1)
+    nodes: int = par(1, "machines of a training, each with so many processes", ge=1)
     dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of training", paper=OPEN)
     weight_dtype: Literal["float32", "bfloat16"] = par(
         "float32", "of trained weights; bfloat16 needs adamw-8bit", paper=OPEN

@@ -26,6 +26,7 @@ from transformers import (
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.hub import pinned, reading
 from dsmath_lib.base.model_configs import refuse_kernels
+from dsmath_lib.engines.parallel import spread, through_root
 from dsmath_lib.lm.model import WeightsError, load_weights
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
@@ -116,6 +117,7 @@ def kind_of(model: PreTrainedModel) -> str:
     return "process" if type(model).__name__.endswith("ForTokenClassification") else "outcome"
 
 
+@through_root
 def logits_at(model: PreTrainedModel, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """The value head at some tokens, with gradient.
 
@@ -214,8 +216,8 @@ def _scores(
     order = sorted((i for i in range(len(rows)) if at[i]), key=lambda i: len(rows[i]))
     was_training = model.training
     model.eval()
-    for i in range(0, len(order), batch_size):
-        index = order[i : i + batch_size]
+
+    def scores(index: list[int]) -> list[list[float]]:
         ids = right_pad([rows[j] for j in index], 0).to(device)
         positions = right_pad([at[j] for j in index], -1).to(device)
         with autocast(device, dtype):
@@ -223,7 +225,11 @@ def _scores(
         values = logits.double()  # in float32 the best probabilities would all round to 1
         if getattr(model.config, "reward_probability", False):
             values = values.sigmoid()
-        for j, v in zip(index, values.tolist(), strict=True):
+        return values.tolist()
+
+    chunks = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    for index, found in zip(chunks, spread(model, chunks, scores), strict=True):
+        for j, v in zip(index, found, strict=True):
             out[j] = v[: len(at[j])]
     model.train(was_training)
     return out

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel
 
 from dsmath_lib.base.seeds import questions_of_step
+from dsmath_lib.engines.parallel import parts, total
 from dsmath_lib.lm.packing import Batch
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.labels import NoSignal, Solution, hard, pairs_of
@@ -114,20 +116,21 @@ def label_loss_and_backward(
     """Mean loss per label (or pair) of the whole batch, with its gradient; how rows are cut changes nothing."""
     pairs = "labels" not in batch
     n = len(batch["inputs"]) if pairs else int((batch["positions"] != NOT_JUDGED).sum())
-    total = torch.zeros((), device=batch["inputs"].device)
-    for rows in zip(*(t.split(micro_batch) for t in batch.values()), strict=True):
-        with autocast(total.device, dtype):
-            losses = batch_losses(model, dict(zip(batch, rows, strict=True)))
-        loss = losses.sum() / n
+    found = torch.zeros((), device=batch["inputs"].device)
+    for part, counts in parts(batch, micro_batch):
+        with autocast(found.device, dtype):
+            losses = batch_losses(model, part)
+        loss = losses.sum() * counts / n
         loss.backward()
-        total += loss.detach()
-    return float(total)
+        found += loss.detach()
+    return float(total(found))
 
 
 def step_batches(rows: Sequence, batch_size: int, seed: int) -> Callable[[int], Batch]:
     """Step -> batch of rows or pairs (``training_rows``); of ``(seed, step)`` alone, so killed runs resume exactly."""
+    return partial(step_batch, rows, batch_size=batch_size, seed=seed)
 
-    def batches(step: int) -> Batch:
-        return batch_of([rows[i] for i in questions_of_step(len(rows), batch_size, step, seed)])
 
-    return batches
+def step_batch(rows: Sequence, step: int, *, batch_size: int, seed: int) -> Batch:
+    """The batch of one step, see ``step_batches``."""
+    return batch_of([rows[i] for i in questions_of_step(len(rows), batch_size, step, seed)])

@@ -13,6 +13,7 @@ import torch
 
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.mismatch import mismatch_alarm
+from dsmath_lib.engines.parallel import merged_numbers, most, total
 from dsmath_lib.lm.train import Loop
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored
@@ -90,7 +91,7 @@ class Watch:
         """Log samples, and an alarm where nothing can be learned."""
         self.scored, self.batches = x, batches
         self._log(".samples", samples(x.rollouts, x.reward))
-        if not any(bool(b.advantages.any()) for b in batches):
+        if not most(any(bool(b.advantages.any()) for b in batches if b.rows)):
             value = sorted(set(x.reward.tolist()))
             why = f"no group has rewards that differ (values {value[:5]}): nothing to learn from"
             self._log(".alarm", {"message": why})
@@ -103,6 +104,8 @@ class Watch:
         entropy: torch.Tensor,
     ) -> None:
         """Sum up what a micro-batch of an update showed; ``stats`` of its loss, ``entropy`` (b, T)."""
+        if not b.rows:
+            return
         s = self.sums
         gap = (b.old - b.sampled).masked_fill(~b.mask, 0.0)
         s["mismatch"] = max(s.get("mismatch", 0.0), float(gap.abs().max()))
@@ -123,6 +126,7 @@ class Watch:
             NonFiniteLoss: see ``Loop.update``.
         """
         row = dict.fromkeys(MEASURED) | {"loss": 0.0}
+        self.sums = merged_numbers(self.sums, {"mismatch": max, "ratio_min": min, "ratio_max": max})
         if self.method.loss == "pair":
             row |= {"pairs": 0.0, "preferred": 0.0}
         row |= {k: v for k, v in self.sums.items() if k in MEASURED}
@@ -150,7 +154,7 @@ class Watch:
             self._log(".alarm", {"message": why})
         row |= step_summary(self.rollouts, self.scored.reward, self.scored.flat)
         explored, learnt = self.explored_at - self.begun, time.perf_counter() - self.explored_at
-        learned = sum(int(b.tokens.lengths.sum()) for b in self.batches)
+        learned = total(sum(int(b.tokens.lengths.sum()) for b in self.batches if b.rows))
         self._log("", row | {"lr": lr})
         timing = {
             "rollout_seconds": explored,

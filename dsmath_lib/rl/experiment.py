@@ -14,6 +14,7 @@ from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
 from dsmath_lib.engines.decode import Sampler, make_sampler
 from dsmath_lib.engines.memory import cast
+from dsmath_lib.engines.parallel import shared_sampler
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.questions import Questions
@@ -63,10 +64,16 @@ class Experiment:
         return model
 
     def sampler(self, model: torch.nn.Module) -> Sampler:
-        """What draws completions from ``model``."""
+        """What draws completions from ``model``; of many processes each draws a part, and all get all."""
         prompts = [*self.questions.prompts, *self.validation.prompts]
         longest = max(map(len, prompts), default=0) + self.cfg.max_new_tokens
-        return make_sampler(self.cfg, model, self.tokenizer, adapter_of(model), longest)
+
+        def make(own: torch.nn.Module) -> Sampler:
+            if isinstance(model, AdapterOff) and own is not model:  # a copy, whose adapter is on
+                own = AdapterOff(own)
+            return make_sampler(self.cfg, own, self.tokenizer, adapter_of(own), longest)
+
+        return shared_sampler(model, self.tokenizer, make)
 
     def summary(self) -> list[dict[str, Any]]:
         """Rows for a table."""

@@ -7,6 +7,7 @@ import torch
 
 from dsmath_lib.engines.layout import Tokens, micro_batches, pad, pad_values
 from dsmath_lib.engines.mismatch import sampler_weights
+from dsmath_lib.engines.parallel import most, share, total
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rl.coefficients import Scored, overlong_penalty, preference_pairs, returns_of
@@ -21,7 +22,7 @@ from dsmath_lib.rows.methods import Method
 
 @dataclass
 class MicroBatch:
-    """Some rows of a batch as tensors. ``old`` is None until it is measured."""
+    """Some rows of a batch as tensors. ``old`` is None until it is measured. Without rows: see ``_empty``."""
 
     rows: list[int]  # of the rollouts
     tokens: Tokens
@@ -112,11 +113,12 @@ def measure_before(
                 b.ref, _ = completion_logprobs(
                     players.reference, b.tokens, cfg.temperature, entropy=False
                 )
-                kl[b.rows, :width] = k1(b.old, b.ref).masked_fill(~b.mask, 0.0).cpu()
+                of_rows = k1(b.old, b.ref).masked_fill(~b.mask, 0.0)[: len(b.rows)]
+                kl[b.rows, :width] = of_rows.cpu()
             if players.critic is not None:
                 b.values = players.critic(b.tokens)
-                values[b.rows, :width] = b.values.cpu()
-    return kl, values
+                values[b.rows, :width] = b.values[: len(b.rows)].cpu()
+    return total(kl), total(values)
 
 
 # -- micro-batches --------------------------------------------------------------------------------
@@ -162,6 +164,8 @@ def cut_rows(
 ) -> list[MicroBatch]:
     """Micro-batches of a batch, not yet with advantages. The weights are those of the whole batch.
 
+    Of many processes each cuts the rows of its own groups, and all have the same number of micro-batches.
+
     Args:
         keep: (B,) bool, the rows that are cut; None: all. It changes no weight.
         counted: (B,) bool, the rows that the weights count; None: all.
@@ -173,6 +177,9 @@ def cut_rows(
         rollouts.lengths[counted], objective.norm, objective.max_length
     )
     runs = _runs(rollouts, cut, keep) if runs is None else runs
+    group = rollouts.group.tolist()
+    own = range(max(group) + 1)[share(max(group) + 1)]
+    runs = [r for r in runs if group[r[0]] in own]
     lengths = [
         len(rollouts.prompts[r[0]]) + sum(len(rollouts.completions[i]) for i in r) for r in runs
     ]
@@ -187,7 +194,15 @@ def cut_rows(
         )
         sampled = pad_values([rollouts.logprobs[i] for i in rows], cut.device)
         out.append(MicroBatch(rows, tokens, tokens.mask, weights[rows].to(cut.device), sampled))
-    return out
+    return out + [_empty(rollouts, cut) for _ in range(most(len(out)) - len(out))]
+
+
+def _empty(rollouts: Rollouts, cut: Cut) -> MicroBatch:
+    """A pair of rows that weigh nothing: the networks of many processes run equally often."""
+    ids = [rollouts.prompts[0][:1]] * 2
+    tokens, none = pad(ids, ids, cut.device), torch.zeros(2, 1, device=cut.device)
+    opposite = torch.tensor([1.0, -1.0], device=cut.device)
+    return MicroBatch([], tokens, none.bool(), none[:, 0], none, opposite, returns=none)
 
 
 def _runs(rollouts: Rollouts, cut: Cut, keep: torch.Tensor | None) -> list[list[int]]:
@@ -205,6 +220,8 @@ def assign(
 ) -> None:
     """Give each micro-batch its part of the advantages, (B,) or (B, T), and of the critic's returns (B, T)."""
     for b in batches:
+        if not b.rows:
+            continue
         b.advantages = _part(advantages, b)
         b.returns = None if returns is None else _part(returns, b)
 
@@ -258,12 +275,12 @@ def learn_values(players: Players, batches: list[MicroBatch], cfg: RLParams) -> 
     """Loss of the critic, its gradient added to its parameters; None where there is no critic."""
     if players.critic is None or not batches:
         return None
-    total = 0.0
+    found = 0.0
     for b in batches:
         with autocast(players.device, cfg.dtype):
             values = players.critic(b.tokens)  # (b, T)
         clip = cfg.numbers.value_clip
         loss = value_loss(values, b.values, b.returns, b.mask, b.weights, clip=clip)
         loss.backward()
-        total += float(loss.detach())
-    return total
+        found += float(loss.detach())
+    return total(found)

@@ -4,8 +4,10 @@ import torch
 
 from dsmath_lib.engines.layout import Tokens
 from dsmath_lib.engines.memory import LOGITS_AT_ONCE, hidden_states, picked_logprobs
+from dsmath_lib.engines.parallel import through_root
 
 
+@through_root
 def completion_logprobs(
     model: torch.nn.Module,
     tokens: Tokens,

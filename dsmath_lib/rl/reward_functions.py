@@ -16,6 +16,7 @@ import torch
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.grader import Undecided, evaluate, parse, variables
+from dsmath_lib.engines.parallel import gathered, ranks, share
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.rewards.models import score_completions, score_steps
 from dsmath_lib.rewards.reward import reward
@@ -43,6 +44,7 @@ class Rewards:
     weights: dict[str, float]
     steps: StepRewardFunction | None = None
     step_weights: dict[str, float] | None = None
+    made_of: tuple | None = None  # arguments of ``rewards_from``, for other processes
 
 
 def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str = "") -> Rewards:
@@ -62,7 +64,8 @@ def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str
     if process is not None:
         steps = model_steps(process, tokenizer, cfg.dtype)
     step_weights = dict(zip(cfg.step_names, cfg.step_weights, strict=True))
-    return Rewards(together(*functions), weights, steps, step_weights)
+    made_of = (cfg, tokenizer, outcome, process, rule)
+    return Rewards(together(*functions), weights, steps, step_weights, made_of)
 
 
 # -- the functions --------------------------------------------------------------------------------
@@ -208,17 +211,30 @@ def _value(text: str) -> Fraction | None:
 def scored(rollouts: Rollouts, golds: Sequence[str], rewards: Rewards) -> Rollouts:
     """The rollouts with their rewards, and with those of their steps if there are some; ``golds`` of the groups.
 
+    Of many processes each scores its own groups, and all get the rewards of all.
+
     Raises:
         RewardError: a function failed or returned what is no reward, or a reward and a step reward have one name.
     """
-    rows = [golds[g] for g in rollouts.group.tolist()]
-    rollouts = replace(rollouts, rewards=_outcomes(rollouts, rows, rewards.outcome))
-    if rewards.steps is None:
-        return rollouts
-    ends, named = _steps(rollouts, rows, rewards.steps)
-    if double := rollouts.rewards.keys() & named.keys():
+    n = len(rollouts.completions) // len(golds)
+    own = share(len(golds)) if len(golds) >= ranks() else slice(0, len(golds))  # groups are whole
+    part = rollouts.part(slice(own.start * n, own.stop * n))
+    rows = [golds[g] for g in part.group.tolist()]
+    outcomes = {k: v.tolist() for k, v in _outcomes(part, rows, rewards.outcome).items()}
+    ends, named = [], {}
+    if rewards.steps is not None:
+        ends, named = _steps(part, rows, rewards.steps)
+    if double := outcomes.keys() & named.keys():
         raise RewardError(f"a reward and a step reward are both named {sorted(double)}")
-    return replace(rollouts, step_ends=ends, step_rewards=named)
+    found = [[outcomes, ends, named]]
+    if len(golds) >= ranks():
+        found = gathered(found[0])
+    return replace(
+        rollouts,
+        rewards={k: torch.tensor([x for o, _, _ in found for x in o[k]]) for k in outcomes},
+        step_ends=[e for _, rows, _ in found for e in rows],
+        step_rewards={k: [r for _, _, s in found for r in s[k]] for k in named},
+    )
 
 
 def _outcomes(

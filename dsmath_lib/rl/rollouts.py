@@ -38,6 +38,11 @@ class Rollouts:
         """(B,) bool: the completion ran out of tokens."""
         return torch.tensor([f == "length" for f in self.finish])
 
+    def part(self, rows: slice) -> "Rollouts":
+        """Some rows, without rewards; their groups keep their numbers."""
+        names = ("prompts", "completions", "logprobs", "finish", "group", "texts")
+        return Rollouts(**{name: getattr(self, name)[rows] for name in names})
+
     def total_reward(self, weights: dict[str, float]) -> torch.Tensor:
         """(B,) weighted sum of the named rewards.
 

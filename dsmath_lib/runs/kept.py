@@ -92,6 +92,7 @@ class Kept:
             model = merged(adapter, pristine).to(model.device).eval()
         model.save_pretrained(self.folder)
         tokenizer.save_pretrained(self.folder)
+        model.name_or_path = str(self.folder)  # where these weights are, not those it began with
         marker = {"digest": self.digest, "numbers": numbers, "kinds": sorted(self.kinds)}
         write_atomic(self.folder / "done.json", json.dumps(marker))
         checkpoint.clear(self.checkpoints)

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,16 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.prompts import bos_ids, plain_ids
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.evaluation.metrics import Estimate, Z, standard_error
 from dsmath_lib.lm.mixture import Mixture
 from dsmath_lib.lm.model import Shape, build_model, load_model
 from dsmath_lib.lm.packing import Example, stream_batch
 from dsmath_lib.lm.schedule import multi_step
 from dsmath_lib.lm.tokenizer import load_tokenizer, train_tokenizer
-from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
+from dsmath_lib.lm.train import TrainSettings, score_examples
 from dsmath_lib.params.pretraining import PretrainingParams
 from dsmath_lib.rows.prompts import make_prompt
+from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 from dsmath_lib.world.problems import cot
@@ -207,24 +208,29 @@ def pretrain(
     """
     steps = steps_of(cfg, len(mixture.tokens) - 1)
     eos = tokenizer.eos_token_id if cfg.isolate_documents else None
-
-    def lr(step: int) -> float:
-        return multi_step(step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
-
-    def batches(step: int):
-        return stream_batch(mixture.tokens, step, cfg.batch_size, cfg.context, eos=eos)
-
-    def evaluate(model: PreTrainedModel) -> dict[str, float]:
-        scores = heldout_scores(model, heldout, cfg.micro_batch, cfg.dtype)
-        return {k: v.value for k, v in by_language(scores, heldout.langs).items()}
-
     kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)
     if found := kept.found(device):
         return found
-    model = new_model(cfg, len(tokenizer), device)
-    fit_vocabulary(model, tokenizer)
-    settings = TrainSettings.of(cfg, steps, lr)
-    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
+    lr = partial(multi_step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
+    rows = {"batch_size": cfg.batch_size, "context": cfg.context, "eos": eos}
+    model, numbers = do_job(
+        train_job, stage, device,
+        model=partial(new_model, cfg, len(tokenizer)),
+        batches=partial(stream_batch, mixture.tokens, **rows),
+        settings=TrainSettings.of(cfg, steps, lr),
+        run=run,
+        tokenizer=tokenizer,
+        evaluate=partial(heldout_means, heldout, cfg.micro_batch, cfg.dtype),
+    )  # fmt: skip
+    return kept.keep(model, tokenizer, numbers)
+
+
+def heldout_means(
+    heldout: Heldout, batch_size: int, dtype: str, model: PreTrainedModel
+) -> dict[str, float]:
+    """What a run looks at now and then: means of ``heldout_scores``, also by language."""
+    scores = heldout_scores(model, heldout, batch_size, dtype)
+    return {k: v.value for k, v in by_language(scores, heldout.langs).items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,9 +16,10 @@ from dsmath_lib.engines.adapters import with_adapter
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.train import TrainSettings, score_examples, train_model
+from dsmath_lib.lm.train import TrainSettings, score_examples
 from dsmath_lib.params.sft import SFTParams
 from dsmath_lib.rows.prompts import make_prompt
+from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.runs.read_questions import shuffled, solved
 from dsmath_lib.stage.data import read_rows
@@ -81,26 +83,40 @@ def finetune(
 ) -> tuple[PreTrainedModel, dict[str, float]]:
     """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model."""
 
-    def lr(step: int) -> float:
-        return constant_then_low(
-            step, peak=cfg.lr, warmup=cfg.warmup_steps, total=cfg.steps, low=cfg.low_lr_steps
-        )
-
-    def batches(step: int):
-        return packed.batch(step, cfg.batch_size)
-
-    def evaluate(m: PreTrainedModel) -> dict[str, float]:
-        s = score_examples(m, heldout, batch_size=cfg.micro_batch, dtype=cfg.dtype)
-        return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
-
+    rates = {"peak": cfg.lr, "warmup": cfg.warmup_steps, "total": cfg.steps}
+    lr = partial(constant_then_low, **rates, low=cfg.low_lr_steps)
     kept = Kept(stage, run, decided_by(cfg), __name__)
     if found := kept.found(device):
         return found
+    model, numbers = do_job(
+        train_job, stage, device,
+        model=partial(sft_start, cfg, start, tokenizer),
+        batches=partial(PackedExamples.batch, packed, batch_size=cfg.batch_size),
+        settings=TrainSettings.of(cfg, cfg.steps, lr),
+        run=run,
+        evaluate=partial(heldout_loss, list(heldout), cfg.micro_batch, cfg.dtype),
+    )  # fmt: skip
+    return kept.keep(model, tokenizer, numbers)
+
+
+def heldout_loss(
+    heldout: Sequence[Example], batch_size: int, dtype: str, model: PreTrainedModel
+) -> dict[str, float]:
+    """What a run looks at now and then: loss and accuracy of the held-out solutions' tokens."""
+    s = score_examples(model, heldout, batch_size=batch_size, dtype=dtype)
+    return {"heldout_loss": s.loss, "heldout_accuracy": s.accuracy}
+
+
+def sft_start(
+    cfg: SFTParams,
+    start: Path | str,
+    tokenizer: PreTrainedTokenizerBase,
+    device: torch.device | str = "cpu",
+) -> PreTrainedModel:
+    """The model of ``start`` as it is fine-tuned: all of it, or (``lora_rank``) an adapter on it."""
     model = load_model(start, revision=cfg.base_revision, device=device)
     fit_vocabulary(model, tokenizer)
-    model = with_adapter(model, cfg, start, cfg.base_revision)
-    settings = TrainSettings.of(cfg, cfg.steps, lr)
-    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, run, evaluate))
+    return with_adapter(model, cfg, start, cfg.base_revision)
 
 
 def example_html(tokenizer: PreTrainedTokenizerBase, example: Example) -> str:

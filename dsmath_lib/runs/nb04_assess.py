@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -211,19 +212,26 @@ def watcher(
     """What training looks at now and then: AUC on the first ``most`` test solutions with labels, or on their steps."""
     process = name.startswith("process")
     seen = [s for s in solutions if (s.steps if process else s.correct is not None)][:most]
+    return partial(
+        solutions_auc, name, tokenizer, seen, {"batch_size": cfg.micro_batch, "dtype": cfg.dtype}
+    )
 
-    def evaluate(model: PreTrainedModel) -> dict[str, float]:
-        scores = score_all(
-            {name: model}, tokenizer, seen, batch_size=cfg.micro_batch, dtype=cfg.dtype
-        )
-        if process:
-            values, right, _ = step_pairs(scores.steps[name], seen)
-        else:
-            values, right = scores.solutions[name], [bool(s.correct) for s in seen]
-        value = quality.auc(values, right)
-        return {} if value is None else {"auc": value}
 
-    return evaluate
+def solutions_auc(
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    seen: Sequence[Solution],
+    how: Mapping[str, Any],
+    model: PreTrainedModel,
+) -> dict[str, float]:
+    """AUC of a model on labelled solutions, or on their steps; {} where all labels are equal."""
+    scores = score_all({name: model}, tokenizer, seen, **how)
+    if name.startswith("process"):
+        values, right, _ = step_pairs(scores.steps[name], seen)
+    else:
+        values, right = scores.solutions[name], [bool(s.correct) for s in seen]
+    value = quality.auc(values, right)
+    return {} if value is None else {"auc": value}
 
 
 def disagreements(

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.lm.schedule import constant
-from dsmath_lib.lm.train import TrainSettings, train_model
+from dsmath_lib.lm.train import TrainSettings
 from dsmath_lib.params.reward_model import RewardModelParams
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model
 from dsmath_lib.rewards.training import label_loss_and_backward, step_batches
+from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 
@@ -41,17 +43,21 @@ def train_reward_model(
     kept = Kept(stage, name, made_of, __name__, load_reward_model)
     if found := kept.found(device):
         return found
-    model = new_reward_model(
+    new = partial(
+        new_reward_model,
         start,
         "process" if name.startswith("process") else "outcome",
         tokenizer,
         probability=name != "pairwise",
         revision=cfg.start_revision if cfg.start_model else "",
-        device=device,
     )
-    settings = TrainSettings.of(
-        cfg, cfg.steps, lambda step: constant(step, peak=cfg.lr, warmup=cfg.warmup_steps)
-    )
-    settings = replace(settings, loss=label_loss_and_backward)
-    batches = step_batches(rows, cfg.batch_size, cfg.seed)
-    return kept.keep(model, tokenizer, train_model(model, batches, settings, stage, name, evaluate))
+    lr = partial(constant, peak=cfg.lr, warmup=cfg.warmup_steps)
+    model, numbers = do_job(
+        train_job, stage, device, load_reward_model,
+        model=new,
+        batches=step_batches(rows, cfg.batch_size, cfg.seed),
+        settings=replace(TrainSettings.of(cfg, cfg.steps, lr), loss=label_loss_and_backward),
+        run=name,
+        evaluate=evaluate,
+    )  # fmt: skip
+    return kept.keep(model, tokenizer, numbers)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from transformers import PreTrainedModel
@@ -12,7 +13,7 @@ from dsmath_lib.base.seeds import questions_of_step, seed_for
 from dsmath_lib.engines.memory import Form
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.lm.schedule import constant
-from dsmath_lib.lm.train import TrainSettings, autocast, train_model
+from dsmath_lib.lm.train import TrainSettings, autocast
 from dsmath_lib.rewards.ask import ask
 from dsmath_lib.rewards.labels import (
     NoSignal,
@@ -28,6 +29,7 @@ from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, t
 from dsmath_lib.rl.experiment import Experiment
 from dsmath_lib.rl.explore import sampling_of
 from dsmath_lib.rl.reward_functions import Rewards, rewards_from
+from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.runs.nb05_grpo import Renew, make_policy, weights_digest
 from dsmath_lib.runs.policy_run import greedy
@@ -163,12 +165,18 @@ def _train_on(e: Experiment, run: str, start: Path, mixed: list[Solution]) -> Pr
     rows = training_rows(name, mixed, model.config.max_position_embeddings, 4, seed)
     settings = TrainSettings(
         steps=cfg.renew_steps,
-        lr=lambda step: constant(step, peak=cfg.renew_lr),
+        lr=partial(constant, peak=cfg.renew_lr),
         micro_batch=RENEW_BATCH,
         dtype=cfg.dtype,
         checkpoint_every=cfg.checkpoint_every,
         form=Form.of(cfg),
         loss=label_loss_and_backward,
     )
-    numbers = train_model(model, step_batches(rows, RENEW_BATCH, seed), settings, e.stage, run)
+    model, numbers = do_job(
+        train_job, e.stage, e.device, load_reward_model,
+        model=partial(load_reward_model, start),
+        batches=step_batches(rows, RENEW_BATCH, seed),
+        settings=settings,
+        run=run,
+    )  # fmt: skip
     return kept.keep(model.eval(), e.tokenizer, {"loss": numbers["loss"]})[0]

@@ -23,13 +23,9 @@ from dsmath_lib.runs.policy_run import greedy, share_right, train_run
 Renew = Callable[[int, PreTrainedModel, Rewards], Rewards]
 
 
-def greedy_accuracy(e: Experiment) -> Callable[[Sampler], dict[str, float]]:
-    """The validation of a run: sampler -> greedy accuracy and mean length."""
-
-    def evaluate(sampler: Sampler) -> dict[str, float]:
-        return ask(sampler, e.validation, greedy(e.cfg), seed=0).summary()
-
-    return evaluate
+def greedy_accuracy(e: Experiment, sampler: Sampler) -> dict[str, float]:
+    """The validation of a run: greedy accuracy and mean length."""
+    return ask(sampler, e.validation, greedy(e.cfg), seed=0).summary()
 
 
 def method_of(cfg: GRPOParams) -> Method:
@@ -62,7 +58,7 @@ def make_policy(
             if renew is not None:
                 e = replace(e, rewards=renew(i, policy, e.rewards))
         this = RunId(name, e.cfg.seed, log, after=i * e.cfg.steps, also=before)
-        policy, numbers = train_run(e, method_of(e.cfg), this, greedy_accuracy(e))
+        policy, numbers = train_run(e, method_of(e.cfg), this, greedy_accuracy)
     return policy, numbers
 
 

@@ -54,21 +54,24 @@ def run_methods(e: Experiment, before: Mapping[str, Any]) -> dict[str, Outcome]:
     accuracy = sum(before["shares"]) / len(before["shares"])
     at_start = {"accuracy": accuracy, "length": before["length"]}
 
-    def evaluate(sampler: Sampler) -> dict[str, float]:
-        """The validation during a run: sampled accuracy and mean length."""
-        seed = seed_for(e.cfg.seed, "methods")
-        return ask(sampler, e.validation, sampled(e.cfg), seed).summary()
-
     def answers(policy: PreTrainedModel) -> dict[str, Any]:
         return sampled_answers(e, policy)
 
     out = {}
     for name in e.cfg.methods:
         runs = [RunId(log_name(name, seed), seed) for seed in e.cfg.seeds]
-        done = [train_run(e, METHODS[name], r, evaluate, at_start, answers)[1] for r in runs]
+        done = [
+            train_run(e, METHODS[name], r, sampled_accuracy, at_start, answers)[1] for r in runs
+        ]
         columns = {k: [d[k] for d in done] for k in ("shares", "greedy", "length")}
         out[name] = Outcome(name, columns["shares"], columns["greedy"], columns["length"])
     return out
+
+
+def sampled_accuracy(e: Experiment, sampler: Sampler) -> dict[str, float]:
+    """The validation during a run: sampled accuracy and mean length."""
+    seed = seed_for(e.cfg.seed, "methods")
+    return ask(sampler, e.validation, sampled(e.cfg), seed).summary()
 
 
 def log_name(method: str, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.lm.model import load_model
 from dsmath_lib.lm.packing import PackedExamples, stream_batch, tokenize_samples
 from dsmath_lib.lm.schedule import constant_then_low
-from dsmath_lib.lm.train import TrainSettings, train_model
+from dsmath_lib.lm.train import TrainSettings
 from dsmath_lib.params.simplerl import SimpleRLParams
 from dsmath_lib.rewards.ask import Answers, ask, flat
 from dsmath_lib.rewards.questions import as_prompts
@@ -31,6 +32,7 @@ from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
+from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept
 from dsmath_lib.runs.nb02_pretraining import kept_back, read_corpus
 from dsmath_lib.runs.policy_run import both_ways, sampled, train_run
@@ -111,7 +113,7 @@ def settings_for(cfg: SimpleRLParams, steps: int, lr: float) -> TrainSettings:
     rates = {"peak": lr, "warmup": cfg.warmup_steps, "total": steps, "low": steps // 5}
     return TrainSettings(
         steps=steps,
-        lr=lambda k: constant_then_low(k, **rates),
+        lr=partial(constant_then_low, **rates),
         micro_batch=_ROWS,
         dtype=cfg.dtype,
         checkpoint_every=20 if cfg.checkpoint_every else 0,
@@ -133,19 +135,20 @@ def make_base(
     folder = stage.upstream("01_corpus_mining", "corpora")
     kept = Kept(stage, "base", cfg.model_dump(include=OF_THE_BASE), __name__)
     if not kept.found(device):
-        model = load_model(source, revision=cfg.sft_revision, device=device)
-        width = model.config.max_position_embeddings
+        new = partial(load_model, source, revision=cfg.sft_revision)
+        width = new().config.max_position_embeddings
         steps = max(1, cfg.math_tokens // (_ROWS * width))
         rows = read_corpus(folder, "mined")
         texts = [r["text"] for r in rows if r["lang"] in cfg.langs and not kept_back(r)]
         pages = {"mined": tokenize_documents(tokenizer, texts)}
         stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
-        def batches(step: int):
-            return stream_batch(stream, step, _ROWS, width, eos=tokenizer.eos_token_id)
-
+        rows_of = {"batch_size": _ROWS, "context": width, "eos": tokenizer.eos_token_id}
+        batches = partial(stream_batch, stream, **rows_of)
         settings = settings_for(cfg, steps, cfg.math_lr)
-        kept.keep(model, tokenizer, train_model(model, batches, settings, stage, "base"))
+        how = {"model": new, "batches": batches, "settings": settings, "run": "base"}
+        model, numbers = do_job(train_job, stage, device, **how)
+        kept.keep(model, tokenizer, numbers)
     return kept.folder
 
 
@@ -165,15 +168,21 @@ def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
     cfg, tokenizer = e.cfg, e.tokenizer
     kept = Kept(e.stage, "warm", cfg.model_dump(include=OF_THE_WARM), __name__)
     if not kept.found(e.device):
-        model = e.policy()
-        width = model.config.max_position_embeddings
+        width = e.policy().config.max_position_embeddings
         examples = tokenize_samples(tokenizer, long_samples(cfg, problems, cfg.warm_samples))
         packed = PackedExamples(
             examples, width, cfg.warm_steps * _ROWS, cfg.seed, isolate=True,
             pad=tokenizer.pad_token_id,
         )  # fmt: skip
         settings = settings_for(cfg, cfg.warm_steps, cfg.warm_lr)
-        numbers = train_model(model, lambda k: packed.batch(k, _ROWS), settings, e.stage, "warm")
+        how = {
+            "model": partial(load_model, e.start, revision=e.revision),
+            "batches": partial(PackedExamples.batch, packed, batch_size=_ROWS),
+            "settings": settings,
+            "run": "warm",
+            "tokenizer": tokenizer,
+        }
+        model, numbers = do_job(train_job, e.stage, e.device, **how)
         kept.keep(model, tokenizer, numbers)
     return kept.folder
 
@@ -210,21 +219,23 @@ def run_zero(
     run = RUNS[name]
     e, rule = of_run(e, name, start, problems, room), graded_by(run)
 
-    def evaluate(sampler: Sampler) -> dict[str, float | None]:
-        """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
-        seed = seed_for(e.cfg.seed, "zero")
-        a = ask(sampler, e.validation, sampled(e.cfg, 1), seed, rule)
-        return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a)
-
     def after(policy: PreTrainedModel) -> dict[str, Any]:
         return asdict(look(e, policy, rule))
 
     this = RunId(name, e.cfg.seed, also=repr(run))
+    evaluate = partial(sampled_behaviour, rule=rule)
     policy, numbers = train_run(e, METHODS[run.method], this, evaluate, measure=after)
     # once for all runs that share start, prompt and rule
     shared = f"{Path(start).name}-{run.template or e.cfg.question_template}-{rule}"
     before = e.stage.kept(f"look-{shared}", lambda: asdict(look(e, e.reference(), rule)))
     return policy, Look(**before), Look(**numbers)
+
+
+def sampled_behaviour(e: Experiment, sampler: Sampler, rule: str) -> dict[str, float | None]:
+    """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
+    seed = seed_for(e.cfg.seed, "zero")
+    a = ask(sampler, e.validation, sampled(e.cfg, 1), seed, rule)
+    return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a)
 
 
 def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> ShownGroup:

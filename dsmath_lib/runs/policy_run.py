@@ -1,6 +1,8 @@
 """One run of RL, made once and kept, and the answers before and after it: the same in 05, 06 and 07."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.engines.grader import grade
+from dsmath_lib.engines.memory import Form
+from dsmath_lib.engines.parallel import load_device, shard
 from dsmath_lib.evaluation.metrics import Estimate, accuracy, paired_difference, sample_mean
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.params.rl import RLParams
@@ -20,10 +24,11 @@ from dsmath_lib.rl.experiment import Experiment, Players, RunId
 from dsmath_lib.rl.loop import train_policy
 from dsmath_lib.rl.reward_functions import Rewards, rewards_from
 from dsmath_lib.rows.methods import Method
+from dsmath_lib.runs.jobs import do_job
 from dsmath_lib.runs.kept import Kept, Made, decided_by
 from dsmath_lib.stage.folder import Stage
 
-Evaluate = Callable[[Sampler], dict[str, Any]]
+Evaluate = Callable[[Experiment, Sampler], dict[str, Any]]  # a validation
 
 
 def load_rewards(
@@ -52,18 +57,40 @@ def train_run(
     """Train a policy from the experiment's start, or load the finished one if the same run was made before.
 
     Args:
-        evaluate: the validation during the run, see ``train_policy``; ``at_start``: its numbers at the start, if known.
+        evaluate: the validation during the run; ``at_start``: its numbers at the start, if known.
         measure: policy -> the numbers that are kept with it; None: those of the last validation.
     """
     made_of = decided_by(e.cfg, method=repr(method), run_seed=run.seed, also=run.also)
-    kept = Kept(e.stage, run.name, made_of, evaluate.__module__)
+    kept = Kept(e.stage, run.name, made_of, getattr(evaluate, "func", evaluate).__module__)
     if found := kept.found(e.device):
         return found
-    policy = e.policy()
-    reference = e.reference(policy) if method.needs_reference(e.cfg.beta) else None
-    critic = Critic(policy) if method.needs_critic else None
-    numbers = train_policy(e, method, Players(policy, reference, critic), run, evaluate, at_start)
+    how = {"method": method, "run": run, "evaluate": evaluate, "at_start": at_start}
+    policy, numbers = do_job(policy_job, e.stage, e.device, fresh=e.policy, e=e, **how)
     return kept.keep(policy, e.tokenizer, measure(policy) if measure else numbers)
+
+
+def policy_job(
+    stage: Stage,
+    device: torch.device | str,
+    *,
+    e: Experiment,
+    method: Method,
+    run: RunId,
+    evaluate: Evaluate,
+    at_start: Mapping[str, float] | None,
+) -> Made:
+    """The training of ``train_run``, by this process or by all ranks: the policy and its last validation."""
+    loaded = replace(e, device=load_device(device))
+    policy = loaded.policy()
+    critic = Critic(policy) if method.needs_critic else None
+    for network in (policy, critic):
+        if network is not None:
+            Form.of(e.cfg).apply(network)  # before it is parted
+    policy, critic = shard(policy), shard(critic)
+    reference = shard(loaded.reference(policy)) if method.needs_reference(e.cfg.beta) else None
+    players = Players(policy, reference, critic)
+    numbers = train_policy(e, method, players, run, partial(evaluate, e), at_start)
+    return players.policy, numbers
 
 
 def greedy(cfg: RLParams) -> Sampling:

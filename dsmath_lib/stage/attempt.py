@@ -25,7 +25,7 @@ _FILE = "attempt.json"
 
 @dataclass(frozen=True)
 class MadeOf:
-    """``params`` without ``resume``; ``inputs``: name -> SHA-256; ``code``: library file -> digest of its code."""
+    """``params`` without ``CHANGE_NOTHING``; ``inputs``: name -> SHA-256; ``code``: library file -> its digest."""
 
     params: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 ``checkpoints/step-000120/`` holds ``model.safetensors``, ``optimizer.safetensors``, ``state.json`` and
 ``MANIFEST.json`` (SHA-256 of the others). A folder appears under its final name only when it is whole. One that is
 damaged, lacks something, or does not fit the model or the optimizer is said so and the one before it is used; nothing
-is loaded before all of it is checked.
+is loaded before all of it is checked. Tensors are whole, so what many processes saved any number of them can load.
 
 Only what is trained is saved. Of weights that are not trained (under an adapter) it has one digest, and it is refused
 where they are others: an adapter fits no other base, nor one that it was merged into.
@@ -26,6 +26,14 @@ from safetensors.torch import load_file, save_file
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import file_digest
 from dsmath_lib.base.tensors import tensors_digest
+from dsmath_lib.engines.parallel import (
+    agreed,
+    local_part,
+    placed_moments,
+    placed_weights,
+    whole_state,
+    whole_tensors,
+)
 
 KEEP = 2  # the newest may be the one a failing disk damaged
 _FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -39,19 +47,50 @@ class _Unusable(Exception):
 def save(
     folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, **state: Any
 ) -> Path:
-    """Save ``step`` under ``folder``. ``state`` must be JSON; the torch RNG state is added."""
+    """Save ``step`` under ``folder``. ``state`` must be JSON; the torch RNG state is added.
+
+    Of many processes all take part, and the first writes.
+
+    Raises:
+        StageError: the disk is full, or another failure of it; the checkpoints before are kept.
+    """
+    weights, moments = whole_state(_trained(model), optimizer)
+    state |= {"frozen": _frozen_digest(model)}
+
+    def written() -> str:
+        try:
+            return str(_write(folder, step, weights, moments, state))
+        except (
+            OSError,
+            SafetensorError,
+        ) as err:  # the latter is how safetensors says that a disk is full
+            shutil.rmtree(folder / f".tmp-{step:06d}", ignore_errors=True)
+            raise StageError(
+                f"the checkpoint of step {step} cannot be written ({err}); the one before is kept in {folder}. "
+                "Make room, and run the same command again to go on from it"
+            ) from None
+
+    return Path(agreed(written))
+
+
+def _write(
+    folder: Path,
+    step: int,
+    weights: dict[str, torch.Tensor],
+    moments: dict[str, Any],
+    state: dict[str, Any],
+) -> Path:
     final = folder / f"step-{step:06d}"
     tmp = folder / f".tmp-{step:06d}"
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir(parents=True)
-    save_file(_trained(model), tmp / "model.safetensors")
-    tensors, groups = _flatten(optimizer.state_dict())
+    save_file(weights, tmp / "model.safetensors")
+    tensors, groups = _flatten(moments)
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
     save_file(tensors, tmp / "optimizer.safetensors")
     whole = {"step": step, "param_groups": groups, "tensors": sorted(tensors), **state}
-    whole["frozen"] = _frozen_digest(model)
     (tmp / "state.json").write_text(json.dumps(whole))
     names = sorted(p.name for p in tmp.iterdir())
     (tmp / "MANIFEST.json").write_text(json.dumps({n: file_digest(tmp / n) for n in names}))
@@ -92,8 +131,10 @@ def load_latest(
             )
         groups = state.pop("param_groups")
         cpu, cuda = (moments.pop(n, None) for n in _RNG)
-        model.load_state_dict(tensors, strict=False)  # tied weights have one of their names only
-        optimizer.load_state_dict({"state": _unflatten(moments), "param_groups": groups})
+        # tied weights have one of their names only
+        model.load_state_dict(placed_weights(model, tensors), strict=False)
+        own = placed_moments(optimizer, _unflatten(moments))
+        optimizer.load_state_dict({"state": own, "param_groups": groups})
         torch.set_rng_state(cpu)
         if cuda is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(cuda)
@@ -203,7 +244,8 @@ def _frozen_digest(model: torch.nn.Module) -> str:
     """Of all weights that are not trained, read once: they do not change. Empty if all are trained."""
     frozen = _frozen(model)
     if frozen and model not in _digests:
-        _digests[model] = tensors_digest(sorted(_distinct(frozen).items()))
+        whole = whole_tensors(_distinct(frozen))
+        _digests[model] = agreed(lambda: tensors_digest(sorted(whole.items())))
     return _digests[model] if frozen else ""
 
 
@@ -219,8 +261,9 @@ def _distinct(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     seen: set[int] = set()
     out = {}
     for name, t in tensors.items():
-        if t.data_ptr() not in seen or t.numel() == 0:
-            seen.add(t.data_ptr())
+        own = local_part(t)
+        if own.data_ptr() not in seen or own.numel() == 0:
+            seen.add(own.data_ptr())
             out[name] = t.detach().contiguous()
     return out
 

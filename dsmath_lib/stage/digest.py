@@ -14,6 +14,7 @@ from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.base.record_files import loads
+from dsmath_lib.params.base import Params
 
 PACKAGE = ROOT / "dsmath_lib"
 
@@ -23,13 +24,13 @@ def stage_digest(notebook: Path, params: Mapping[str, Any], upstream: Mapping[st
 
     Args:
         notebook: path of the source notebook.
-        params: all parameters of the run (``resume`` is left out: it does not change results).
+        params: all parameters of the run (``CHANGE_NOTHING`` are left out).
         upstream: stage name -> digest of its results.
     """
     code = code_cells(notebook)
     parts = {
         "code": [_normal(c) for c in code],
-        "params": {k: v for k, v in params.items() if k != "resume"},
+        "params": {k: v for k, v in params.items() if k not in Params.CHANGE_NOTHING},
         "sources": _digests(code),
         "upstream": dict(upstream),
     }

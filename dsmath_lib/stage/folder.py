@@ -109,7 +109,7 @@ class Stage:
         if self.cfg.resume and path.is_file():
             with suppress(ValueError):  # damaged: it is made again
                 return loads(path.read_bytes())
-        write_atomic(path, json.dumps(_plain(make()), ensure_ascii=False))
+        write_atomic(path, json.dumps(plain_data(make()), ensure_ascii=False))
         return loads(path.read_bytes())
 
     def _input(self, key: str, digest: str) -> None:
@@ -177,7 +177,7 @@ class Stage:
 
     def log(self, kind: str, step: int, **numbers: Any) -> None:
         """Append one row ``{"kind", "step", ...}`` to ``log.jsonl``."""
-        row = {"kind": kind, "step": step, **_plain(numbers)}
+        row = {"kind": kind, "step": step, **plain_data(numbers)}
         with self.log_path.open("a", encoding="utf-8") as f:
             f.write(whole(json.dumps(row, ensure_ascii=False)) + "\n")
         for watch in self.watchers:
@@ -227,8 +227,8 @@ class Stage:
             "stage": self.name,
             "scale": self.cfg.scale,
             "params": self.cfg.model_dump(),
-            "metrics": _plain(metrics),
-            **_plain(extra),
+            "metrics": plain_data(metrics),
+            **plain_data(extra),
             "inputs": self.inputs,
             "seconds": round(time.monotonic() - self.started, 1),
             "peak_memory_mb": peak_memory_mb(),
@@ -253,7 +253,7 @@ def made_of(cfg: Params, folder: Folder, notebook: Path) -> MadeOf:
     """What a run of a stage would be made of now: its parameters, the inputs that runs there have read, its code."""
     keys = folder.known_inputs()
     inputs = {k: d for k in keys if (d := _input_digest(cfg, k)) is not None}
-    params = cfg.model_dump(mode="json", exclude={"resume"})
+    params = cfg.model_dump(mode="json", exclude=set(cfg.CHANGE_NOTHING))
     return MadeOf(params, inputs, code_of_notebook(notebook))
 
 
@@ -282,20 +282,23 @@ def _input_digest(cfg: Params, key: str) -> str | None:
 def metrics_digest(results: Mapping[str, Any]) -> str:
     """SHA-256 of what a stage measured, without clocks: equal runs have equal digests."""
     part = {k: results.get(k) for k in ("stage", "params", "metrics", "inputs")}
+    part["params"] = {
+        k: v for k, v in (results.get("params") or {}).items() if k not in Params.CHANGE_NOTHING
+    }
     return text_digest(json.dumps(part, sort_keys=True))
 
 
-def _plain(x: Any) -> Any:
+def plain_data(x: Any) -> Any:
     """JSON-ready copy: tensors and numpy numbers become Python numbers, non-finite floats become None."""
     if isinstance(x, Mapping):
-        return {str(k): _plain(v) for k, v in x.items()}
+        return {str(k): plain_data(v) for k, v in x.items()}
     if isinstance(x, list | tuple):
-        return [_plain(v) for v in x]
+        return [plain_data(v) for v in x]
     if hasattr(x, "tolist"):
-        return _plain(x.tolist())
+        return plain_data(x.tolist())
     # an estimate
     if hasattr(x, "as_json"):
-        return _plain(x.as_json())
+        return plain_data(x.as_json())
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return str(x) if isinstance(x, Path) else x

@@ -11,12 +11,19 @@ def setup(cfg: Params) -> torch.device:
     """Apply device, threads and seed of a stage; returns the device.
 
     Raises:
-        ParamsError: ``device`` is ``cuda`` and no GPU is there; ``sampler`` is ``vllm``, or ``lora_rank`` above 0, and
-            the extra is not installed.
+        ParamsError: ``device`` is ``cuda`` and no GPU is there; ``processes`` are more than the GPUs; ``sampler`` is
+            ``vllm``, or ``lora_rank`` above 0, and the extra is not installed.
     """
     if cfg.device == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
             "parameter 'device' = 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'"
+        )
+    gpu = cfg.device == "cuda" or (cfg.device == "auto" and torch.cuda.is_available())
+    each, gpus = getattr(cfg, "processes", 1), torch.cuda.device_count()
+    if gpu and each > gpus:
+        raise ParamsError(
+            f"parameter 'processes' = {each}, but this machine has {gpus} GPU(s), one for each process; "
+            f"use processes {gpus}, or device 'cpu'"
         )
     if getattr(cfg, "sampler", "hf") == "vllm":
         need_vllm()
@@ -26,5 +33,4 @@ def setup(cfg: Params) -> torch.device:
         torch.set_num_threads(cfg.threads)
     keep_memory()
     torch.manual_seed(cfg.seed)
-    gpu = cfg.device == "cuda" or (cfg.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if gpu else "cpu")

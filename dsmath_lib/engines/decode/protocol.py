@@ -74,6 +74,7 @@ class Sampler(Protocol):
         max_new_tokens: int,
         seed: int,
         stop: tuple[str, ...] = (),
+        first: int = 0,
     ) -> Completions:
         """``n`` completions of each prompt, group-major."""
 

@@ -52,6 +52,7 @@ class HFSampler:
         max_new_tokens: int,
         seed: int,
         stop: tuple[str, ...] = (),
+        first: int = 0,
     ) -> Completions:
         """Draw ``n`` completions of each prompt.
 
@@ -60,6 +61,7 @@ class HFSampler:
         least ``top_p``. Log-probs are then over that set, and differ from a trainer's over the whole vocabulary.
         Row r at step t uses the uniform number ``u[r, t]`` of one array made from ``seed``: rollouts replay, whatever
         ``max_rows`` is and whichever rows finish first (up to the rounding of differently shaped matrix products).
+        Where the prompts are part of a longer list, ``first`` is the number of their first row there.
 
         A completion that reaches the model's context ends with "length".
 
@@ -71,8 +73,11 @@ class HFSampler:
         check_sampling(prompts, n, temperature, top_p, max_new_tokens, context)
         total = len(prompts) * n
         noise = torch.rand(
-            total, max_new_tokens, dtype=torch.float64, generator=generator(seed, "rollouts")
-        )
+            first + total,
+            max_new_tokens,
+            dtype=torch.float64,
+            generator=generator(seed, "rollouts"),
+        )[first:]
         # stable: a group stays together
         order = sorted(range(total), key=lambda r: len(prompts[r // n]))
         stops = _Stops(self.tokenizer, stop) if stop else None

@@ -98,6 +98,7 @@ class VLLMSampler:
         max_new_tokens: int,
         seed: int,
         stop: tuple[str, ...] = (),
+        first: int = 0,
     ) -> Completions:
         """Draw ``n`` completions of each prompt, as ``HFSampler.sample`` does.
 
@@ -118,7 +119,7 @@ class VLLMSampler:
             self._settings = replace(self._settings, longest=needed)
         never = {i: NEVER for i in empty_rows(self.model)} or None
         rows, params = [], []
-        for p, prompt in enumerate(prompts):
+        for p, prompt in enumerate(prompts, first // n):
             for j in range(n):
                 rows.append(prompt)
                 params.append(
@@ -199,6 +200,10 @@ class Engine:
         options: dict[str, Any] = {} if self.gpu else {"enforce_eager": True, "block_size": 32}
         if settings.lora_rank:
             options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": settings.lora_rank}
+        if (
+            int(os.environ.get("WORLD_SIZE", "1")) > 1
+        ):  # one of several processes: an engine in each
+            options["distributed_executor_backend"] = "external_launcher"
         with _undisturbed():
             self.llm = LLM(
                 model=self.folder.name,
@@ -297,7 +302,10 @@ class Engine:
         self.llm.llm_engine.engine_core.shutdown()
         del self.llm
         gc.collect()
-        cleanup_dist_env_and_memory()
+        if (
+            int(os.environ.get("WORLD_SIZE", "1")) == 1
+        ):  # else the group of processes is not the engine's
+            cleanup_dist_env_and_memory()
         self.folder.cleanup()
 
 

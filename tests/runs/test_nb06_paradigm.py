@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dsmath_lib.rl.paradigm import EQUATIONS, check_method, coefficient, example
+from dsmath_lib.runs.nb06_paradigm import EQUATIONS, check_method, coefficient, example
 from tests.rl.conftest import tiny_policy
 
 pytestmark = pytest.mark.numeric
@@ -22,7 +22,7 @@ def test_every_row_of_table_10(name):
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_the_check_can_fail(name, monkeypatch):
     """A coefficient that is wrong by 5 % is found."""
-    from dsmath_lib.rl import paradigm
+    from dsmath_lib.runs import nb06_paradigm as paradigm
 
     monkeypatch.setattr(paradigm, "coefficient", lambda *a: 1.05 * coefficient(*a))
     row = check_method(name, example(PROMPTS, COMPLETIONS), tiny_policy(), tiny_policy(seed=1))
