@@ -117,7 +117,7 @@ several(
 )
 
 
-def keep_top(scores: list[float], tokens: list[int], budget: int) -> list[int]:
+def kept_pages(scores: list[float], tokens: list[int], budget: int) -> list[int]:
     """Numbers of the best pages whose tokens fit into the budget, best first; the first that does not fit ends it."""
     kept, used = [], 0
     for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
@@ -130,7 +130,7 @@ def keep_top(scores: list[float], tokens: list[int], budget: int) -> list[int]:
 
 function(
     "01.6",
-    keep_top,
+    kept_pages,
     [
         ([0.2, 0.9, 0.5], [10, 10, 10], 20),
         ([0.2, 0.9, 0.5], [5, 30, 10], 45),

@@ -85,7 +85,7 @@ number(
 )
 
 
-def first_fit(lengths: list[int], context: int) -> list[list[int]]:
+def packed_rows(lengths: list[int], context: int) -> list[list[int]]:
     """Rows of lengths: each goes to the first row with room, or opens a new one."""
     rows: list[list[int]] = []
     for n in lengths:
@@ -99,7 +99,7 @@ def first_fit(lengths: list[int], context: int) -> list[list[int]]:
 
 function(
     "02.6",
-    first_fit,
+    packed_rows,
     [([30, 50, 20, 14], 64), ([5], 8), ([4, 4, 4], 8), ([6, 3, 2, 5], 8), ([], 8)],
     (
         "Keep a list of rows; look for the first with sum(row) + n <= context.",

@@ -8,7 +8,7 @@ from dsmath_lib.exercises import Exercise, register
 from dsmath_lib.exercises.kinds import (
     Wrong,
     as_list,
-    as_number,
+    number_in,
     function,
     number,
     open_question,
@@ -38,7 +38,7 @@ _HARD, _SOFT = [1, 0, 0], [0.25, 0.0, 0.0]
 def _three_labels(answer: Any) -> str | None:
     try:
         rows = [
-            [as_number(x) for x in as_list(row, 3, "two lists of three numbers")]
+            [number_in(x) for x in as_list(row, 3, "two lists of three numbers")]
             for row in as_list(answer, 2, "two lists of three numbers, (hard, soft)")
         ]
     except Wrong as wrong:
@@ -104,7 +104,7 @@ number(
 )
 
 
-def best_of(scores: list[list[float]], right: list[list[bool]]) -> float:
+def best_of_n(scores: list[list[float]], right: list[list[bool]]) -> float:
     """Share of questions whose answer with the highest score is right; the first of equal ones is taken."""
     best = [s.index(max(s)) for s in scores]
     return sum(bool(r[i]) for r, i in zip(right, best, strict=True)) / len(scores)
@@ -112,7 +112,7 @@ def best_of(scores: list[list[float]], right: list[list[bool]]) -> float:
 
 function(
     "04.5",
-    best_of,
+    best_of_n,
     [
         ([[0.1, 0.9], [0.8, 0.2]], [[False, True], [False, True]]),
         ([[0.5, 0.5]], [[True, False]]),

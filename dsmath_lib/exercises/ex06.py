@@ -82,7 +82,7 @@ number(
 )
 
 
-def gae(rewards: list[float], values: list[float], gamma: float, lam: float) -> list[float]:
+def my_gae(rewards: list[float], values: list[float], gamma: float, lam: float) -> list[float]:
     """δ_t = r_t + γ V_{t+1} − V_t, with 0 after the end; A_t = δ_t + γ λ A_{t+1}."""
     out, later = [0.0] * len(rewards), 0.0
     for t in reversed(range(len(rewards))):
@@ -94,7 +94,7 @@ def gae(rewards: list[float], values: list[float], gamma: float, lam: float) -> 
 
 function(
     "06.6",
-    gae,
+    my_gae,
     [
         ([0.0, 0.0, 1.0], [0.5, 0.5, 0.5], 1.0, 1.0),
         ([0.0, 0.0, 1.0], [0.2, 0.4, 0.9], 1.0, 0.95),

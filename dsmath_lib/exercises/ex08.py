@@ -25,7 +25,7 @@ function(
 )
 
 
-def vote(answers: list[str | None]) -> set[str]:
+def winners(answers: list[str | None]) -> set[str]:
     """The answers with most votes; None casts none."""
     given = [a for a in answers if a is not None]
     most = max((given.count(a) for a in given), default=0)
@@ -34,7 +34,7 @@ def vote(answers: list[str | None]) -> set[str]:
 
 function(
     "08.2",
-    vote,
+    winners,
     [
         (["7", "8", "8"],),
         (["7", "8"],),
@@ -44,7 +44,7 @@ function(
         (["12", "12", "3"],),
     ],
     (
-        "What if two answers have the same number of votes? And what does None vote for?",
+        "What if two answers have the same number of votes? And what does None winners for?",
         "Count each answer that is not None; return the set of all with the highest count.",
     ),
     gives="a set of answers",

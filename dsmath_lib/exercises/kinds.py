@@ -68,7 +68,7 @@ def number(
 
     def verify(answer: Any) -> str | None:
         try:
-            got = as_number(answer)
+            got = number_in(answer)
         except Wrong as wrong:
             return str(wrong)
         if -tol <= got - reference <= max(tol, above):
@@ -95,7 +95,7 @@ def several(
     def verify(answer: Any) -> str | None:
         try:
             got = as_list(answer, len(reference), gives)
-            got = [as_number(x) for x in got]
+            got = [number_in(x) for x in got]
         except Wrong as wrong:
             return str(wrong)
         for g, want, said in zip(got, reference, says, strict=True):
@@ -129,7 +129,7 @@ def open_question(notebook: str, answer: str) -> None:
 # -- reading answers ------------------------------------------------------------------------------
 
 
-def as_number(x: Any) -> float:
+def number_in(x: Any) -> float:
     """What ``float`` reads, except text; never nan.
 
     Raises:
@@ -182,7 +182,7 @@ def _same(got: Any, want: Any, gives: str = "") -> bool:
             raise Wrong(f"expected True or False, got {_kind(got)}")
         return bool(got) == want
     if isinstance(want, int | float):
-        return math.isclose(as_number(got), want, rel_tol=DIGITS, abs_tol=1e-6)
+        return math.isclose(number_in(got), want, rel_tol=DIGITS, abs_tol=1e-6)
     if isinstance(want, str):
         return isinstance(got, str) and got == want
     if isinstance(want, set):
