@@ -1,9 +1,9 @@
 # make toy    set up (once) and run the whole pipeline on this machine, offline
 # make test   set up (once) and run the tests
 # make test-portable   run the tests that compare numbers as other processors would: older instructions, two threads
-# make gpu-check   run every stage, the benches and vLLM's tests on the GPU here (without one: in small on the CPU)
 # make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
 # make test-hacking   the search that plays against each rule reward, for a minute
+# make gpu-check   run every stage, the benches and vLLM's tests on the GPU here (without one: in small on the CPU)
 # make lab    open the notebooks in JupyterLab
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
@@ -28,7 +28,8 @@ VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
 GPU_CHECK ?=
 
-.PHONY: env toy smoke real-smoke gpu-check test test-library test-notebooks test-portable test-hacking test-vllm bench-corpus lab lint clean
+.PHONY: env toy smoke real-smoke gpu-check test test-library test-notebooks test-portable test-hacking test-vllm
+.PHONY: bench-corpus lab lint clean
 
 env: $(OK)
 

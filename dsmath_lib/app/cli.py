@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dsmath_lib.app import corpus_cli as corpus
-from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.grader import RULES
 
@@ -142,9 +142,9 @@ def _gpu_check(
     minutes: Annotated[float, typer.Option(help="in all; the same command goes on", min=0.2)] = 10,
 ) -> None:
     """Run every stage, the benches and vLLM's tests here, and write a small folder to send back."""
-    from dsmath_lib.app.gpu_check import check
+    from dsmath_lib.app.gpu_check import check_gpu
 
-    raise typer.Exit(check(scale, minutes))
+    raise typer.Exit(check_gpu(scale, minutes))
 
 
 @app.command("clean")
@@ -165,14 +165,21 @@ def _clean(
     from dsmath_lib.app.cleaning import clean_all, clean_scale
     from dsmath_lib.app.notebook_files import strip_file
 
+    broken = False
     if (notebooks or everything or not scale) and not dry_run:
         for path in sorted(_NOTEBOOKS.glob("*.ipynb")):
-            if strip_file(path):
-                print(f"stripped {path}")
+            try:
+                if strip_file(path):
+                    print(f"stripped {path}")
+            except StageError as err:
+                broken = True
+                print(err, file=sys.stderr)
     if everything:
         clean_all(dry_run=dry_run)
     elif scale:
         clean_scale(scale, dry_run=dry_run)
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command("regrade")
@@ -231,7 +238,6 @@ def _readable_names() -> None:
 
 def main() -> None:
     """Entry point of the command ``dsmath``."""
-    from dsmath_lib.base.errors import StageError
     from dsmath_lib.base.names import BadName
 
     for stream in (sys.stdout, sys.stderr):

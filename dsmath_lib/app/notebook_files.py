@@ -10,6 +10,7 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.params.cell import cell_source
 from dsmath_lib.params.registry import params_model
 from dsmath_lib.params.table import scales_table
+from dsmath_lib.stage.digest import read_notebook, tags_of
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -22,19 +23,18 @@ def strip(nb: dict[str, Any], stem: str) -> dict[str, Any]:
 
     Cells keep their ids; a cell whose id is not of the form ``<stem>-NNN`` gets the next free number.
     """
-    cells = [
-        c for c in nb["cells"] if "injected-parameters" not in c.get("metadata", {}).get("tags", [])
-    ]
+    cells = [c for c in nb["cells"] if "injected-parameters" not in tags_of(c)]
     form = re.compile(re.escape(stem.replace("_", "-")) + r"-(\d{3})")
-    used = [int(m[1]) for c in cells if (m := form.fullmatch(c.get("id", "")))]
+    used = [int(m[1]) for c in cells if (m := form.fullmatch(str(c.get("id"))))]
     free, seen = max(used, default=0) + 1, set()
     out = []
     for cell in cells:
         cell = dict(cell)
-        if not form.fullmatch(cell.get("id", "")) or cell["id"] in seen:
+        if not form.fullmatch(str(cell.get("id"))) or cell["id"] in seen:
             cell["id"], free = f"{stem.replace('_', '-')}-{free:03d}", free + 1
         seen.add(cell["id"])
-        cell["metadata"] = {k: v for k, v in cell.get("metadata", {}).items() if k == "tags" and v}
+        tags = tags_of(cell)
+        cell["metadata"] = {"tags": tags} if tags else {}
         if cell["cell_type"] == "code":
             cell["execution_count"], cell["outputs"] = None, []
         out.append(cell)
@@ -43,7 +43,7 @@ def strip(nb: dict[str, Any], stem: str) -> dict[str, Any]:
 
 def strip_file(path: Path) -> bool:
     """Strip one notebook in place; True if anything changed."""
-    return _put(path, _as_text(strip(_load(path), path.stem)))
+    return _put(path, _as_text(strip(read_notebook(path), path.stem)))
 
 
 def write_generated(root: Path) -> list[Path]:
@@ -53,7 +53,10 @@ def write_generated(root: Path) -> list[Path]:
 
 def generated(root: Path) -> dict[Path, str]:
     """File -> its text, with what comes from the parameters: notebooks' parameters cells, tables of scales."""
-    new = {p: _with_cell(_load(p), p.stem) for p in sorted((root / "notebooks").glob("*.ipynb"))}
+    new = {
+        p: _with_cell(read_notebook(p), p.stem)
+        for p in sorted((root / "notebooks").glob("*.ipynb"))
+    }
     readme = root / "README.md"
     begin, end = "<!-- scales:begin -->", "<!-- scales:end -->"
     head, rest = readme.read_text(encoding="utf-8").split(begin)
@@ -65,13 +68,9 @@ def generated(root: Path) -> dict[Path, str]:
 
 def _with_cell(nb: dict[str, Any], stem: str) -> str:
     for cell in nb["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
+        if "parameters" in tags_of(cell):
             cell["source"] = cell_source(params_model(stem)).splitlines(keepends=True)
     return _as_text(nb)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _as_text(nb: dict[str, Any]) -> str:

@@ -148,8 +148,8 @@ def find_stage(name: str, known: Sequence[str]) -> str:
 
 
 def _one(job: StageRun) -> int:
-    digest = stage_digest(job.notebook, job.params, _upstream(job))
     try:
+        digest = stage_digest(job.notebook, job.params, _upstream(job))
         if _up_to_date(job, digest) or _prepare(job, digest):
             print(f"{job.stage}: up to date")
             return OK

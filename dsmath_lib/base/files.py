@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.base.record_files import loads, whole
+
 
 @contextmanager
 def replaced(path: Path, wait: bool = False) -> Iterator[Path]:
@@ -34,7 +36,12 @@ def replaced(path: Path, wait: bool = False) -> Iterator[Path]:
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Write a file whole or not at all, and wait for the disk."""
     with replaced(path, wait=True) as tmp:
-        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
+        tmp.write_bytes(_bytes(data))
+
+
+def _bytes(data: str | bytes) -> bytes:
+    """Lone surrogates, which JSON can hold and UTF-8 cannot, become U+FFFD."""
+    return whole(data).encode() if isinstance(data, str) else data
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -45,7 +52,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object of a file; {} if there is none, or it is damaged, or no object."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -54,7 +61,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_fast(path: Path, data: str | bytes) -> None:
     """Write a file whole or not at all, without waiting for the disk: there are many, and each can be made again."""
     with replaced(path) as tmp:
-        tmp.write_bytes(data.encode() if isinstance(data, str) else data)
+        tmp.write_bytes(_bytes(data))
 
 
 def text_digest(text: str) -> str:

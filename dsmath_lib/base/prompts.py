@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from tokenizers import Tokenizer
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.record_files import whole
 from dsmath_lib.base.records import Prompt
 
 # what some templates write as today: prompts must not change from one day to the next
@@ -60,9 +61,9 @@ def prompt_ids(tokenizer, prompts: Sequence[Prompt]) -> list[list[int]]:
     """
     frames = [_frame_of(tokenizer, p) for p in prompts]
     filled = [_texts(p, f) for p, f in zip(prompts, frames, strict=True)]
-    whole = [_joined(f, t) for f, t in zip(frames, filled, strict=True)]
+    joined = [_joined(f, t) for f, t in zip(frames, filled, strict=True)]
     known, out = marks(tokenizer), []
-    for frame, texts, ids in zip(frames, filled, _encode(tokenizer, whole), strict=True):
+    for frame, texts, ids in zip(frames, filled, _encode(tokenizer, joined), strict=True):
         if tuple(i for i in ids if i in known) != frame.marks:  # a text spells a mark
             ids = _guarded(tokenizer, frame, texts)
         out.append([*frame.bos, *ids])
@@ -70,8 +71,8 @@ def prompt_ids(tokenizer, prompts: Sequence[Prompt]) -> list[list[int]]:
 
 
 def plain_ids(tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of plain texts: what spells a control token stays text."""
-    texts = list(texts)
+    """Token ids of plain texts: what spells a control token stays text, and lone surrogates are U+FFFD."""
+    texts = list(map(whole, texts))
     if not texts:
         return []
     loose = _loose_marks(tokenizer)
@@ -183,8 +184,9 @@ def _text_frame(tokenizer, before: str, after: str) -> Frame:
 def _texts(prompt: Prompt, frame: Frame) -> list[str]:
     """What goes into the gaps of the frame."""
     if not prompt.chat:
-        return [prompt.question]
+        return [whole(prompt.question)]
     texts = [prompt.system, prompt.text] if prompt.system else [prompt.text]
+    texts = list(map(whole, texts))
     return [t.strip() for t in texts] if frame.strip else texts
 
 

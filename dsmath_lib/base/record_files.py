@@ -102,8 +102,8 @@ def loads(data: bytes) -> Any:
 
 
 def whole(text: str) -> str:
-    """The text with U+FFFD in place of lone surrogates."""
-    return text if text.isascii() else _LONE.sub("\ufffd", text)
+    """The text with U+FFFD in place of lone surrogates; the same object where it has none."""
+    return _LONE.sub("\ufffd", text) if not text.isascii() and _LONE.search(text) else text
 
 
 def of_line(line: bytes) -> Record:
@@ -178,16 +178,45 @@ def _parquet(part: Part, counts: Counter) -> Iterator[Record]:
         for i in range(part.start, file.num_row_groups if part.stop < 0 else part.stop):
             group = file.metadata.row_group(i)
             each = max(group.total_byte_size / max(group.num_rows, 1), 1)
-            if each > MAX_ROW and group.total_byte_size > _GROUP:
+            shared = _dictionaries(part.path, group)
+            if (each > MAX_ROW and group.total_byte_size > _GROUP) or shared > _GROUP:
                 counts["skipped: over the size bound"] += group.num_rows
                 continue
             try:
-                for batch in file.iter_batches(
-                    min(max(int(MAX_ROW / each), 1), _ROWS), row_groups=[i]
-                ):
+                rows = min(int(MAX_ROW / each), _GROUP // max(shared, 1), _ROWS)
+                for batch in file.iter_batches(max(rows, 1), row_groups=[i]):
                     yield from of_batch(batch, counts)
             except pyarrow.ArrowException as err:
                 raise BadFile(f"{part.path}: {why(err)}") from None
+
+
+def _dictionaries(path: str, group: Any) -> int:
+    """Bytes that the dictionaries of a row group unpack to: a value in one is stored once, and given to many rows."""
+    total = 0
+    with open(path, "rb") as f:
+        for column in map(group.column, range(group.num_columns)):
+            at = column.dictionary_page_offset
+            if column.has_dictionary_page and at is not None:
+                f.seek(at)
+                total += _page_bytes(f.read(24))
+    return total
+
+
+def _page_bytes(head: bytes) -> int:
+    """The unpacked size in a page's head (Thrift, compact: two numbers, kind and size); a head of another form is 0."""
+    at, numbers = 0, []
+    while len(numbers) < 2:
+        value, shift = 0, 0
+        at += 1  # the field's number and type
+        while True:
+            if at >= len(head):
+                return 0
+            value |= (head[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if head[at - 1] < 128:
+                break
+        numbers.append(value >> 1)
+    return numbers[1]
 
 
 def _arrow(part: Part, counts: Counter) -> Iterator[Record]:

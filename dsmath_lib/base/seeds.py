@@ -22,7 +22,10 @@ def questions_of_step(n_questions: int, per_step: int, step: int, seed: int) -> 
 def seed_for(*parts: object) -> int:
     """A 63-bit seed from any parts (run seed, step, purpose), stable across processes and versions."""
     text = "\x1f".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+        >> 1
+    )
 
 
 def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Generator:

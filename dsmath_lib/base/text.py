@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from decimal import Decimal
+from typing import Any
 
 from dsmath_lib.base.spellings import named, respelt
 
@@ -18,6 +20,14 @@ _GRAM = re.compile(
     r"|(?<![^\W\d_])-|-(?![^\W\d_])"  # a minus sign, not a hyphen inside a word
     r"|[+*/=<>^%]"
 )
+
+
+def exact_text(value: Any) -> str:
+    """A value of a data set as text: a float with all its digits and none too many, ``1234567`` for 1234567.0."""
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
 
 
 def fold(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from dsmath_lib.base.files import replaced
+from dsmath_lib.base.record_files import whole
+from dsmath_lib.engines.fasttext_file import check_model_file
 from dsmath_lib.engines.index import spaced
 
 POSITIVE, NEGATIVE_LABEL = "__label__math", "__label__other"
@@ -77,7 +79,7 @@ def one_line(text: str) -> str:
     Our choice: the paper does not state its normalisation. fastText splits at spaces alone, so without it a Chinese
     page would be a few very long words.
     """
-    return spaced(text).replace("__label__", "label")
+    return spaced(whole(text)).replace("__label__", "label")
 
 
 def train_classifier(
@@ -151,6 +153,7 @@ def load(path: str) -> Any:
 @lru_cache(maxsize=1)
 def _load(path: str, changed: int) -> Any:
     try:
+        check_model_file(Path(path))  # the C++ reader trusts what it reads
         return compact(load_fasttext().load_model(path))
     except (ValueError, MemoryError) as err:
         raise ValueError(f"{path}: not a fastText model ({err})") from None

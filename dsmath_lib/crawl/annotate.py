@@ -222,5 +222,11 @@ def write_proposals(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     for r in rows:
         if not r["decided"]:
             shown = [r["pages"], r["mean_score"], " ".join(r["samples"])]
-            out.writerow([r["domain"], r["path_prefix"], "", "", *shown])
+            cells = [r["domain"], r["path_prefix"], "", "", *shown]
+            out.writerow([_as_text(c) if isinstance(c, str) else c for c in cells])
     write_atomic(path, text.getvalue())
+
+
+def _as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; an address that begins as one is no address."""
+    return "'" + cell if cell[:1] in tuple("=+-@\t\r") else cell

@@ -16,6 +16,7 @@ from dsmath_lib.base.record_files import BadFile, Part, read_records, reader_of,
 from dsmath_lib.base.records import Document, Page
 from dsmath_lib.crawl.bodies import BodyError, decode, readable, unpack
 from dsmath_lib.crawl.shards import DocRow, Shard, to_row
+from dsmath_lib.crawl.warc_records import WarcRecords
 
 WARC = (".warc", ".warc.gz", ".wet", ".wet.gz", ".warc.zst", ".wet.zst")
 HTML = (".html", ".htm", ".xhtml")
@@ -108,26 +109,12 @@ def _encodable(item: Page | Document) -> Page | Document:
 def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page | Document]:
     """HTML responses of a WARC file and conversion records of a WET file, compressed or not.
 
-    Lenient mode goes on after malformed records, where the default stops without a word. Bodies are unpacked here and
-    not by fastwarc, which gives up a whole file when a page says gzip and is not.
+    Bodies are unpacked here and not by fastwarc, which gives up a whole file when a page says gzip and is not.
     """
-    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
-    kinds |= WarcRecordType.warcinfo
     given: set[str] = set()  # texts given already, should the lengths prove wrong
     seen = False
-    records = iter(
-        ArchiveIterator(str(path), record_types=kinds, quirks_mode=True, auto_decode="transfer")
-    )
-    while True:
-        try:
-            record = next(records, None)
-        except Exception as err:  # OSError, ValueError and fastwarc's own, on broken files
-            counts[f"file ended early: {type(err).__name__}"] += 1
-            return
-        if record is None:
-            if not seen and path.stat().st_size and not _has_records(path):
-                counts["file without a WARC record"] += 1
-            return
+    records = WarcRecords(path, counts)
+    for record in records:
         seen = True
         try:
             if record.record_type == WarcRecordType.warcinfo:
@@ -135,7 +122,7 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
                     yield from _salvaged(path, counts, max_bytes, given)
                     return
                 continue
-            item = _record(record, counts, max_bytes)
+            item = _record(record, records, max_bytes)
         except Exception as err:  # a damaged body; the next record may be whole
             counts[f"skipped: damaged record ({type(err).__name__})"] += 1
             continue
@@ -147,6 +134,8 @@ def read_warc(path: Path, counts: Counter, *, max_bytes: int) -> Iterator[Page |
         if item is not None:
             counts["read: documents" if isinstance(item, Document) else "read: pages"] += 1
             yield item
+    if not seen and path.stat().st_size and not _has_records(path):
+        counts["file without a WARC record"] += 1
 
 
 def _has_records(path: Path) -> bool:
@@ -195,7 +184,8 @@ def _split_at_headers(path: Path, max_bytes: int) -> Iterator[tuple[dict[str, st
         yield headers, b"".join(body).strip(b"\r\n")
 
 
-def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
+def _record(record, records: WarcRecords, max_bytes: int) -> Page | Document | None:
+    counts = records.counts
     url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
     if not url.startswith(("http://", "https://")):
         counts["skipped: no web address"] += 1
@@ -215,6 +205,9 @@ def _record(record, counts: Counter, max_bytes: int) -> Page | Document | None:
         charset = record.http_charset
     size = record.content_length
     data = record.reader.read(max_bytes + 1)
+    if _SWALLOWED.search(data) and records.swallowed():
+        counts["skipped: damaged record (wrong length)"] += 1
+        return None
     if record.is_http and len(data) <= max_bytes:
         try:
             data = _whole_body(data, record, size, max_bytes)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 Paid = Callable[[str], int]  # for how many of the questions a text is paid
 
 
-class Found(NamedTuple):
+class Cheat(NamedTuple):
     """``text`` is paid for ``paid`` questions; 1 is honest."""
 
     text: str
@@ -72,7 +72,7 @@ def edited(text: str, values: Sequence[str], rng: random.Random) -> str:
     return text[:place] + text[place:].translate(SIGNS)
 
 
-def search(paid: Paid, values: Sequence[str], steps: int, seed: int, longest: int = 120) -> Found:
+def search(paid: Paid, values: Sequence[str], steps: int, seed: int, longest: int = 120) -> Cheat:
     """The text that is paid for most questions, after ``steps`` edits.
 
     Args:
@@ -83,13 +83,13 @@ def search(paid: Paid, values: Sequence[str], steps: int, seed: int, longest: in
     """
     rng = random.Random(seed)
     starts = [w.format(v) for v in values for w in WRAP[:8]]
-    pool = [Found(t, paid(t)) for t in rng.sample(starts, min(8, len(starts)))]
+    pool = [Cheat(t, paid(t)) for t in rng.sample(starts, min(8, len(starts)))]
     for step in range(steps):
         if step % 60 == 59:  # a fresh start in place of the worst
-            pool[-1] = Found(rng.choice(starts), 0)
+            pool[-1] = Cheat(rng.choice(starts), 0)
         parent = rng.choice(pool)
         text = edited(parent.text, values, rng)[-longest:]
-        child = Found(text, paid(text))
+        child = Cheat(text, paid(text))
         if child.paid >= parent.paid:
             pool[pool.index(parent)] = child
         pool.sort(key=lambda f: -f.paid)

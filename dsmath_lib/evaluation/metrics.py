@@ -15,6 +15,7 @@ from dsmath_lib.base.seeds import seed_for
 
 Z = 1.959964  # 97.5 % quantile of the normal distribution
 SMALL = 100  # below this many items the normal interval of a share is too narrow
+FEW = 10  # and where fewer than this many are right, or wrong
 MAX_SUBSETS = 500  # of K out of n samples, for one question; all of them when there are fewer
 
 
@@ -41,10 +42,17 @@ def read_estimate(found: Any) -> Estimate | None:
     """What stands in JSON: a number (exact) or an estimate's dict; None for anything else, and where no number is."""
     found = found if isinstance(found, Mapping) else {"value": found}
     value = found.get("value")
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         return None
-    low, high = (value if found.get(k) is None else found[k] for k in ("low", "high"))
-    return Estimate(value, low, high, found.get("n"), found.get("seeds", 1), found.get("samples"))
+    low, high = (found[k] if _finite(found.get(k)) else value for k in ("low", "high"))
+    n, seeds, samples = (
+        found[k] if _finite(found.get(k)) else None for k in ("n", "seeds", "samples")
+    )
+    return Estimate(value, low, high, n, 1 if seeds is None else seeds, samples)
+
+
+def _finite(x: Any) -> bool:
+    return isinstance(x, int | float) and abs(x) < float("inf")
 
 
 def share(value: float, low: float, high: float, n: int, samples: int | None = None) -> Estimate:
@@ -52,8 +60,8 @@ def share(value: float, low: float, high: float, n: int, samples: int | None = N
     return Estimate(value, max(0.0, low), min(1.0, high), n, samples=samples)
 
 
-def wilson(right: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of ``right`` in ``n``; holds near 0 and 1 and for small n."""
+def wilson(right: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``right`` in ``n``; holds near 0 and 1 and for small (effective) n."""
     p, z2 = right / n, Z * Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
@@ -107,9 +115,9 @@ def accuracy(correct: Sequence[bool]) -> Estimate:
 
 
 def share_of(right: float, n: int) -> Estimate:
-    """The share ``right`` of ``n`` questions: Wilson's interval below 100 questions or at 0 and 1, else normal."""
+    """The share ``right`` of ``n`` questions: Wilson below 100 questions or 10 right or wrong ones, else normal."""
     p = right / n
-    if n < SMALL or right in (0, n):
+    if n < SMALL or min(right, n - right) < FEW:
         return share(p, *wilson(right, n), n)
     half = Z * math.sqrt(p * (1 - p) / n)
     return share(p, p - half, p + half, n)
@@ -118,14 +126,18 @@ def share_of(right: float, n: int) -> Estimate:
 def clustered(values: Sequence[float], samples: int = 1) -> Estimate:
     """Mean over questions of one number each (e.g. the share of right samples), with the clustered interval.
 
-    The spread between questions holds both sources of chance, which questions and which samples. Where all are equal
-    (0 or 1) Wilson's interval is used.
+    The spread between questions holds both sources of chance, which questions and which samples. Where it says little,
+    because fewer than 10 are right or wrong or all are equal, the interval is Wilson's, of as many independent draws as
+    have this spread: all samples where the shares are equal, the questions where each is 0 or 1.
     """
     n = _count(values)
-    mean = sum(values) / n
+    mean = math.fsum(values) / n
     se = standard_error(values)
-    if min(values) == max(values) and mean in (0.0, 1.0):
-        return share(mean, *wilson(round(mean * n), n), n, samples=samples)
+    if (n > 1 or mean in (0.0, 1.0)) and (min(mean, 1 - mean) * n < FEW or not se > 1e-9):
+        draws = (
+            n if mean in (0.0, 1.0) else min(n * samples, mean * (1 - mean) / max(se, 1e-9) ** 2)
+        )
+        return share(mean, *wilson(mean * draws, draws), n, samples=samples)
     return share(mean, mean - Z * se, mean + Z * se, n, samples=samples)
 
 

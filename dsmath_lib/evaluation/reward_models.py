@@ -52,6 +52,8 @@ def auc_estimate(
         drawn.append(auc(s[pick], y[pick]))
     found = [a for a in drawn if a is not None]
     low, high = np.quantile(found, [0.025, 0.975]) if found else (0.0, 1.0)
+    if low == high:  # no mistake was seen, or there is one question: that is no certainty
+        low, high = wilson(value * len(index), len(index))
     return Estimate(value, min(low, value), max(high, value), len(index))
 
 
@@ -83,8 +85,8 @@ def threshold_accuracy(
     residual = [sum(r) - mean * len(r) for r in rows.values()]
     m = len(rows)
     half = Z * (m / max(m - 1, 1) * sum(e * e for e in residual)) ** 0.5 / n
-    if mean in (0.0, 1.0):
-        return share(mean, *wilson(round(mean * m), m), n)
+    if half < 1e-9:  # all questions are alike, or there is one
+        return share(mean, *wilson(mean * m, m), n)
     return share(mean, mean - half, mean + half, n)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from dsmath_lib.engines.sandbox import (
     ToolResult,
     cut,
+    ends_with_program,
     extract_programs,
     join_programs,
     run_programs,
@@ -133,10 +134,7 @@ def output_block(
 
 def waits_for_output(text: str) -> bool:
     """Does ``text`` end where a tool output belongs: after a closed program, its fence opened or not?"""
-    body = text.rstrip().removesuffix(OUTPUT).rstrip()
-    start = body.rfind("```python")
-    inside = body[start + len("```python") :]
-    return start > body.rfind(OUTPUT) and inside.find("```") == len(inside) - 3 > 0
+    return ends_with_program(text.rstrip().removesuffix(OUTPUT))
 
 
 # -- the loop --------------------------------------------------------------------------------------------------------

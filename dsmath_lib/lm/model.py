@@ -11,6 +11,7 @@ from transformers.utils import logging
 
 from dsmath_lib.base.dtypes import DTYPES
 from dsmath_lib.base.hub import ModelError, pinned, reading
+from dsmath_lib.base.model_configs import refuse_kernels
 
 logging.disable_progress_bar()  # its bars for reading and writing weights stop at 0 % in a log
 STALE = "rotary_emb.inv_freq"  # old checkpoints hold it; it is computed
@@ -127,8 +128,11 @@ def load_weights(
         replaced: beginnings of the names of tensors that the caller makes or drops, so they may be there or not.
 
     Raises:
-        ModelError, WeightsError: as ``load_model``.
+        ModelError, WeightsError: as ``load_model``; ModelError also where its config asks for code of the Hub.
     """
+    commit = pinned(name_or_path, revision)
+    with reading(name_or_path):
+        refuse_kernels(name_or_path, commit)
     level = logging.get_verbosity()
     # without its table of what is wrong: the error says it
     logging.set_verbosity(standard_logging.CRITICAL)
@@ -136,7 +140,7 @@ def load_weights(
         with torch.random.fork_rng(devices=[]), reading(name_or_path):
             model, found = kind.from_pretrained(
                 str(name_or_path),
-                revision=pinned(name_or_path, revision),
+                revision=commit,
                 dtype=DTYPES[dtype],
                 attn_implementation="sdpa",
                 use_safetensors=True,  # pickle weights could run code

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from dsmath_lib.base.hub import pinned, reading
 from dsmath_lib.base.prompts import plain_ids
+from dsmath_lib.base.record_files import whole
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"  # ids 0, 1, 2
 SPECIALS = [BOS, EOS, PAD]
@@ -50,7 +51,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tok.train_from_iterator(texts, trainer)
+    tok.train_from_iterator(map(whole, texts), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tok,
         bos_token=BOS,

@@ -12,16 +12,15 @@ before anything runs.
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.names import scale_name
 from dsmath_lib.base.paths import PARAMS_DIR
+from dsmath_lib.params.flat_yaml import read_yaml, shortened
 
 NOTEBOOK_SCALE = "toy"  # the scale whose values are the defaults
 OPEN = "not stated"  # the paper has such a thing and leaves its value open
@@ -153,7 +152,7 @@ def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> 
         return f"{where}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
     bounds = allowed(model, key.split(".")[0])
     message = error["msg"].removeprefix("Value error, ")
-    text = f"{where}: parameter '{key}' = {error['input']!r}: {message}"
+    text = f"{where}: parameter '{key}' = {shortened(error['input'])}: {message}"
     return f"{text} (allowed: {bounds})" if bounds else text
 
 
@@ -194,20 +193,3 @@ def allowed(model: type[Params], key: str) -> str:
     parts = [f"{sign} {schema[name]}" for name, sign in signs.items() if name in schema]
     parts += [", ".join(map(str, schema["enum"]))] if "enum" in schema else []
     return ", ".join(parts)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """One flat parameter file. Nested values, non-string keys and unreadable YAML are errors that name the file."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: no such parameter file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ParamsError(f"{path}: not readable as YAML: {err}") from None
-    data = {} if data is None else data
-    if not isinstance(data, dict) or not all(isinstance(k, str) for k in data):
-        raise ParamsError(f"{path}: expected flat 'name: value' lines")
-    nested = [k for k, v in data.items() if isinstance(v, dict)]
-    if nested:
-        raise ParamsError(f"{path}: nested value under {nested}; parameters are flat")
-    return data

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.params.base import Params, read_yaml
+from dsmath_lib.params.flat_yaml import load_yaml
 from dsmath_lib.params.registry import params_model
 
 COMMON = tuple(Params.model_fields)
@@ -77,9 +76,9 @@ def parse_value(text: str, kind: Any) -> Any:
     if str in kinds or any(isinstance(a, str) for a in typing.get_args(kind)):
         return text
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+        return load_yaml(text)
+    except ValueError:
+        return text  # the model says what it wants instead
 
 
 def _rel(path: Path) -> str:

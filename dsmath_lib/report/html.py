@@ -4,11 +4,10 @@ Formulas need ``reports/assets/tex-svg.js`` (MathJax, copied from the package ``
 is loaded, and no address outside the reports folder is used.
 """
 
-import shutil
 from importlib import metadata
 from pathlib import Path
 
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import file_digest, write_atomic
 from dsmath_lib.base.folders import reports_root
 from dsmath_lib.report.pages import merge_parameters, set_links
 
@@ -68,9 +67,9 @@ def write_html(notebook: Path) -> Path:
 
 
 def copy_assets() -> None:
-    """Put MathJax into ``reports/assets`` once."""
+    """Put MathJax into ``reports/assets``, whole, and again where another file or a part of it lies there."""
     target = reports_root() / "assets" / "tex-svg.js"
-    if not target.exists():
-        source = metadata.distribution("sphinx-mathjax-offline").locate_file(MATHJAX)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    source = Path(metadata.distribution("sphinx-mathjax-offline").locate_file(MATHJAX))
+    here = target.is_file() and not target.is_symlink()
+    if not here or file_digest(target) != file_digest(source):
+        write_atomic(target, source.read_bytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import ParamsError
-from dsmath_lib.base.files import write_atomic
+from dsmath_lib.base.files import read_json, write_atomic
 from dsmath_lib.base.folders import scale_folder
 from dsmath_lib.base.tags import Html, joined, page, table, tag
 from dsmath_lib.evaluation.metrics import read_estimate
@@ -74,30 +74,48 @@ def rebuild(scale: str) -> Path:
 
 def read_stage(folder: Path) -> dict[str, Any]:
     """State of a stage folder: ``{"state", "error", "seconds", "results", "files", "alt"}``."""
-    results, digest = _json(folder / "results.json"), _json(folder / "digest.json")
-    state = "done" if results else digest.get("state", "not run")
+    results, digest = _shaped(read_json(folder / "results.json")), read_json(folder / "digest.json")
+    state = "done" if results else str(digest.get("state", "not run"))
     if state == "done" and not results:
         state = "started"  # a notebook opened by hand has begun anew
     alt = ""
     if figure := results.get("figure"):
-        text = (folder / Path(str(figure)).name).with_suffix(".alt.txt")
-        alt = text.read_text(encoding="utf-8").strip() if text.exists() else ""
+        text = (folder / (Path(figure).name or "figure")).with_suffix(".alt.txt")
+        alt = text.read_text(encoding="utf-8", errors="replace").strip() if text.is_file() else ""
     return {
         "state": state if state in STATES else "failed",
         "error": digest.get("error") if state == "failed" else None,
-        "seconds": digest.get("seconds") or results.get("seconds"),
+        "seconds": _number(digest.get("seconds")) or results.get("seconds"),
         "results": results,
         "files": sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else [],
         "alt": alt,
     }
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return data if isinstance(data, dict) else {}
-    except (OSError, ValueError):
-        return {}
+def _shaped(results: dict[str, Any]) -> dict[str, Any]:
+    """Results in which each part has its own kind, so that the page can show what is there; {} if nothing is.
+
+    The file may be of another version, or of a person.
+    """
+    kinds = {
+        "metrics": dict,
+        "peak_memory_mb": dict,
+        "environment": dict,
+        "figure": str,
+        "headline": list,
+    }
+    out = results | {k: kind() for k, kind in kinds.items() if not isinstance(results.get(k), kind)}
+    memory = {k: n for k, v in out["peak_memory_mb"].items() if (n := _number(v)) is not None}
+    names = [n for n in out["headline"] if isinstance(n, str)]
+    if not isinstance(out["environment"].get("versions"), dict):
+        out["environment"] = out["environment"] | {"versions": {}}
+    more = {"peak_memory_mb": memory, "headline": names, "seconds": _number(results.get("seconds"))}
+    return out | more if results else {}
+
+
+def _number(x: Any) -> float | None:
+    e = read_estimate(x)
+    return None if e is None or isinstance(x, Mapping) else e.value
 
 
 # -- the page ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
+from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.tags import Html, tag
 from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.evaluation.metrics import Estimate
@@ -35,9 +36,8 @@ def show(fig: Any, alt: str, save: Path | str | None = None) -> None:
     fig.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(fig)
     if save is not None:
-        Path(save).parent.mkdir(parents=True, exist_ok=True)
-        Path(save).write_bytes(buffer.getvalue())
-        Path(save).with_suffix(".alt.txt").write_text(alt + "\n", encoding="utf-8")
+        write_atomic(Path(save), buffer.getvalue())
+        write_atomic(Path(save).with_suffix(".alt.txt"), alt + "\n")
     if get_ipython() is None:
         print(f"[figure: {alt}]")
         return
@@ -82,8 +82,9 @@ class Table:
     def _repr_html_(self) -> str:
         style = "text-align:{};vertical-align:top;white-space:pre-wrap".format
         styles = [style("right" if n else "left") for n in self.numeric]
+        head = [no_math(str(c)) for c in self.columns]
         rows = [map(no_math, row) for row in self.rows]
-        whole = html_table(self.columns, rows, styles, self.caption)
+        whole = html_table(head, rows, styles, no_math(self.caption))
         return tag("div", whole, style="overflow-x:auto")  # a wide table scrolls, the page does not
 
     def __repr__(self) -> str:
@@ -106,7 +107,7 @@ def _number(x: Any) -> bool:
 
 
 def no_math(text: str) -> Html:
-    """Escaped text in which ``$`` starts no formula: samples are shown as they are."""
+    """Escaped text in which ``$`` starts no formula: samples, captions and names are shown as they are."""
     text = html.escape(text).replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
     return Html(text)
 

@@ -192,7 +192,7 @@ def mix_replay(new: Sequence, old: Sequence, share: float, seed: int) -> list:
 def write_solutions(path: Path, solutions: Sequence[Solution]) -> None:
     """Write .jsonl.gz, whole or not at all; equal solutions give equal bytes."""
     text = "".join(json.dumps(asdict(s), ensure_ascii=False) + "\n" for s in solutions)
-    write_atomic(path, gzip.compress(text.encode(), mtime=0))
+    write_atomic(path, gzip.compress(text.encode("utf-8", "replace"), mtime=0))
 
 
 def read_solutions(path: Path) -> list[Solution]:

@@ -25,6 +25,7 @@ from transformers import (
 
 from dsmath_lib.base.dtypes import at_least_float32
 from dsmath_lib.base.hub import pinned, reading
+from dsmath_lib.base.model_configs import refuse_kernels
 from dsmath_lib.lm.model import WeightsError, load_weights
 from dsmath_lib.lm.train import autocast
 from dsmath_lib.rewards.steps import step_ends
@@ -106,6 +107,7 @@ def load_reward_model(
 def _config(name_or_path: str | Path, revision: str) -> PretrainedConfig:
     where = {"revision": pinned(name_or_path, revision), "trust_remote_code": False}
     with reading(name_or_path):
+        refuse_kernels(name_or_path, where["revision"])
         return AutoConfig.from_pretrained(str(name_or_path), **where)
 
 

@@ -1,6 +1,6 @@
 """Reward of a program: run it in the sandbox and compare what it prints, test by test.
 
-A test is code that is put after the program, and what must be printed. A program of thought has one test: nothing is
+A test is code that runs after the program, and what it must print. A program of thought has one test: nothing is
 added, and the answer must be printed. A function has as many as there are calls to check.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dsmath_lib.engines.grader import grade_answer
-from dsmath_lib.engines.sandbox import extract_programs, joined_program, run_programs
+from dsmath_lib.engines.sandbox import extract_programs, joined_program, run_program
 
 TIMEOUT_S = 1.0
 
@@ -33,12 +33,13 @@ def program_of(text: str) -> str:
 def passed(text: str, tests: Sequence[Check]) -> list[bool]:
     """Which tests the program in ``text`` passes; all fail if there is no program or it ends with an error.
 
-    Numbers are compared as answers are (``2.0`` is ``2``). The program never leaves the sandbox of ``python_tool``.
+    What the program itself prints is no test's output, and a test that the program ends early has failed. Numbers are
+    compared as answers are (``2.0`` is ``2``). The program never leaves the sandbox of ``python_tool``.
     """
     program = program_of(text)
     if not program.strip():
         return [False] * len(tests)
-    results = run_programs([f"{program}\n{t.code}" for t in tests], timeout_s=TIMEOUT_S)
+    results = [run_program(program, timeout_s=TIMEOUT_S, test=t.code) for t in tests]
     return [
         not r.error and bool(r.stdout.strip()) and _same(t.printed, r.stdout)
         for r, t in zip(results, tests, strict=True)

@@ -237,16 +237,20 @@ def _outcomes(
             raise RewardError(
                 f"reward '{name}' has {len(values)} values for {len(golds)} completions"
             )
-        try:
-            out[name] = torch.tensor([float(v) for v in values])
-        except (TypeError, ValueError) as err:
-            raise RewardError(f"reward '{name}' has a value that is no number: {err}") from None
+        out[name] = torch.tensor([_as_float(v, name, row) for row, v in enumerate(values)])
         bad = (~out[name].isfinite()).nonzero().flatten().tolist()
         if bad:
             row = bad[0]
             text = f"{rollouts.texts[row]!r:.200}"
             raise RewardError(f"reward '{name}' of row {row} is {out[name][row]}: {text}")
     return out
+
+
+def _as_float(value: object, name: str, row: int) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise RewardError(f"reward '{name}' of row {row} is no number: {value!r:.200}") from None
 
 
 def _steps(

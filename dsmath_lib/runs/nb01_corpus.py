@@ -186,7 +186,7 @@ def write_docs(path: Path, docs: Iterable[Document]) -> dict[str, object]:
     ):
         for d in docs:
             row = {"url": d.url, "text": d.text, "lang": d.lang}
-            f.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+            f.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
             tokens += n_tokens(d.text)
             langs[d.lang or "?"] += 1
     return {"documents": langs.total(), "tokens": tokens, "languages": _shares(langs)}

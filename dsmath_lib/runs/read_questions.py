@@ -15,6 +15,7 @@ import numpy as np
 from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.records import Problem, Sample
 from dsmath_lib.base.seeds import seed_for
+from dsmath_lib.base.text import exact_text
 from dsmath_lib.engines.grader import boxes, gold_answers
 from dsmath_lib.rewards.questions import solution_of
 from dsmath_lib.rows.prompts import PromptStyle, make_prompt
@@ -97,7 +98,7 @@ def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, float):
-        return f"{value:.15g}"
+        return exact_text(value)
     if isinstance(value, list | tuple):
         turns = [v for v in value if isinstance(v, Mapping)]
         if turns:

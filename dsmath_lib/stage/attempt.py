@@ -214,4 +214,6 @@ def _link_file(source: str | Path, target: str | Path) -> None:
 
 def _made_of(attempt: Mapping[str, Any]) -> MadeOf | None:
     parts = {k: attempt.get(k) for k in ("params", "inputs", "code")}
-    return MadeOf(**parts) if all(isinstance(v, dict) for v in parts.values()) else None
+    whole = all(isinstance(v, dict) for v in parts.values())
+    digests = [*parts["inputs"].values(), *parts["code"].values()] if whole else [None]
+    return MadeOf(**parts) if all(isinstance(d, str) for d in digests) and whole else None

@@ -4,9 +4,7 @@
 ``read_rows("hub:openai/gsm8k:main", revision="<commit>", split="test")`` goes through ``datasets``, pinned.
 """
 
-import csv
 import gzip
-import io
 import re
 import zlib
 from collections import Counter
@@ -19,6 +17,7 @@ from dsmath_lib.base.paths import ROOT
 from dsmath_lib.base.record_files import COMMIT, HUB, BadFile, Part, loads, of_line, read_records
 
 _COMMIT = re.compile(COMMIT)
+MAX_UNPACKED = 500_000_000  # bytes of a .gz file
 SET_IT = "set the folder with '-p data_dir PATH' or in params/<scale>/*.yaml"
 
 
@@ -111,16 +110,15 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
             for what in counts:
                 raise StageError(f"{path}: not readable: {what.removeprefix('skipped: ')}")
             return rows
-        data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix == ".gz" else data
-        text = data.decode("utf-8")
+        data = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        text = data.decode("utf-8-sig")
     except BadFile as err:
         raise StageError(str(err)) from err
     except (OSError, EOFError, ValueError, zlib.error) as err:
         raise StageError(f"{path}: not readable: {err}") from err
     if kind == "tsv":
-        table = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [{str(i): cell for i, cell in enumerate(line)} for line in table if line]
+        lines = [line.removesuffix("\r") for line in text.split("\n")]
+        return [{str(i): c for i, c in enumerate(line.split("\t"))} for line in lines if line]
     if kind == "json":
         return _json_rows(path, data)
     if kind == "jsonl":
@@ -128,6 +126,19 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
     raise StageError(
         f"{path}: unknown kind of file (known: .jsonl, .json, .parquet, .tsv, and .gz of these)"
     )
+
+
+def _unpacked(path: Path) -> bytes:
+    """The bytes of a gzip file, up to a bound: a few bytes can unpack to many.
+
+    Raises:
+        ValueError: past the bound.
+    """
+    with gzip.open(path) as f:
+        data = f.read(MAX_UNPACKED + 1)
+    if len(data) > MAX_UNPACKED:
+        raise ValueError(f"it unpacks to more than {MAX_UNPACKED / 1e6:,.0f} MB; unpack it first")
+    return data
 
 
 def _json_rows(path: Path, text: bytes) -> list[dict[str, Any]]:

@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dsmath_lib.base.errors import StageError
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.base.record_files import loads
 
 PACKAGE = ROOT / "dsmath_lib"
 
@@ -39,10 +41,40 @@ def code_cells(notebook: Path) -> list[str]:
 
     Without the parameters cell (its values are replaced) and the exercises (a reader's answers make no run stale).
     """
-    nb = json.loads(notebook.read_text(encoding="utf-8"))
-    cells = [c for c in nb["cells"] if c["cell_type"] == "code"]
-    cells = [c for c in cells if "parameters" not in c["metadata"].get("tags", [])]
+    cells = [c for c in read_notebook(notebook)["cells"] if c["cell_type"] == "code"]
+    cells = [c for c in cells if "parameters" not in tags_of(c)]
     return [text for c in cells if not _is_exercise(text := "".join(c["source"]))]
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A notebook as plain data, whose cells have what cells have.
+
+    Raises:
+        StageError: it is missing, cut short, or no notebook; names it.
+    """
+    try:
+        nb = loads(path.read_bytes())
+    except (OSError, ValueError) as err:
+        why = getattr(err, "strerror", None) or err
+        raise StageError(f"{path}: not a notebook ({why})") from None
+    cells = nb.get("cells") if isinstance(nb, dict) else None
+    if not isinstance(cells, list) or not all(map(_is_cell, cells)):
+        raise StageError(
+            f"{path}: not a notebook (no list of cells with type, metadata and source)"
+        )
+    return nb
+
+
+def _is_cell(cell: Any) -> bool:
+    parts = {"cell_type": str, "metadata": dict, "source": (str, list)}
+    good = isinstance(cell, dict) and all(isinstance(cell.get(k), t) for k, t in parts.items())
+    return good and all(isinstance(line, str) for line in cell["source"])
+
+
+def tags_of(cell: Mapping[str, Any]) -> list[str]:
+    """The tags of a cell; another kind of value counts as none."""
+    tags = cell["metadata"].get("tags")
+    return [t for t in tags if isinstance(t, str)] if isinstance(tags, list) else []
 
 
 def _is_exercise(code: str) -> bool:

@@ -12,12 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.base.files import file_digest, text_digest, write_atomic
+from dsmath_lib.base.files import file_digest, read_json, text_digest, write_atomic
 from dsmath_lib.base.folders import (
     artifacts_folder,
     lock_folder,
@@ -26,8 +27,9 @@ from dsmath_lib.base.folders import (
     unlock_folder,
 )
 from dsmath_lib.base.machine import environment, peak_memory_mb
-from dsmath_lib.base.names import below, without_links
+from dsmath_lib.base.names import BadName, below, without_links
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.base.record_files import loads, of_line, whole
 from dsmath_lib.params.base import Params
 from dsmath_lib.params.registry import upstream_of
 from dsmath_lib.stage.attempt import Folder, MadeOf
@@ -104,9 +106,11 @@ class Stage:
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
         """Plain data from ``make()``: made once, then read from ``artifacts/kept/`` while the stage is the same."""
         path = self.artifacts / "kept" / f"{name}.json"
-        if not (self.cfg.resume and path.exists()):
-            write_atomic(path, json.dumps(_plain(make()), ensure_ascii=False))
-        return json.loads(path.read_text(encoding="utf-8"))
+        if self.cfg.resume and path.is_file():
+            with suppress(ValueError):  # damaged: it is made again
+                return loads(path.read_bytes())
+        write_atomic(path, json.dumps(_plain(make()), ensure_ascii=False))
+        return loads(path.read_bytes())
 
     def _input(self, key: str, digest: str) -> None:
         """Note an input; when this run has read another version of it, a new run begins."""
@@ -160,7 +164,9 @@ class Stage:
         """The ``results.json`` of an earlier stage (same error as ``upstream``)."""
         path = stage_folder(self.cfg.scale, stage) / "results.json"
         self._need(stage, "", path)
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_json(path)
+        if not results:
+            raise StageError(f"{path} is damaged; make it again: remove it, then run {stage}")
         self._input(f"{stage}/results.json", metrics_digest(results))
         return results
 
@@ -173,7 +179,7 @@ class Stage:
         """Append one row ``{"kind", "step", ...}`` to ``log.jsonl``."""
         row = {"kind": kind, "step": step, **_plain(numbers)}
         with self.log_path.open("a", encoding="utf-8") as f:
-            f.write(json.dumps(row, ensure_ascii=False) + "\n")
+            f.write(whole(json.dumps(row, ensure_ascii=False)) + "\n")
         for watch in self.watchers:
             watch(row)
 
@@ -185,11 +191,13 @@ class Stage:
         log = log or self.log_path
         if not log.exists():
             return
-        for line in log.read_text(encoding="utf-8").split("\n"):  # not at a line sign in a text
+        for line in log.read_bytes().split(b"\n"):  # not at a line sign in a text
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
+                row = of_line(line)
+            except ValueError:
+                continue  # half a line of a kill
+            if isinstance(row.get("kind"), str) and isinstance(row.get("step"), int | float):
+                yield row
 
     def take_rows(self, log: Path, kinds: Collection[str]) -> None:
         """The rows of these kinds from another run's log, in place of those that are here."""
@@ -227,6 +235,7 @@ class Stage:
             "environment": environment(),
         }
         before = self._folder.read().get("results")
+        before = before if isinstance(before, dict) else {}
         if before and metrics_digest(before) == metrics_digest(results):
             # read again: the clock is that of the run that made it
             results |= {k: before[k] for k in CLOCKS if k in before}
@@ -259,13 +268,14 @@ def _input_digest(cfg: Params, key: str) -> str | None:
         path = Path(key.removeprefix(OUTSIDE))
     else:
         stage, _, name = key.partition("/")
-        path = _artifact(cfg, stage, name)
+        try:
+            path = _artifact(cfg, stage, name)
+        except BadName:  # no run of ours wrote it down
+            return None
         if name == "results.json":
             path = stage_folder(cfg.scale, stage) / name
-            try:
-                return metrics_digest(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError):
-                return None
+            found = read_json(path)
+            return metrics_digest(found) if found else None
     return file_digest(path) if path.exists() else None
 
 

@@ -121,7 +121,7 @@ def test_clustered_error_counts_questions_not_samples():
     assert e.high - e.value == pytest.approx(1.959964 * math.sqrt(0.25 / 99))
     assert e.n == 100 and e.samples == 8
     mixed = m.sample_mean([[True, False]] * 100)
-    assert mixed.low == mixed.high == 0.5
+    assert (mixed.low, mixed.high) == pytest.approx(m.wilson(100, 200))  # equal shares: 200 draws
     assert m.sample_mean([[False] * 8] * 20).high > 0.1  # nothing right is not certainty
 
 
@@ -221,3 +221,40 @@ def test_json_leaves_out_what_does_not_apply():
         "n",
         "samples",
     }
+
+
+def test_few_right_or_wrong_answers_have_wilsons_interval():
+    few = m.accuracy([i < 2 for i in range(199)])
+    assert (few.low, few.high) == pytest.approx((0.0028, 0.0359), abs=1e-4)  # 2 of 199, by hand
+    many = m.accuracy([i >= 2 for i in range(199)])
+    assert (many.low, many.high) == pytest.approx((1 - few.high, 1 - few.low))
+    ten = m.accuracy([i < 10 for i in range(1000)])
+    assert ten.high - ten.value == pytest.approx(ten.value - ten.low)  # normal again
+    half = m.clustered([0.5] * 4 + [0.0] * 396, samples=4)  # 2 of 400 questions, shared by four
+    assert 0 < half.low < half.value < half.high < 0.03
+    agree = m.sample_mean([[True] * 4] * 2 + [[False] * 4] * 198)  # samples agree: 200 draws
+    assert (agree.low, agree.high) == pytest.approx(m.wilson(2 * 199 / 200, 199), rel=0.01)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=2, max_size=60),
+    st.booleans(),
+)
+def test_no_interval_is_empty_and_each_holds_its_value(right, one_sample):
+    values = [float(r > 2) if one_sample else r / 4 for r in right]
+    e = m.clustered(values, samples=1 if one_sample else 4)
+    assert 0 <= e.low <= e.value + 1e-12 and e.value - 1e-12 <= e.high <= 1
+    assert e.high - e.low > 0.01  # at most 240 draws
+    mirrored = m.clustered([1 - v for v in values], samples=e.samples)
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - e.high, 1 - e.low), abs=1e-9)
+    if one_sample:
+        plain = m.accuracy([v > 0 for v in values])
+        assert plain.high - plain.low > 0.01
+
+
+def test_equal_shares_are_no_certainty():
+    for share in (0.25, 0.5, 1 / 3):
+        e = m.clustered([share] * 8, samples=12)
+        assert (e.low, e.high) == pytest.approx(m.wilson(share * 96, 96))
+    one = m.clustered([0.25], samples=4)
+    assert (one.low, one.high) == (0, 1)

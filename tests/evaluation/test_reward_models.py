@@ -48,6 +48,15 @@ def test_auc_interval_is_by_question_and_repeats():
     assert auc_estimate([1.0], [True], [0]) is None
 
 
+def test_questions_that_are_alike_are_no_certainty():
+    for groups in ([0, 0, 1, 1], [0, 0, 0, 0]):  # all ranked well; one question
+        found = auc_estimate([0.9, 0.1, 0.8, 0.2], [True, False, True, False], groups)
+        assert found.value == 1.0 and found.low < 0.7
+        for p in ([0.9, 0.9, 0.9, 0.9], [0.9, 0.1, 0.8, 0.2]):
+            e = threshold_accuracy(p, [True, False, True, False], groups)
+            assert e.low < e.value - 0.05 or e.high > e.value + 0.05
+
+
 def test_pair_accuracy_leaves_the_question_out():
     """Each question is ranked perfectly, though the hard question's right answer scores lowest of all right ones."""
     scores, labels = [0.9, 0.8, 0.2, 0.1], [True, False, True, False]

@@ -46,6 +46,9 @@ def test_stream_isolated_documents():
     batch = stream_batch(tokens, 0, 1, 8, eos=1)
     assert batch["segments"].tolist() == [[1, 1, 1, 1, 2, 2, 2, 3]]
     assert batch["targets"].tolist() == [[5, 6, 1, IGNORE, 7, 1, IGNORE, 8]]
+    plain = stream_batch(np.array([5, 6, 1, 7, 1, 8, 9]), 0, 1, 6, eos=1)  # no bos
+    assert plain["segments"].tolist() == [[1, 1, 1, 2, 2, 3]]
+    assert plain["targets"].tolist() == [[6, 1, IGNORE, 1, IGNORE, 9]]
 
 
 def test_samples_train_answers_and_eos_but_no_prompt_or_tool_output(tokenizer):

@@ -42,7 +42,9 @@ def payer(rule: str):
     return paid
 
 
-@pytest.mark.parametrize("rule", [r for r in REWARDS if r != "random"])  # a control that pays by chance
+@pytest.mark.parametrize(
+    "rule", [r for r in REWARDS if r != "random"]
+)  # a control that pays by chance
 def test_no_text_answers_two_questions(rule):
     steps = PROGRAM_STEPS if REWARDS[rule].extraction == "program" else STEPS
     found = search(payer(rule), GOLDS, steps, seed=0)

@@ -55,7 +55,7 @@ def test_the_reward_function_sees_the_gold_of_each_row(tokenizer):
         (lambda r, g: {"x": [float("inf")] * 6}, "'x' of row 0 is inf"),
         (lambda r, g: 1 / 0, "raised ZeroDivisionError"),
         (lambda r, g: {}, "no reward"),
-        (lambda r, g: {"x": [None] * 6}, "'x' has a value that is no number"),
+        (lambda r, g: {"x": [None] * 6}, "'x' of row 0 is no number: None"),
     ],
 )
 def test_bad_reward_functions_are_named(tokenizer, function, message):

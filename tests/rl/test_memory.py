@@ -148,7 +148,7 @@ def test_a_sampler_of_old_weights_raises_the_alarm(tokenizer, questions, monkeyp
             and r["generation_kl"] > 0.01
         )
     alarms = [a["message"] for a in stage.read_log("grpo.alarm")]
-    assert len(alarms) == 3 and "above mismatch_limit = 1.1" in alarms[0]
+    assert len(alarms) == 3 and "(mismatch_limit = 1.1)" in alarms[0]
     _, _, quiet = run(tokenizer, questions, mismatch_limit=0.0)
     assert not quiet.read_log("grpo.alarm")
 

@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 from dsmath_lib.engines.grader.spelling import strip_braces
 from dsmath_lib.engines.grader.units import DEGREE, RADIAN, is_unit, unit_of
-from dsmath_lib.engines.grader.words import PARTS, SCALES, chinese_number, english_number, ordinal
+from dsmath_lib.engines.grader.words import (
+    FRACTION_WORDS,
+    SCALES,
+    chinese_number,
+    english_number,
+    ordinal,
+)
 
 
 class Number(NamedTuple):
@@ -44,7 +50,7 @@ _SCALED = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(
-    rf"(-?\d{{1,9}})[ -]({'|'.join(sorted(PARTS, key=len, reverse=True))})(?![a-z]) ?(.*)"
+    rf"(-?\d{{1,9}})[ -]({'|'.join(sorted(FRACTION_WORDS, key=len, reverse=True))})(?![a-z]) ?(.*)"
 )
 _AND_PART = re.compile(r"(-?\d{1,9}) and ((?:an?|one|two|three|four|five) [a-z]+)")
 _SUM = re.compile(
@@ -147,7 +153,9 @@ def _with_words(text: str) -> Number | bool | None:
         if m := pattern.fullmatch(text):
             number, rest = as_number(m[1]), re.sub("^of an? ", "", m[3].strip())
             if number and not number.unit and (not rest or is_unit(rest, spaced=True)):
-                factor = Fraction(SCALES[m[2].lower()] if sign > 0 else PARTS[m[2]]) ** sign
+                factor = (
+                    Fraction(SCALES[m[2].lower()] if sign > 0 else FRACTION_WORDS[m[2]]) ** sign
+                )
                 value = number.value * factor
                 return Number(
                     value, number.digits if value.denominator > 1 and sign > 0 else 0, False, rest

@@ -151,11 +151,13 @@ def letters_in(answer: str, labels: str = LETTERS) -> str | None:
     return m[1].upper() if m[1].isupper() or m[1].isdigit() or len(plain.strip()) == 1 else None
 
 
-@lru_cache(maxsize=1024)
 def gold_letters(gold: str, labels: str = LETTERS) -> str | None:
     """The labels of a gold answer that is a choice; None where it is not one, e.g. ``ABBA`` or ``5``."""
-    if len(gold) > _MAX_CHARS:
-        return None
+    return None if len(gold) > _MAX_CHARS else _gold_letters(gold, labels)
+
+
+@lru_cache(maxsize=1024)
+def _gold_letters(gold: str, labels: str) -> str | None:
     p = _patterns(labels)
     plain = re.sub(
         r"^(?:option|choice|answer) ", "", _bare(gold).strip(" .。$*"), flags=re.IGNORECASE

@@ -2,7 +2,7 @@
 
 from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
-from dsmath_lib.engines.grader.functions import places
+from dsmath_lib.engines.grader.functions import test_points
 from dsmath_lib.engines.grader.polynomials import ONE, quotient
 from dsmath_lib.engines.grader.relations import FLIP, relation
 from dsmath_lib.engines.grader.tree import Expr, variables
@@ -25,7 +25,7 @@ def same_relation(g: str, p: str) -> bool | None:
     if variables(a) != variables(b):
         return False
     ratios = []
-    for at in places(names, a, b) if names else [{}]:
+    for at in test_points(names, a, b) if names else [{}]:
         try:
             x, y = value_at(a, at), value_at(b, at)
         except Undecided:

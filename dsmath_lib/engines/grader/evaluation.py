@@ -9,9 +9,9 @@ import mpmath
 
 from dsmath_lib.engines.grader.tree import Expr
 from dsmath_lib.engines.grader.values import (
+    CANCELLED,
     MAX_BITS,
     MAX_MAGNITUDE,
-    NOISE,
     SAME,
     Exhausted,
     Undecided,
@@ -19,10 +19,10 @@ from dsmath_lib.engines.grader.values import (
     checked,
     inexact,
     is_real,
+    largest_of,
     local,
     new_budget,
     real,
-    size,
     spend,
 )
 
@@ -72,7 +72,7 @@ class _Evaluation:
 
     def keep(self, *terms: Value) -> None:
         """Terms whose rounding the result bears."""
-        self.largest = size(self.largest, *terms)
+        self.largest = largest_of(self.largest, *terms)
 
     def apply(self, op: str, args: list[Value], tree: Expr) -> Value:
         x = args[0] if args else Fraction(0)
@@ -213,7 +213,7 @@ class _Evaluation:
             )
         if op in ("cot", "sec", "csc"):
             below = {"cot": mp.tan, "sec": mp.cos, "csc": mp.sin}[op](z)
-            if abs(below) < NOISE * max(1, abs(z)):
+            if abs(below) < CANCELLED * max(1, abs(z)):
                 raise Undecided("division by zero")
             return 1 / below
         return getattr(mp, _NAMES.get(op, op))(z)

@@ -7,7 +7,7 @@ relations, prose) is not read at all: the result is None, never a part of the te
 from fractions import Fraction
 from functools import lru_cache
 
-from dsmath_lib.engines.grader.grammar import AROUND, GREEK, OPEN, VARIANTS, Grammar
+from dsmath_lib.engines.grader.grammar import AROUND, BRACKETS, GREEK, VARIANTS, Grammar
 from dsmath_lib.engines.grader.tokens import FUNCTIONS, Unread, tokens
 from dsmath_lib.engines.grader.tree import MAX_HEIGHT, Expr, height
 
@@ -122,7 +122,7 @@ class _Parser(Grammar):
         return tree if power is None else ("^", tree, power)
 
     def arguments(self) -> list[Expr]:
-        close = OPEN[self.take()]
+        close = BRACKETS[self.take()]
         out = [self.sum()]
         while self.peek() == ",":
             self.take()

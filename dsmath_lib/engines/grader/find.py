@@ -112,12 +112,16 @@ def _find_group(pattern: re.Pattern[str], mark: str) -> Finder:
 
 
 def _find_json(text: str) -> tuple[int, str] | None:
-    m = last_match(_JSON, text) if "nswer" in text else None
+    near = max(text.rfind('nswer"'), text.rfind("nswer'")) - 10
+    start = max(0, near)
+    m = last_match(_JSON, text[start:]) if near > -11 else None
+    if not m and start:
+        start, m = 0, last_match(_JSON, text)
     if not m:
         return None
     answer = (m[1] or m[2] or m[3]).replace("\\\\", "\\").replace('\\"', '"')
     answer = re.sub(r'^\["?(.*?)"?\]$', r"\1", answer).replace('", "', ", ") if m[3] else answer
-    return (m.start(), unbox(answer).strip()) if answer.strip() else None
+    return (start + m.start(), unbox(answer).strip()) if answer.strip() else None
 
 
 _AFTER_TAIL = re.compile(r"[\s.。,，;；!)）*]*+(?:[A-Za-z一-鿿]{1,15}+[\s.。]*+){0,4}")
@@ -171,9 +175,11 @@ def _find_output(text: str) -> tuple[int, str] | None:
 
 
 def _find_number(text: str) -> tuple[int, str] | None:
-    start = text.rfind(" ", 0, max(0, len(text) - 200)) + 1  # numbers hold no space
-    answer = last_number(text[start:]) or (last_number(text) if start else None)
-    return (len(text), answer) if answer else None
+    for size in (80, 400, len(text)):  # most texts end on it
+        start = text.rfind(" ", 0, max(0, len(text) - size)) + 1  # numbers hold no space
+        if answer := last_number(text[start:]):
+            return len(text), answer
+    return None
 
 
 _STEP = re.compile(r"\b[Ss]tep \d+(?=[:.)])")

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 from dsmath_lib.engines.grader.evaluation import evaluated, value_at
 from dsmath_lib.engines.grader.tree import Expr, operators, variables, walk
-from dsmath_lib.engines.grader.values import Undecided, nearly, size
+from dsmath_lib.engines.grader.values import Undecided, largest_of, nearly
 
 _PIECES = frozenset(("abs", "max", "min", "floor", "ceil"))
 _COUNTED = frozenset(("!", "binom", "sum", "prod", "gcd", "lcm"))
 
 
-def places(names: frozenset[str], *trees: Expr) -> list[dict[str, Fraction]]:
+def test_points(names: frozenset[str], *trees: Expr) -> list[dict[str, Fraction]]:
     """Where two expressions are compared: random places, and where pieces of functions could meet.
 
     The places depend on the expressions alone, so a verdict can be repeated, and on all of them, so nobody can write an
@@ -61,12 +61,12 @@ def same_function(a: Expr, b: Expr) -> bool | None:
 def _agree(a: Expr, b: Expr, names: frozenset[str], log10: bool) -> bool | None:
     for in_reals in (True, False) if names else (False,):
         seen = 0
-        for at in places(names, a, b) if names else [{}]:
+        for at in test_points(names, a, b) if names else [{}]:
             try:
                 (x, u), (y, v) = (evaluated(t, at, log10, in_reals) for t in (a, b))
             except Undecided:
                 continue
-            if not nearly(x, y, size(u, v)):
+            if not nearly(x, y, largest_of(u, v)):
                 return False
             seen += 1
         if seen >= (2 if names else 1):

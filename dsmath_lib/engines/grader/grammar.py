@@ -16,7 +16,7 @@ VARIANTS = {"varphi": "phi", "varepsilon": "epsilon", "vartheta": "theta"}
 _TIMES = frozenset(("*", r"\times", r"\cdot", r"\ast", CROSS))
 _NOT_ATOM = _TIMES | frozenset((r"\div", r"\rfloor", r"\rceil", r"\rvert", r"\}", r"\choose"))
 _DIVIDE = frozenset(("/", r"\div"))
-OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
+BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
 AROUND = {
     r"\lfloor": (r"\rfloor", "floor"),
     r"\lceil": (r"\rceil", "ceil"),
@@ -94,7 +94,7 @@ class Grammar:
             return self.bars == 0
         return bool(token) and (
             token[0].isalnum()
-            or token in OPEN
+            or token in BRACKETS
             or token[0] == "."
             or (token[0] == "\\" and token not in _NOT_ATOM)
         )
@@ -160,8 +160,8 @@ class Grammar:
         token = self.take()
         if token[0].isdigit() or token[0] == ".":
             return ("num", Fraction(token))
-        if token in OPEN:
-            tree = self.inside(OPEN[token])
+        if token in BRACKETS:
+            tree = self.inside(BRACKETS[token])
             if token == "{" and self.peek() == "" and not tree:
                 raise Unread(token)
             return tree

@@ -9,7 +9,7 @@ MEMORY = 4 << 30  # bytes of address space; a hostile expression may want more
 WARM_UP = ("x^2-1", r"\frac{\sqrt{3}}{2}+\pi", "y=2x+1", r"(-\infty,2)\cup[3,4)", "x<3")
 
 
-def verdict(gold: str, pred: str, letter: bool) -> tuple[bool, str]:
+def verdict_of_peer(gold: str, pred: str, letter: bool) -> tuple[bool, str]:
     """math-verify's own extraction and verdict on a completion, in its default configuration."""
     from math_verify import (
         ExprExtractionConfig,
@@ -29,7 +29,7 @@ def verdict(gold: str, pred: str, letter: bool) -> tuple[bool, str]:
 
 def reply_to(request: dict) -> dict:
     try:
-        equal, extracted = verdict(request["gold"], request["pred"], request["letter"])
+        equal, extracted = verdict_of_peer(request["gold"], request["pred"], request["letter"])
     except (Exception, RecursionError, MemoryError) as err:
         return {"reason": f"math-verify failed: {type(err).__name__}"}
     return {"equal": equal, "extracted": extracted[:2000]}
@@ -41,7 +41,7 @@ def serve_lines() -> None:
     # what a library prints must not reach the protocol
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     for text in WARM_UP:  # the parser builds its tables on first use
-        verdict(text, f"\\boxed{{{text}}}", False)
+        verdict_of_peer(text, f"\\boxed{{{text}}}", False)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.write(out, b"ready\n")
     for line in sys.stdin.buffer:

@@ -17,7 +17,15 @@ from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import as_group, closes_at_end, split_top
 from dsmath_lib.engines.grader.polynomials import polynomial, quotient, real_roots
 from dsmath_lib.engines.grader.tree import Expr, variables, walk
-from dsmath_lib.engines.grader.values import Undecided, Value, inexact, is_real, nearly, real, size
+from dsmath_lib.engines.grader.values import (
+    Undecided,
+    Value,
+    inexact,
+    is_real,
+    largest_of,
+    nearly,
+    real,
+)
 
 MAX_PIECES = 12
 MAX_MARKS = 40
@@ -78,7 +86,7 @@ def constant_of(text: str) -> Value | None:
 def _compare(x: Value, op: str, y: Value) -> bool:
     if isinstance(y, tuple):  # an infinite end
         return {"<": y[0] > 0, "<=": y[0] > 0, ">": y[0] < 0, ">=": y[0] < 0}.get(op, False)
-    same = nearly(x, y, size(x, y, 1))
+    same = nearly(x, y, largest_of(x, y, 1))
     if op in ("=", "!="):
         return same == (op == "=")
     if same:

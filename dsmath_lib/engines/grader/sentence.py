@@ -9,7 +9,7 @@ import re
 from collections import deque
 
 from dsmath_lib.engines.grader.boxed import boxes, strip_boxes
-from dsmath_lib.engines.grader.words import CHANGES, PARTS, SCALES
+from dsmath_lib.engines.grader.words import CHANGES, FRACTION_WORDS, SCALES
 
 NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?(?:[eE][+-]?\d+)?%?"
@@ -29,7 +29,7 @@ _VALUE = (
     r"(?:[-$\\\d(]|zero|one|two|three|four|five|six|seven|eight|nine|ten|twenty|[b-z](?![a-z]))"
 )
 _GOES_ON = re.compile(  # the number is a part of another one
-    rf"\s+(?:(?:{'|'.join(w for w in SCALES if w.isascii())})s?\b|(?:{'|'.join(PARTS)})\b|(?:squared|cubed"
+    rf"\s+(?:(?:{'|'.join(w for w in SCALES if w.isascii())})s?\b|(?:{'|'.join(FRACTION_WORDS)})\b|(?:squared|cubed"
     rf"|factorial|root|roots)\b"
     rf"|and\s+(?:{_VALUE}|an?\s(?:half|quarter|third))|or\s+(?:{_VALUE}|(?:maybe|perhaps|possibly|even)\b)"
     rf"|(?:plus|minus|times|over|divided by|multiplied by|mod|modulo|choose|to|from|of|(?:raised )?to the(?: power)?"

@@ -13,9 +13,9 @@ import mpmath
 
 MAX_BITS = 40_000  # of numerator and denominator
 MAX_MAGNITUDE = 1 << 17  # bits before the point of a number that is not rational
-DIGITS = 60
+PRECISION = 60
 SAME = 1e-40  # relative
-NOISE = 1e-50  # of the largest term of a sum
+CANCELLED = 1e-50  # of the largest term of a sum
 BUDGET = 20_000  # operations in one comparison; a quarter of a second on a slow core
 Value = Any  # Fraction, or a real or complex number of mpmath
 
@@ -33,7 +33,7 @@ class _Local(threading.local):
 
     def __init__(self):
         self.mp = mpmath.MPContext()
-        self.mp.dps = DIGITS
+        self.mp.dps = PRECISION
         self.left = BUDGET
 
 
@@ -62,7 +62,7 @@ def inexact(x: Value) -> Value:
 
 def as_fraction(x: Value) -> Fraction:
     """A real number to all of its digits."""
-    return x if isinstance(x, Fraction) else Fraction(int(real(x) * 10**DIGITS), 10**DIGITS)
+    return x if isinstance(x, Fraction) else Fraction(int(real(x) * 10**PRECISION), 10**PRECISION)
 
 
 def is_real(x: Value) -> bool:
@@ -74,7 +74,7 @@ def real(x: Value) -> Value:
     return x if isinstance(x, Fraction) else x.real
 
 
-def size(*values: Value) -> Value:
+def largest_of(*values: Value) -> Value:
     """The largest absolute value."""
     return max(abs(inexact(v)) for v in values)
 
@@ -97,7 +97,7 @@ def nearly(x: Value, y: Value, largest: Value = 0) -> bool:
     if isinstance(x, Fraction) and isinstance(y, Fraction):
         return x == y
     a, b = inexact(x), inexact(y)
-    return abs(a - b) <= max(SAME * size(a, b), NOISE * inexact(largest))
+    return abs(a - b) <= max(SAME * largest_of(a, b), CANCELLED * inexact(largest))
 
 
 def polynomial_roots(coefficients: tuple[Value, ...]) -> list[Value]:

@@ -26,7 +26,7 @@ _ORDINALS = {
         1,
     )
 }
-PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
+FRACTION_WORDS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
     w + s: n
     for w, n in [
         *list(_ORDINALS.items())[2:],
@@ -47,7 +47,7 @@ CHANGES = frozenset(
     "halved twice thrice double triple squares cubes exponent reciprocal inverse modulus log ln sin cos tan "
     "cot sec csc "
     "sinh cosh tanh exp sqrt arcsin arccos arctan lim max min pi arc hyperbolic sine cosine tangent logarithm".split()
-) | set(_ONES) | set(_TENS) | set(SCALES) | set(PARTS)  # fmt: skip
+) | set(_ONES) | set(_TENS) | set(SCALES) | set(FRACTION_WORDS)  # fmt: skip
 
 
 def _below_hundred(words: list[str]) -> int | None:
@@ -102,14 +102,14 @@ def english_number(text: str) -> Fraction | None:
     if words[0] in ("minus", "negative"):
         value = english_number(" ".join(words[1:]))
         return None if value is None else -value
-    if words[-1] in PARTS and (len(words) > 1 or words == ["half"]):
+    if words[-1] in FRACTION_WORDS and (len(words) > 1 or words == ["half"]):
         if "and" in words[1:-1]:  # two and a half
             cut = words.index("and")
             whole, part = _whole(words[:cut]), english_number(" ".join(words[cut + 1 :]))
             return None if whole is None or part is None or not 0 < part < 1 else whole + part
         head = [w for w in words[:-1] if w not in ("a", "an")]
         top = _whole(head) if head else 1
-        return None if top is None else Fraction(top, PARTS[words[-1]])
+        return None if top is None else Fraction(top, FRACTION_WORDS[words[-1]])
     value = _whole(words)
     return None if value is None else Fraction(value)
 

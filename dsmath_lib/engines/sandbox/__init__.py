@@ -3,6 +3,7 @@
 Only this module is imported from outside; the engine stands on ``base`` and third parties alone.
 """
 
+from dsmath_lib.engines.sandbox.fences import ends_with_program, fenced_blocks
 from dsmath_lib.engines.sandbox.python_tool import (
     ToolResult,
     cut,
@@ -18,7 +19,9 @@ __all__ = [
     "ToolResult",
     "cut",
     "describe",
+    "ends_with_program",
     "extract_programs",
+    "fenced_blocks",
     "join_programs",
     "joined_program",
     "run_program",

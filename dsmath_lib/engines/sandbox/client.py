@@ -122,8 +122,11 @@ def walls(allow_network: bool = False) -> str:
 
 def run_walled(
     code: str, timeout_s: float, max_output: int, allow_network: bool = False
-) -> tuple[str, str, float]:
-    """Run one program: ``(stdout, error, seconds)``; waiting for a core does not count to ``timeout_s``.
+) -> tuple[str, str, float, bool]:
+    """Run one program: ``(stdout, error, seconds, ours)``; waiting for a core does not count to ``timeout_s``.
+
+    ``ours``: the sandbox failed, or the machine was too busy for ten times the limit. Told by the supervisor, so a
+    program cannot say it.
 
     Raises:
         SandboxUnavailable: no namespaces here and ``allow_network`` is false, or no system-call filter.
@@ -132,8 +135,8 @@ def run_walled(
     pool = _pools[_strongest(allow_network)].get()
     reply = pool.ask(pool.take(), request, _WAIT * timeout_s + _GRACE)
     if reply is None:
-        return "", FAILED + "the worker died", 0.0
-    return reply["stdout"], reply["error"], reply["seconds"]
+        return "", FAILED + "the worker died", 0.0, True
+    return reply["stdout"], reply["error"], reply["seconds"], reply["ours"]
 
 
 def close_workers() -> None:

@@ -7,13 +7,9 @@ Two executors with one interface, ``run_program(code, executor=…) -> ToolResul
 - ``cpython``: the real one with SymPy, in a process behind walls of the kernel (``sandbox``); Linux only, opt-in.
 """
 
-import datetime
 import io
-import os
 import platform
-import re
 import threading
-import time
 import tokenize
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -24,32 +20,26 @@ from typing import NamedTuple
 import pydantic_monty
 
 from dsmath_lib.base.files import text_digest
-from dsmath_lib.base.workers import PerProcess
-from dsmath_lib.engines.sandbox.tracetext import FAILED, concise
+from dsmath_lib.engines.sandbox import monty
+from dsmath_lib.engines.sandbox.fences import fenced_blocks
+from dsmath_lib.engines.sandbox.tracetext import FAILED
 
 MAX_CODE = 20_000  # characters
-_MEMORY = 64 << 20  # bytes
-RECURSION = 200
-# bytes of output kept besides what may be printed, so that one long line shows its beginning
-COLLECT = 1 << 20
-LATE, FLOOD = "TimeoutError: more than {:g} s", "OverflowError: more than {} characters printed"
-# no clock, no waiting, fixed random numbers: a program has one result
-POLICY = pydantic_monty.OSPolicy(
-    datetime=datetime.datetime(2024, 2, 5), sleep="zero", random_start={"seed": 0}
-)
 CUT = 50  # the paper's evaluation shows the model 50 + "..." + 50 characters
 
 
 class ToolResult(NamedTuple):
     """``stdout`` is what was printed (at most ``max_output`` characters), ``error`` a trace, or "" for a clean run.
 
-    ``seconds`` is wall time, ``executor`` the name of the one that ran it.
+    ``seconds`` is wall time, ``executor`` the name of the one that ran it. ``ours``: the sandbox failed, or the machine
+    was too busy to say whether the time limit was kept; it says nothing about the program, and is not remembered.
     """
 
     stdout: str
     error: str
     seconds: float
     executor: str = ""
+    ours: bool = False
 
     @property
     def shown(self) -> str:
@@ -69,12 +59,9 @@ def cut(text: str, keep: int = CUT) -> str:
     return text if len(text) <= 2 * keep else text[:keep] + "..." + text[-keep:]
 
 
-_FENCE = re.compile(r"```python[ \t]*\n(.*?)```", re.DOTALL)
-
-
 def extract_programs(text: str) -> list[str]:
-    """The closed ```` ```python ```` blocks of a text, in order."""
-    return [m.strip("\n") for m in _FENCE.findall(text)]
+    """The programs in the closed fenced blocks of a text, in order (see ``fences``)."""
+    return [block.code for block in fenced_blocks(text)]
 
 
 def join_programs(programs: Sequence[str]) -> str:
@@ -106,51 +93,10 @@ def _without_prints(program: str) -> str:
     return "\n".join(line for i, line in enumerate(lines) if i not in drop).rstrip("\n")
 
 
-# -- Monty -----------------------------------------------------------------------------------------------------------
-def _start_monty() -> pydantic_monty.Monty:
-    monty = pydantic_monty.Monty(max_processes=max(2, min(8, os.cpu_count() or 2)))
-    monty.__enter__()
-    return monty
-
-
-_monty = PerProcess(_start_monty, lambda monty: monty.__exit__(None, None, None))
-
-
-def _run_monty(code: str, timeout_s: float, max_output: int) -> ToolResult:
-    limits = {
-        "max_feed_duration_secs": timeout_s,
-        "max_memory": _MEMORY,
-        "max_recursion_depth": RECURSION,
-    }
-    printed = pydantic_monty.CollectStreams(COLLECT + 4 * max_output)
-    start = time.perf_counter()
-    error = ""
-    try:
-        with _monty.get().checkout(limits=limits, os_policy=POLICY) as session:
-            session.feed_run(code, print_callback=printed)
-    except Exception as err:  # every failure of the program or of its worker is a result
-        error = _trace(err, timeout_s, max_output)
-    text = "".join(t for stream, t in printed.output if stream == "stdout")
-    if len(text) > max_output:
-        text, error = text[:max_output], FLOOD.format(max_output)
-    return ToolResult(text, error, time.perf_counter() - start, "monty")
-
-
-def _trace(err: Exception, timeout_s: float, max_output: int) -> str:
-    """A trace without measured times or sizes: the same program gives the same text."""
-    if isinstance(err, pydantic_monty.MontyCrashedError):
-        return LATE.format(timeout_s) if err.timed_out else f"{FAILED}{err}"[:500]
-    known = isinstance(err, pydantic_monty.MontyRuntimeError | pydantic_monty.MontySyntaxError)
-    last = err.display(format="type-msg") if known else f"{type(err).__name__}: {err}"
-    last = last[:500]
-    if last.startswith("TimeoutError: feed time limit"):
-        return LATE.format(timeout_s)
-    if last.startswith("MemoryError: memory limit exceeded"):
-        collected = last.endswith(f"> {COLLECT + 4 * max_output} bytes")
-        return FLOOD.format(max_output) if collected else "MemoryError: memory limit exceeded"
-    if last == "SystemExit":
-        return ""
-    return concise([(f.filename, f.function_name) for f in err.traceback()] if known else [], last)
+# -- the executors ---------------------------------------------------------------------------------------------------
+def _run_monty(code: str, timeout_s: float, max_output: int, test: str = "") -> ToolResult:
+    text, error, seconds, unknown = monty.run_monty(code, timeout_s, max_output, test)
+    return ToolResult(text, error, seconds, "monty", unknown or error.startswith(FAILED))
 
 
 def _run_cpython(
@@ -158,7 +104,8 @@ def _run_cpython(
 ) -> ToolResult:
     from dsmath_lib.engines.sandbox import client
 
-    return ToolResult(*client.run_walled(code, timeout_s, max_output, allow_network), "cpython")
+    text, error, seconds, ours = client.run_walled(code, timeout_s, max_output, allow_network)
+    return ToolResult(text, error, seconds, "cpython", ours)
 
 
 EXECUTORS: dict[str, Callable[..., ToolResult]] = {"monty": _run_monty, "cpython": _run_cpython}
@@ -198,6 +145,7 @@ def run_program(
     timeout_s: float = 2.0,
     max_output: int = 10_000,
     allow_network: bool = False,
+    test: str = "",
 ) -> ToolResult:
     """Run one program; any failure of it is in the result, never an exception. Results are cached by the code's hash.
 
@@ -206,24 +154,29 @@ def run_program(
         timeout_s: seconds the program may compute.
         max_output: characters it may print; past them it is stopped.
         allow_network: ``cpython`` only: run also where the system gives no network namespace.
+        test: ``monty`` only (in CPython a program can reach all that runs after it): code that runs after the program
+            with its names. The output is the test's alone, and it is an error if the program or the test ends early.
 
     Raises:
-        ValueError: unknown executor; names the known ones.
+        ValueError: unknown executor (names the known ones), or a test for ``cpython``.
         SandboxUnavailable: ``cpython`` does not run on this system (a RuntimeError that says why).
     """
     _known(executor)
+    if test and executor != "monty":
+        raise ValueError("a test needs the executor 'monty'")
     if len(code) > MAX_CODE:
         return ToolResult(
             "", f"program of {len(code)} characters (at most {MAX_CODE})", 0.0, executor
         )
     options = {"allow_network": allow_network} if executor == "cpython" else {}
-    key = (text_digest(code), executor, timeout_s, max_output, allow_network)
+    options |= {"test": test} if test else {}
+    key = (text_digest(code), executor, timeout_s, max_output, allow_network, text_digest(test))
     with _cache_lock:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
     result = EXECUTORS[executor](code, timeout_s, max_output, **options)
-    if not result.error.startswith(FAILED):  # a failure of ours says nothing about the program
+    if not result.ours:
         with _cache_lock:
             _cache[key] = result
             if len(_cache) > _CACHE_SIZE:

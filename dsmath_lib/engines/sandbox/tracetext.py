@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 LINES = 10  # kept at each end of a long trace
+LATE, FLOOD = "TimeoutError: more than {:g} s", "OverflowError: more than {} characters printed"
 FAILED = "SandboxError: "  # starts the error when not the program but the sandbox failed
 
 

@@ -1,8 +1,9 @@
 """The worker: keeps SymPy in memory and forks a jailed process for every program.
 
 ``client`` starts it as ``python worker.py``. It reads one JSON line of settings, answers one line, then answers every
-request ``{code, timeout_s, max_output}`` by ``{stdout, error, seconds}``, until its input closes. Standard library
-only; one thread, so that it can fork.
+request ``{code, timeout_s, max_output}`` by ``{stdout, error, seconds, ours}``, until its input closes (``ours``: not
+the program but the sandbox failed, or the machine was too busy). Standard library only; one
+thread, so that it can fork.
 """
 
 import builtins
@@ -13,7 +14,6 @@ import io
 import json
 import os
 import pkgutil
-import random
 import re
 import select
 import signal
@@ -24,6 +24,7 @@ import types
 from collections.abc import Callable
 from functools import partial
 
+import chance
 import jail
 import tracetext
 
@@ -39,6 +40,7 @@ UNUSED = re.compile(
 )
 _WAIT = 10  # wall clock allowed, in time limits: on a busy machine the same programs shall run out of time
 ERROR_BYTES = 16_384
+_WALLS = 4  # the pipe on which a process says that its walls failed; the program does not have it
 
 
 def serve() -> None:
@@ -114,18 +116,19 @@ def _supervise(request: dict, null: int, state: dict) -> dict:
         if state["namespaces"]:
             jail.own_processes()
     except OSError as err:
-        return {"stdout": "", "error": tracetext.FAILED + (err.strerror or ""), "seconds": 0.0}
-    (out, out_w), (err, err_w) = os.pipe(), os.pipe()
+        return _failed(err.strerror or "")
+    (out, out_w), (err, err_w), (bad, bad_w) = os.pipe(), os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            _become_program(request, state, {0: null, 1: out_w, 2: null, 3: err_w})
-        except BaseException as failure:
-            os.write(3, f"{tracetext.FAILED}{failure!r}".encode())
+            _become_program(request, state, {0: null, 1: out_w, 2: null, 3: err_w, _WALLS: bad_w})
+        except BaseException as failure:  # the code's own are caught where it runs
+            with contextlib.suppress(OSError):  # closed once the walls stand
+                os.write(_WALLS, repr(failure).encode())
         finally:
             os._exit(70)
-    os.close(out_w)
-    os.close(err_w)
+    for end in (out_w, err_w, bad_w):
+        os.close(end)
     limit = 4 * request["max_output"] + 4  # bytes; a character has at most four
     time_left = partial(_time_left, pid, request["timeout_s"], time.monotonic(), state["proc"])
     printed, message, why = _read(pid, out, err, time_left, limit)
@@ -134,6 +137,8 @@ def _supervise(request: dict, null: int, state: dict) -> dict:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)  # as process 1 of its namespace, it takes all others along
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if failure := os.read(bad, ERROR_BYTES):
+        return _failed(failure.decode("utf-8", "replace"))
     text = printed.decode("utf-8", "replace")
     if len(text) > request["max_output"]:
         text, why = text[: request["max_output"]], why or "output"
@@ -141,11 +146,19 @@ def _supervise(request: dict, null: int, state: dict) -> dict:
         "stdout": text,
         "error": _error(why, status, message.decode("utf-8", "replace"), request),
         "seconds": time.monotonic() - start,
+        "ours": why == "busy",
     }
 
 
-def _time_left(pid: int, timeout_s: float, start: float, proc: int) -> float:
-    """Seconds left to the program: computing and waiting count, standing in line for a core does not."""
+def _failed(why: str) -> dict:
+    return {"stdout": "", "error": tracetext.FAILED + why, "seconds": 0.0, "ours": True}
+
+
+def _time_left(pid: int, timeout_s: float, start: float, proc: int) -> tuple[float, str]:
+    """Seconds left to the program, and why it is stopped when none is.
+
+    Computing and waiting count, standing in line for a core does not, up to ``_WAIT`` times the limit ("busy").
+    """
     elapsed = time.monotonic() - start
     try:
         fd = os.open(f"{pid}/schedstat", os.O_RDONLY, dir_fd=proc)
@@ -154,21 +167,21 @@ def _time_left(pid: int, timeout_s: float, start: float, proc: int) -> float:
         finally:
             os.close(fd)
     except (OSError, ValueError, IndexError):
-        return timeout_s - elapsed  # this kernel does not count it
-    return min(timeout_s - (elapsed - in_line), _WAIT * timeout_s - elapsed)
+        return timeout_s - elapsed, "busy"  # this kernel does not count it
+    return min((timeout_s - (elapsed - in_line), "timeout"), (_WAIT * timeout_s - elapsed, "busy"))
 
 
 def _read(
-    pid: int, out: int, err: int, time_left: Callable[[], float], limit: int
+    pid: int, out: int, err: int, time_left: Callable[[], tuple[float, str]], limit: int
 ) -> tuple[bytes, bytes, str]:
     """Output and error text until both are closed and the process has ended; why it was stopped, if it was."""
     data = {out: bytearray(), err: bytearray()}
     limits = {out: limit, err: ERROR_BYTES}
     open_ends = set(data)
     while True:
-        left = time_left()
+        left, why = time_left()
         if left <= 0:
-            return bytes(data[out]), bytes(data[err]), "timeout"
+            return bytes(data[out]), bytes(data[err]), why
         if not open_ends:  # a program may close its output and go on
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return bytes(data[out]), bytes(data[err]), ""
@@ -185,7 +198,7 @@ def _read(
 
 
 def _error(why: str, status: int, message: str, request: dict) -> str:
-    if why == "timeout" or (status == -signal.SIGKILL and not why):
+    if why in ("timeout", "busy") or (status == -signal.SIGKILL and not why):
         return f"TimeoutError: more than {request['timeout_s']:g} s"
     if why == "output":
         return f"OverflowError: more than {request['max_output']} characters printed"
@@ -203,9 +216,7 @@ def _become_program(request: dict, state: dict, fds: dict[int, int]) -> None:
     os.environ.clear()
     os.chdir(jail.HOME if state["namespaces"] else "/")
     jail.close_walls(state["namespaces"], state["memory"], int(request["timeout_s"]) + 1)
-    random.seed(0)
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed(0)
+    chance.fix_chance()
     sys.stdin = io.StringIO()
     sys.stdout = io.TextIOWrapper(
         io.FileIO(1, "w"), encoding="utf-8", errors="backslashreplace", line_buffering=True
@@ -213,7 +224,9 @@ def _become_program(request: dict, state: dict, fds: dict[int, int]) -> None:
     sys.argv = [_FILE]
     main_module = types.ModuleType("__main__")
     main_module.__builtins__ = builtins
+    main_module.exit = main_module.quit = sys.exit
     sys.modules["__main__"] = main_module
+    os.close(_WALLS)  # from here on no failure is ours
     os._exit(_run(request["code"], main_module.__dict__))
 
 

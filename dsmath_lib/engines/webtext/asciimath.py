@@ -22,6 +22,7 @@ _NAMES = sorted(
 )
 _UNARY = {"sqrt": r"\sqrt", "hat": r"\hat", "bar": r"\bar", "vec": r"\vec", "dot": r"\dot"}
 _WORDS = [w for w in (*_UNARY, "frac", "root", "text", *_SYMBOLS, *_NAMES) if w.isalpha()]
+_PIECE = re.compile("|".join([*sorted(_WORDS, key=len, reverse=True), "."]), re.DOTALL)
 _OPEN, _CLOSE = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 _MAX_DEPTH = 40
 
@@ -59,12 +60,7 @@ def _tokens(source: str) -> list[str]:
 
 def _split_word(word: str) -> list[str]:
     """Longest known names first, single letters otherwise: ``xsin`` is ``x`` and ``sin``."""
-    out, i = [], 0
-    while i < len(word):
-        hit = max((k for k in _WORDS if word.startswith(k, i)), key=len, default=word[i])
-        out.append(hit)
-        i += len(hit)
-    return out
+    return _PIECE.findall(word) if len(word) > 1 else [word]
 
 
 def _sequence(stack: list[str], depth: int) -> str:

@@ -36,6 +36,7 @@ WRAPPERS = frozenset(
     "mwe-math-mathml-inline mwe-math-mathml-display mwe-math-mathml-a11y texhtml ltx_Math ltx_DisplayMath".split()
 )
 _DEPTH = 120
+_BLANKS = 20  # a tree may be indented
 # renderings that stand beside a <script type="math/tex">
 TWINS = re.compile(r"^(MathJax|MJX|mjx-)")
 _DISPLAY = frozenset(
@@ -152,7 +153,7 @@ def _math(node: LexborNode) -> tuple[str, bool] | None:
     a = node.attributes
     latex = note.text() if note else a.get("alttext") or a.get("data-latex") or ""
     if not latex.strip():
-        if len(node.text()) > MAX_FORMULA:
+        if len(node.text()) > _BLANKS * MAX_FORMULA:
             raise mathml.UnknownMath("too long")
         latex = mathml.mathml_to_latex(node)
     return (latex, is_display(node)) if latex.strip() else None

@@ -124,7 +124,9 @@ def _space(node: LexborNode) -> str:
     width = (a.get("width") or "").strip()
     if not width:
         return " "
-    return "" if width[0] == "-" or re.match(r"0*\.?0*[a-z%]*$", width) else r"\, "
+    return (
+        "" if width.startswith(("-", "negative")) or re.match(r"0*\.?0*[a-z%]*$", width) else r"\, "
+    )
 
 
 def _enclosed(node: LexborNode, depth: int) -> str:

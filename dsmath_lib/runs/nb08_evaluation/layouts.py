@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dsmath_lib.base.text import exact_text
 from dsmath_lib.engines.grader import LETTERS, boxes, gold_answers, options_of
 
 _Row = Mapping[str, Any]
@@ -13,7 +14,7 @@ CHOICE_ZH = "从以下选项中选择:"
 
 def _gold(raw: Any, question: str) -> str:
     """The answer alone; a solution that allows several answers stays whole, because the grader reads it."""
-    text = f"{raw:g}" if isinstance(raw, float) else str(raw)
+    text = exact_text(raw)
     found = gold_answers(text, question)
     return found[0] if len(found) == 1 else text
 
@@ -55,14 +56,14 @@ def lettered_zh(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
 
 def raw(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """Gaokao cloze: the parts of the gold answer stay joined by ``;``."""
-    return str(row[fields["question"]]).strip(), str(row[fields["answer"]]).strip()
+    return str(row[fields["question"]]).strip(), exact_text(row[fields["answer"]]).strip()
 
 
 def listed(row: _Row, fields: Mapping[str, str]) -> tuple[str, str]:
     """OlympiadBench: a list of one gold string, the context before the question."""
     context = row.get("context")
     question = str(row[fields["question"]]).strip()
-    golds = [str(g).strip().strip("$").strip() for g in row[fields["answer"]]]
+    golds = [exact_text(g).strip().strip("$").strip() for g in row[fields["answer"]]]
     return f"{context.strip()}\n{question}" if context else question, _gold(
         ", ".join(g.replace("$,$", ", ") for g in golds), question
     )

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 
-from dsmath_lib.engines.sandbox import joined_program
+from dsmath_lib.engines.sandbox import fenced_blocks, joined_program
 
-_BLOCK = re.compile(r"```[ \t]*+(?:python[ \t]*+)?\n(.*?)```", re.DOTALL)
 _DEF = re.compile(r"^def +solution *\( *\)", re.MULTILINE)
 
 
@@ -17,10 +16,10 @@ def _function(text: str) -> str:
 
 def _answer(text: str) -> str:
     """MATH: exactly two fenced blocks, the main code and then its imports; the variable ``answer`` is the answer."""
-    blocks = _BLOCK.findall(text)
+    blocks = fenced_blocks(text, bare=True)
     if len(blocks) != 2:
         return ""
-    code, imports = (b.strip("\n") for b in blocks)
+    code, imports = (b.code for b in blocks)
     return f"{imports}\n{code}\nprint(answer)\n"
 
 

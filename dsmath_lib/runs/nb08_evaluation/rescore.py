@@ -1,11 +1,12 @@
 """Grade kept completions again: after a rule or the grader changed, seconds instead of a new run."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dsmath_lib.base.errors import StageError
-from dsmath_lib.engines.grader import VERSION
+from dsmath_lib.engines.grader import RULES, VERSION
 from dsmath_lib.evaluation.metrics import read_estimate
 from dsmath_lib.runs.nb08_evaluation import store
 from dsmath_lib.runs.nb08_evaluation.evaluate import grade_rows
@@ -64,11 +65,22 @@ def regrade_folder(folder: Path, rule: str = "", *, write: bool = False) -> list
 
     Raises:
         StageError: no completions there, or all are damaged.
-        ValueError: unknown rule.
+        StageError: unknown rule.
     """
+    if rule and rule not in RULES:
+        raise StageError(f"unknown rule '{rule}' (known: {', '.join(RULES)})")
     rows = []
     for path in files_in(folder):
-        found = regrade_file(path, rule)
+        try:
+            found = regrade_file(path, rule)
+        except (TypeError, KeyError, AttributeError, IndexError, ValueError) as err:
+            found = None
+            print(
+                f"{path}: not graded: other rows than ours ({type(err).__name__})", file=sys.stderr
+            )
+        else:
+            if found is None and store.read_file(path) is None:
+                print(f"{path}: not graded: damaged, or cut short", file=sys.stderr)
         if found is None:
             continue
         old, new = found["old"], found["new"]

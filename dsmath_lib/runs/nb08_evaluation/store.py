@@ -7,6 +7,7 @@ digest) and one row per question: prompt, its token ids, and every completion wi
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,9 @@ def read_file(path: Path) -> tuple[_Row, list[_Row]] | None:
     try:
         lines = gzip.decompress(path.read_bytes()).decode("utf-8", "surrogatepass").split("\n")
         header, *rows = [json.loads(line) for line in lines if line]
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error, RecursionError):
         return None
-    return header, rows
+    return (header, rows) if all(isinstance(r, dict) for r in (header, *rows)) else None
 
 
 def rows_made_with(path: Path, digest: str = "") -> list[_Row] | None:

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.engines.grader import command
 from dsmath_lib.engines.grader.command import grade_file
 from dsmath_lib.engines.grader.disagreements import disagreements_page, kind
 from dsmath_lib.engines.grader.equality import answers_equal
@@ -141,3 +142,101 @@ def test_garbage_costs_little_and_raises_nothing():
         )
         answers_equal(rng.choice(("7", "x<3", "(1,2)", "x^2+1")), text)
         assert "failed" not in grade("7", f"\\boxed{{{text}}}").reason
+
+
+ODD = [  # line, and the verdict (None: malformed, kept and named)
+    ('{"gold": "5", "completion": "a cut emoji \\ud83d, so 5"}', True),
+    ('{"gold": "5", "pred": "\\udc00\\ud800"}', False),
+    ('{"gold": "\\ud800", "pred": "5"}', False),
+    ('{"gold": "5", "pred": "5", "question": "\\ud83d", "note": {"\\ud800": ["\\udfff"]}}', True),
+    ('{"gold": "5", "pred": "5", "rule": ["x"]}', None),
+    ('{"gold": "5", "pred": "5", "rule": {"x": 1}}', None),
+    ('{"gold": "", "pred": ""}', None),
+    ('{"gold": " \\n", "pred": "5"}', None),
+    ('{"gold": [], "pred": "5"}', None),
+    ('{"gold": ["5", ""], "pred": "5"}', None),
+    ('{"gold": [["5"]], "pred": "5"}', None),
+    ('{"gold": NaN, "pred": "nan"}', None),
+    ('{"gold": 5, "pred": Infinity}', None),
+    ('{"gold": true, "pred": "1"}', None),
+    ('{"gold": 1234567.0, "pred": 1234567}', True),
+    ('{"gold": 0.1, "pred": 1e-1}', True),
+    ('{"gold": 5, "pred": 1' + "0" * 5000 + "}", None),
+    ('{"gold": "5", "pred": ""}', False),
+]
+
+
+def test_odd_rows_end_no_run_and_lose_no_verdict(tmp_path, capsys):
+    _, rows = run(tmp_path, [line for line, _ in ODD])
+    assert [r["correct"] for r in rows] == [verdict for _, verdict in ODD]
+    named = [int(e.split("line ")[1].split(":")[0]) for e in capsys.readouterr().err.splitlines()]
+    assert named == [i for i, (_, verdict) in enumerate(ODD, 1) if verdict is None]
+    assert "\ufffd" in rows[0]["completion"]
+
+
+def test_a_row_that_the_grader_fails_on_is_kept(tmp_path, monkeypatch):
+    def broken(row, rule):
+        if row["pred"] == "6":
+            raise RecursionError
+        return grade_row(row, rule)
+
+    grade_row = command.grade_row
+    monkeypatch.setattr(command, "grade_row", broken)
+    lines = [json.dumps({"gold": "5", "pred": p}) for p in ("5", "6", "7")]
+    code, rows = run(tmp_path, lines)
+    assert code == 1 and [r["correct"] for r in rows] == [True, None, False]
+    assert rows[1]["reason"] == "not graded: RecursionError"
+
+
+def test_a_stopped_command_goes_on(tmp_path, monkeypatch):
+    lines = [json.dumps({"gold": "5", "pred": str(p)}) for p in range(9)]
+    seen = []
+
+    def stop_at(n):
+        def graded(row, rule):
+            if len(seen) == n:
+                raise KeyboardInterrupt
+            seen.append(row["pred"])
+            return real(row, rule)
+
+        return graded
+
+    real = command.grade_row
+    monkeypatch.setattr(command, "grade_row", stop_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, lines)
+    (part,) = tmp_path.glob("out.jsonl.*.part")
+    assert not (tmp_path / "out.jsonl").exists() and part.read_bytes().count(b"\n") == 4
+    part.write_bytes(part.read_bytes() + b'{"gold": "5", "pre')  # half a line of a kill
+    monkeypatch.setattr(command, "grade_row", stop_at(99))
+    code, rows = run(tmp_path, lines)
+    assert code == 0 and seen == [str(p) for p in range(9)]  # each row once
+    assert [r["pred"] for r in rows] == seen and [r["correct"] for r in rows].count(True) == 1
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_input_or_rule_begins_anew(tmp_path, monkeypatch):
+    def stop(row, rule):
+        raise KeyboardInterrupt
+
+    line = json.dumps({"gold": "5", "completion": "so 5"})
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(command, "grade_row", stop)
+        run(tmp_path, [line])
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    assert grade_file(source, out, "strict", "", None) == 0
+    assert json.loads(out.read_text())["correct"] is False
+    _, rows = run(tmp_path, [line, line])
+    assert [r["correct"] for r in rows] == [True, True]
+
+
+def test_two_commands_do_not_write_one_file(tmp_path):
+    part = tmp_path / "x.part"
+    with command._opened(part), pytest.raises(StageError, match="another command"):
+        with command._opened(part):
+            pass
+    link = tmp_path / "link.part"
+    link.symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError), command._opened(link):
+        pass
+    assert not (tmp_path / "victim").exists()

@@ -103,7 +103,7 @@ def test_small_steps_add_up_in_bfloat16():
 
 def test_without_torchao_one_line_says_what_to_do(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ParamsError, match=r"torchao is not installed.*\[memory\]") as err:
+    with pytest.raises(ParamsError, match=r"torchao is not installed.*\[adam8bit\]") as err:
         started(EIGHT)
     assert "\n" not in str(err.value)
 

@@ -1,5 +1,7 @@
 """`dsmath regrade`: old and new scores from kept files, no model; words of reflection."""
 
+import gzip
+import json
 import sys
 
 import pytest
@@ -80,3 +82,36 @@ def test_words_of_reflection_are_substrings():
     assert (got["however"], got["any"], got["n"]) == (0.5, 0.5, 2)
     with pytest.raises(ValueError):
         reflection.shares([])
+
+
+ROW = {"id": "0", "question": "?", "answer": "4", "greedy": completion("4"), "samples": []}
+BAD_FILES = [
+    [{"rule": "paper"}, {}],
+    [{"rule": ["x"]}, ROW],
+    [[], ROW],
+    [{"rule": "paper"}, 5],
+    [{"rule": "nope"}, ROW],
+    [{"rule": "paper"}, ROW | {"greedy": None}],
+    [{"rule": "paper"}, ROW | {"samples": {"a": 1}}],
+    [5],
+    [{}],
+]
+
+
+@pytest.mark.parametrize("lines", BAD_FILES, ids=range(len(BAD_FILES)))
+def test_files_of_another_shape_are_named_and_passed_over(folder, lines, capsys):
+    bad = folder / "sft" / "bad-cot.jsonl.gz"
+    bad.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    (row,) = regrade_folder(folder)
+    assert row["file"] == "sft/toy-gsm-cot"
+    said = capsys.readouterr().err
+    assert not said or (str(bad) in said and said.count("\n") == 1)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
+def test_a_cut_file_is_named(folder, part, capsys):
+    whole = next(folder.rglob("*.jsonl.gz"))
+    bad = whole.with_name("cut-cot.jsonl.gz")
+    bad.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
+    assert len(regrade_folder(folder)) == 1
+    assert f"{bad}: not graded: damaged, or cut short" in capsys.readouterr().err
