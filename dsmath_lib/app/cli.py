@@ -142,9 +142,9 @@ def _gpu_check(
     minutes: Annotated[float, typer.Option(help="in all; the same command goes on", min=0.2)] = 10,
 ) -> None:
     """Run every stage, the benches and vLLM's tests here, and write a small folder to send back."""
-    from dsmath_lib.app.gpu_check import check
+    from dsmath_lib.app.gpu_check import check_gpu
 
-    raise typer.Exit(check(scale, minutes))
+    raise typer.Exit(check_gpu(scale, minutes))
 
 
 @app.command("clean")

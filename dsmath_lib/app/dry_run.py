@@ -131,7 +131,7 @@ def names_of(scale: Mapping[str, Params]) -> set[str]:
     return found & known_models().keys()
 
 
-def prepare(scale: str, folder: Path) -> Path:
+def prepare_dry(scale: str, folder: Path) -> Path:
     """Write stand-ins, rows and the parameters of the dry run below ``folder``; the folder of the parameters."""
     cfgs = checked_params(scale)
     models = {n: write_standin(n, folder / "models") for n in sorted(names_of(cfgs))}
@@ -157,7 +157,7 @@ def _write_yaml(path: Path, values: Mapping[str, Any]) -> None:
 def dry_run(scale: str, folder: Path, stages: tuple[str, ...] = ()) -> int:
     """Print the plan, and run the miniature of every stage; 0 if all ended well."""
     print(repr(table(plan_rows(plan_stages(checked_params(scale), 80)), f"plan of {scale}, 80 GB")))
-    params = prepare(scale, folder)
+    params = prepare_dry(scale, folder)
     reports = {"DSMATH_REPORTS": str(folder / "reports")}
     with mock.patch.dict(os.environ, reports):
         return run_stages(scale, list(stages), params=params)

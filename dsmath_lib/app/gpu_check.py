@@ -94,7 +94,7 @@ def planned(scale: str) -> dict[str, Any]:
     return {p.memory.stage: p.as_json() for p in plan_stages(checked_params(scale))}
 
 
-def check(scale: str = "", minutes: float = MINUTES) -> int:
+def check_gpu(scale: str = "", minutes: float = MINUTES) -> int:
     """Run what is missing; 0 when all pieces ended well. Prints a line for each and where the folder is."""
     gpu = has_gpu()
     scale = scale or ("gpu-offline" if gpu else "smoke")

@@ -10,7 +10,7 @@ from dsmath_lib.plan.scale import StagePlan, duration, plan_stages
 from dsmath_lib.plan.stages import GIB
 from dsmath_lib.stage.checkpoint import KEEP
 
-KINDS = ("gpu-", "simplerl-", "paper-")
+SCALE_KINDS = ("gpu-", "simplerl-", "paper-")
 _HEAD = (
     "| scale | GPUs | weights | stages | peak, GiB of each GPU | largest line there | training | disk |\n"
     "|---|---|---|---|---|---|---|---|"
@@ -19,7 +19,7 @@ _HEAD = (
 
 def gpu_scales() -> list[str]:
     """Names of the scales that need a GPU."""
-    return [s for s in scale_names() if s.startswith(KINDS)]
+    return [s for s in scale_names() if s.startswith(SCALE_KINDS)]
 
 
 def card_gb(scale: str) -> int:

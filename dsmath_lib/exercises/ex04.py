@@ -8,9 +8,9 @@ from dsmath_lib.exercises import Exercise, register
 from dsmath_lib.exercises.kinds import (
     Wrong,
     as_list,
-    number_in,
     function,
     number,
+    number_in,
     open_question,
 )
 

@@ -9,7 +9,7 @@ from dsmath_lib.plan.architecture import Architecture
 # Of the logits: they become their own gradient; under mixed precision they pass through bfloat16 on both ways.
 LOGIT_COPIES = {"float32": 1.0, "bfloat16": 1.5}
 AGAIN = 1.25  # what one layer keeps that is computed again, with the gradients on the way
-WIDTH = {"float32": 4, "bfloat16": 2}
+BYTES_OF = {"float32": 4, "bfloat16": 2}
 
 
 def layer_bytes(a: Architecture, dtype: str, seen: float = 0.0) -> float:
@@ -21,7 +21,7 @@ def layer_bytes(a: Architecture, dtype: str, seen: float = 0.0) -> float:
         seen: tokens that attention sees for each token of a row, where documents are taken out of their row, each
             behind a copy of the tokens that all begin with; 0: rows are not shared.
     """
-    e = WIDTH[dtype]
+    e = BYTES_OF[dtype]
     query, keys = a.heads * a.head_dim, a.kv_heads * a.head_dim
     # residual twice, both normed in float32 (and once more in bfloat16): 6 H
     wide = (24 if dtype == "float32" else 26) * a.hidden
@@ -72,9 +72,9 @@ def logit_bytes(a: Architecture, tokens: int, copies: float, *, frozen: bool = F
     return round(copies * tokens * a.vocab * 4 + (0 if frozen else 4 * a.embedding))
 
 
-def cache_bytes(a: Architecture, rows: int, length: int, dtype: str) -> int:
+def key_value_bytes(a: Architecture, rows: int, length: int, dtype: str) -> int:
     """Keys and values of ``rows`` sequences of ``length`` tokens."""
-    return 2 * a.layers * a.kv_heads * a.head_dim * WIDTH[dtype] * rows * length
+    return 2 * a.layers * a.kv_heads * a.head_dim * BYTES_OF[dtype] * rows * length
 
 
 def draw_bytes(a: Architecture, rows: int) -> int:

@@ -10,8 +10,8 @@ import torch
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.params.base import Params
 from dsmath_lib.plan.architecture import Architecture, architecture_of, config_of
-from dsmath_lib.plan.seconds import Card, card_of, stage_seconds
-from dsmath_lib.plan.stages import GIB, LINES, PLANS, Machine, StageMemory
+from dsmath_lib.plan.seconds import DataSheet, card_of, stage_seconds
+from dsmath_lib.plan.stages import GIB, MEMORY_LINES, PLANS, Machine, StageMemory
 
 USABLE = 0.9  # of a GPU's memory: the rest is the driver's, and gaps between tensors
 _ADVICE = {
@@ -30,7 +30,7 @@ _ADVICE = {
     "process": "nothing",
 }
 # stage -> the parameter that names its model, and the stage whose model it takes when that is empty
-SOURCES = {
+START_OF = {
     "02_pretraining": ("init_model", ""),
     "03_sft": ("base_model", "02_pretraining"),
     "04_reward_model": ("start_model", "03_sft"),
@@ -77,7 +77,7 @@ class StagePlan:
     def rows(self) -> list[dict[str, str]]:
         """For a notebook: one row a line, the peak last."""
         lines = self.memory.lines
-        out = [{"what": n, "GiB": f"{lines[n] / GIB:.2f}"} for n in LINES if lines[n]]
+        out = [{"what": n, "GiB": f"{lines[n] / GIB:.2f}"} for n in MEMORY_LINES if lines[n]]
         return [
             *out,
             {"what": f"peak ({self.memory.worst[0]})", "GiB": f"{self.memory.peak / GIB:.2f}"},
@@ -113,12 +113,12 @@ def start_architecture(
         ParamsError: the chain of the scale does not say it.
     """
     if start:
-        parameter = SOURCES[stage][0]
+        parameter = START_OF[stage][0]
         revision = getattr(cfgs[stage], _REVISIONS.get(parameter, ""), "")
         return architecture_of(config_of(str(start), revision))
     if stage not in cfgs:
         raise ParamsError(f"the scale has no {stage}, and the stages after it name no model")
-    cfg, (parameter, before) = cfgs[stage], SOURCES[stage]
+    cfg, (parameter, before) = cfgs[stage], START_OF[stage]
     if stage == "08_evaluation":
         named = [m for m in cfg.models if not m[:2].isdigit()]
         if named:
@@ -178,7 +178,7 @@ def plan_stage(cfg: Params, start: Path | str = "") -> StagePlan:
 def _planned(stage: str, cfg: Params, a: Architecture, gpu_gb: float, processes: int) -> StagePlan:
     m = machine_of(cfg, gpu_gb, processes)
     memory = PLANS[stage](stage, cfg, a, m)
-    card: Card = card_of(m, gpu_gb)
+    card: DataSheet = card_of(m, gpu_gb)
     return StagePlan(memory, room_of(m, gpu_gb), stage_seconds(stage, cfg, a, card, m.processes))
 
 

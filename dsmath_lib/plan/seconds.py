@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsmath_lib.plan.architecture import Architecture
-from dsmath_lib.plan.parts import WIDTH, cache_bytes
+from dsmath_lib.plan.parts import BYTES_OF, key_value_bytes
 from dsmath_lib.plan.stages import Machine, prompt_tokens
 
 # Share of the peak that training reaches: prime-rl's table has 21.7 % for a 4 B model with LoRA on an H100.
@@ -14,7 +14,7 @@ MEAN_LENGTH = 0.45  # of the longest completion: 144 k tokens a step of 320 roll
 
 
 @dataclass(frozen=True)
-class Card:
+class DataSheet:
     """Peak operations a second (dense bfloat16) and bytes a second of a device, by its data sheet."""
 
     name: str
@@ -22,42 +22,42 @@ class Card:
     bandwidth: float
 
 
-CPU = Card(
+CPU = DataSheet(
     "2 CPU cores", 1.75e11 / TRAINING_SHARE * 0.4, 2e10
 )  # reports/reference/bench/training-1thread.json
 CARDS = (
-    (24, Card("24 GB card (A10 class)", 1.25e14, 6e11)),
-    (48, Card("48 GB card (L40S class)", 3.6e14, 8.6e11)),
-    (1000, Card("80 GB card (H100 class)", 9.9e14, 3.35e12)),
+    (24, DataSheet("24 GB card (A10 class)", 1.25e14, 6e11)),
+    (48, DataSheet("48 GB card (L40S class)", 3.6e14, 8.6e11)),
+    (1000, DataSheet("80 GB card (H100 class)", 9.9e14, 3.35e12)),
 )
 
 
-def card_of(machine: Machine, gpu_gb: float) -> Card:
+def card_of(machine: Machine, gpu_gb: float) -> DataSheet:
     """The card of a size; without one, an H100 on a GPU."""
     if machine.device == "cpu":
         return CPU
     return next(c for most, c in CARDS if (gpu_gb or 80) <= most)
 
 
-def training_seconds(a: Architecture, tokens: float, card: Card, passes: float = 3) -> float:
+def training_seconds(a: Architecture, tokens: float, card: DataSheet, passes: float = 3) -> float:
     """Forward (1) and backward (2) ``passes`` over tokens: 2 operations for each weight."""
     weights = a.parameters - (0 if a.tied else a.embedding)
     return 2 * passes * weights * tokens / (TRAINING_SHARE * card.flops)
 
 
 def drawing_seconds(
-    a: Architecture, rows: int, at_once: int, new: int, card: Card, dtype: str
+    a: Architecture, rows: int, at_once: int, new: int, card: DataSheet, dtype: str
 ) -> float:
     """Decoding moves weights once a token of a batch, and the keys and values of each row."""
     rounds = -(-rows // at_once)
     batch = -(-rows // rounds)
-    moved = WIDTH[dtype] * a.parameters + cache_bytes(a, batch, new // 2 + 128, dtype)
+    moved = BYTES_OF[dtype] * a.parameters + key_value_bytes(a, batch, new // 2 + 128, dtype)
     work = 2 * a.parameters * batch / (TRAINING_SHARE * card.flops)
     return rounds * new * max(moved / (DRAWING_SHARE * card.bandwidth), work)
 
 
 def stage_seconds(
-    stage: str, cfg: Any, a: Architecture, card: Card, processes: int
+    stage: str, cfg: Any, a: Architecture, card: DataSheet, processes: int
 ) -> float | None:
     """Seconds of the main run of a stage; None for those that mostly evaluate."""
     if stage == "02_pretraining":
@@ -70,7 +70,9 @@ def stage_seconds(
     return None
 
 
-def _policy_seconds(stage: str, cfg: Any, a: Architecture, card: Card, processes: int) -> float:
+def _policy_seconds(
+    stage: str, cfg: Any, a: Architecture, card: DataSheet, processes: int
+) -> float:
     rows = -(-cfg.questions_per_step * cfg.group_size // processes)
     tokens = rows * (prompt_tokens(cfg) / cfg.share_prompt + MEAN_LENGTH * cfg.max_new_tokens)
     passes = 3 + (1 if cfg.beta else 0)  # the reference reads forward only

@@ -7,11 +7,11 @@ from typing import Any
 from dsmath_lib.engines.memory import LOGITS_AT_ONCE
 from dsmath_lib.plan.architecture import Architecture
 from dsmath_lib.plan.parts import (
+    BYTES_OF,
     LOGIT_COPIES,
-    WIDTH,
     activation_bytes,
-    cache_bytes,
     draw_bytes,
+    key_value_bytes,
     logit_bytes,
     way_back_bytes,
 )
@@ -19,8 +19,8 @@ from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.zero_runs import RUNS
 
 GIB = 2**30
-PROMPTS = {"world": 40}  # tokens of a prompt by source of the questions, and of any other:
-PROMPT = 256
+PROMPTS_OF = {"world": 40}  # tokens of a prompt by source of the questions, and of any other:
+ANY_PROMPT = 256
 # measured with bench/plan_memory.py: a kernel with the libraries, its notebook's plots and data; on a GPU its context
 PROCESS = {"cpu": int(0.50e9), "cuda": GIB}
 GRAPHS = 2 * GIB  # of vLLM, for its graphs and workspace (peers measure 1 to 3)
@@ -29,7 +29,7 @@ GRAPHS = 2 * GIB  # of vLLM, for its graphs and workspace (peers measure 1 to 3)
 GAPS = {"supervised": 0.65, "policy": 0.4}
 # models that a notebook keeps beside the run, for its lessons: float32 copies of the start on a GPU, and more on a CPU
 LESSON_COPIES = {"02_pretraining": (3, 0), "03_sft": (3, 0), "06_one_gradient": (1, 2)}
-LINES = (
+MEMORY_LINES = (
     "weights", "gradients", "optimizer", "reference", "critic", "reward models", "sampler weights",
     "keys and values", "logits", "activations", "gaps", "lesson", "process",
 )  # fmt: skip
@@ -47,7 +47,9 @@ class StageMemory:
     @property
     def lines(self) -> dict[str, int]:
         """Line -> its largest value over the phases."""
-        return {n: max((p.get(n, 0) for p in self.phases.values()), default=0) for n in LINES}
+        return {
+            n: max((p.get(n, 0) for p in self.phases.values()), default=0) for n in MEMORY_LINES
+        }
 
     @property
     def worst(self) -> tuple[str, dict[str, int]]:
@@ -72,12 +74,12 @@ def _get(cfg: Any, name: str, default: Any) -> Any:
     return getattr(cfg, name, default)
 
 
-def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
+def training_state(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
     """Weights, gradients and AdamW's averages of one trained model, on each of the processes."""
     rank = _get(cfg, "lora_rank", 0)
     share = m.processes  # sharded: each process holds its part
     small = _get(cfg, "optimizer", "adamw") != "adamw"
-    wide = WIDTH[_get(cfg, "weight_dtype", "float32")]
+    wide = BYTES_OF[_get(cfg, "weight_dtype", "float32")]
     n = a.adapter(rank) if rank else a.parameters
     own = (wide * a.parameters + 4 * n) if rank else wide * n
     out = {
@@ -86,9 +88,9 @@ def trained(a: Architecture, cfg: Any, m: Machine) -> dict[str, int]:
         "optimizer": (2 if small else 8) * n // share,
     }
     if m.processes > 1:  # one layer, and the output layer, are whole at a time
-        out["weights"] += 2 * WIDTH[cfg.dtype] * (a.layer_parameters + a.embedding)
+        out["weights"] += 2 * BYTES_OF[cfg.dtype] * (a.layer_parameters + a.embedding)
     if cfg.dtype != "float32" and wide == 4:
-        out["weights"] += WIDTH[cfg.dtype] * a.parameters // share  # copies for the arithmetic
+        out["weights"] += BYTES_OF[cfg.dtype] * a.parameters // share  # copies for the arithmetic
     return out
 
 
@@ -107,7 +109,7 @@ def _gaps(kind: str, m: Machine, step: Mapping[str, int]) -> dict[str, int]:
 
 def prompt_tokens(cfg: Any) -> int:
     """Tokens of a prompt: a guess, the questions are not read yet."""
-    return PROMPTS.get(_get(cfg, "question_source", ""), PROMPT)
+    return PROMPTS_OF.get(_get(cfg, "question_source", ""), ANY_PROMPT)
 
 
 def _first_backward(fixed: dict[str, int], step: dict[str, int], cut: bool) -> dict[str, int]:
@@ -137,7 +139,7 @@ def supervised(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory
     """02, 03, 04: rows of ``context`` tokens, ``micro_batch`` of them at once."""
     rows = min(cfg.micro_batch, cfg.batch_size) * (2 if stage == "04_reward_model" else 1)
     packed = _get(cfg, "isolate_documents", _get(cfg, "isolate_examples", False))
-    fixed = trained(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
+    fixed = training_state(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
     step = _learning(cfg, a, rows * cfg.context, rows * cfg.context, float(packed))
     if stage == "04_reward_model":
         step["logits"] = 0
@@ -150,12 +152,12 @@ def _drawing(cfg: Any, a: Architecture, rows: int, m: Machine) -> dict[str, int]
     length = min(prompt_tokens(cfg) + cfg.max_new_tokens, a.context)
     if cfg.sampler == "vllm":
         room = int(cfg.sampler_cache_gb * GIB)
-        weights = WIDTH[cfg.dtype] * a.parameters
+        weights = BYTES_OF[cfg.dtype] * a.parameters
         return {"sampler weights": weights + GRAPHS, "keys and values": room}
     rows = min(cfg.sampler_rows, -(-rows // m.processes))
     return {
         "keys and values": min(
-            cache_bytes(a, rows, length, cfg.dtype), int(cfg.sampler_cache_gb * GIB)
+            key_value_bytes(a, rows, length, cfg.dtype), int(cfg.sampler_cache_gb * GIB)
         ),
         "logits": draw_bytes(a, rows),
     }
@@ -163,11 +165,11 @@ def _drawing(cfg: Any, a: Architecture, rows: int, m: Machine) -> dict[str, int]
 
 def policy(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     """05, 06, 07: draw groups, then learn from ``micro_tokens`` tokens at once."""
-    fixed = trained(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
+    fixed = training_state(a, cfg, m) | _lesson(stage, cfg, a, m) | {"process": PROCESS[m.device]}
     names = _methods(stage, cfg)
     if any(METHODS[n].needs_reference(cfg.beta) for n in names) and not _get(cfg, "lora_rank", 0):
         named = {"policy": _get(cfg, "weight_dtype", "float32"), "bfloat16": "bfloat16"}
-        wide = WIDTH[named[_get(cfg, "reference_dtype", "policy")]]
+        wide = BYTES_OF[named[_get(cfg, "reference_dtype", "policy")]]
         fixed["reference"] = wide * a.parameters // m.processes
     if any(METHODS[n].needs_critic for n in names):
         fixed["critic"] = 16 * a.body // m.processes
@@ -197,7 +199,7 @@ def _methods(stage: str, cfg: Any) -> list[str]:
 def answering(stage: str, cfg: Any, a: Architecture, m: Machine) -> StageMemory:
     """08: one model at a time answers."""
     rows = max(cfg.n_items, default=1) * max(cfg.samples, 1) or cfg.max_rows
-    fixed = {"weights": WIDTH[cfg.dtype] * a.parameters, "process": PROCESS[m.device]}
+    fixed = {"weights": BYTES_OF[cfg.dtype] * a.parameters, "process": PROCESS[m.device]}
     return StageMemory(stage, m.device, a, {"drawing": fixed | _drawing(cfg, a, rows, m)})
 
 

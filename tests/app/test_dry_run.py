@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dsmath_lib.app.dry_run import dry_run, prepare
+from dsmath_lib.app.dry_run import dry_run, prepare_dry
 from dsmath_lib.app.plan_command import checked_params
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.table import scale_names
@@ -14,7 +14,7 @@ SCALES = [s for s in scale_names() if s.startswith(("gpu-", "simplerl-", "paper-
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_stage_has_a_miniature_that_names_nothing_remote(scale, tmp_path):
-    params = prepare(scale, tmp_path)
+    params = prepare_dry(scale, tmp_path)
     files = sorted((params / scale).glob("[0-9]*.yaml"))
     assert [p.stem for p in files] == list(checked_params(scale))
     for path in files:
