@@ -1,1 +1,1 @@
-"""Measured machines, each behind one door: grader, sandbox, page reader, sampler, n-gram index, row layout, ranks."""
+"""Measured machines, each behind one door: grader, sandbox, page reader, sampler, adapters, memory, ranks, index, row layout."""
