@@ -1,1 +1,1 @@
-"""Measured machines, each behind one door: grader, sandbox, page reader, sampler, adapters, memory, ranks, index, row layout."""
+"""Machines, each behind one door: grader, sandbox, page reader, sampler, adapters, memory, ranks, index, layout."""
