@@ -83,7 +83,8 @@ _CHINESE = (
 def _patterns(labels: str) -> _Patterns:
     one = f"[{labels}]"
     end = r"(?![A-Za-z0-9(（+\-^_'’%])" if labels[0].isalpha() else r"(?![\w(（+\-^%]|[.,]\d)"
-    several = rf"{one}(?:{_CLOSE}(?:{_OR}|{_AND})?{_OPEN}{one}){{0,9}}"
+    # what joins two letters is read in one way only: its parts share signs, and ten letters have nine such places
+    several = rf"{one}(?:(?>{_CLOSE}(?:{_OR}|{_AND})?{_OPEN}){one}){{0,9}}"
     praised = (
         rf"(?-i:(?<![A-Za-z\\])[(（]?({several})[)）]?)\s*(?:is|are)\s+(?:the\s+|therefore\s+|thus\s+)?(?:best\s+)?"
         rf"(?:correct|right|true|answer)|(?-i:[(（]({one})[)）])\s*must be true|(?-i:({one}))\s*(?:项)?(?:正确|符合题意"
