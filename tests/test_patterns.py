@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from dsmath_lib.engines.grader import words
 from dsmath_lib.engines.index.gramfilter import GramFilter
 from dsmath_lib.engines.webtext.delimiters import Scanner, page_delimiters
 from tests.patterns import attacks, built_in_functions, compiled, literals
@@ -55,6 +56,17 @@ def test_patterns_are_linear(processor_seconds):
 
 # patterns put together while a function runs: one of each as it is built, [] where nothing but a name goes in
 BUILT = {
+    "dsmath_lib.base.hub:pinned": list,  # a number of digits
+    "dsmath_lib.base.prompts:_chat_frame": list,  # the marks of a template, as they are
+    "dsmath_lib.engines.grader.choice:_gold_letters": list,  # on at most 1,000 characters, test_growth
+    "dsmath_lib.engines.grader.choice:_patterns": list,  # on the end of a text, test_growth
+    "dsmath_lib.engines.grader.choice:letters_in": list,  # one letter
+    "dsmath_lib.engines.grader.choice:stated_letters": list,  # one letter
+    "dsmath_lib.engines.grader.equality:answers_equal": list,  # one letter
+    "dsmath_lib.engines.grader.sentence:_corrected": list,  # words of a list
+    "dsmath_lib.engines.grader.sentence:statement": list,  # words of a list
+    "dsmath_lib.engines.grader.words:_as_digits": list,  # one class of signs
+    "dsmath_lib.engines.grader.words:chinese_formula": lambda: [words._QUOTIENT, words._ROOT],
     "dsmath_lib.engines.webtext.delimiters:__init__": lambda: [Scanner(page_delimiters(()))._open],
     "dsmath_lib.engines.webtext.delimiters:_by_first_character": lambda: (
         Scanner(page_delimiters(()))._fast

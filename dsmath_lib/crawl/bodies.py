@@ -18,7 +18,7 @@ _SEVEN = {
     "hz-gb-2312": "hz", "hz": "hz", "utf-7": "utf_7",
 }  # fmt: skip
 _META = re.compile(
-    rb"<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w-]{2,30})", re.I
+    rb"<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*+=\s*+[\"']?\s*+([\w-]{2,30})", re.I
 )
 _SHIFTS = re.compile(rb"\x1b\$(?:[@B]|\([DOPQ])")  # to Japanese signs of two bytes
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")

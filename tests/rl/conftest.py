@@ -5,6 +5,7 @@ import torch
 
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.base.records import Problem
+from dsmath_lib.base.vocabulary import fit_vocabulary
 from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.lm.tokenizer import train_tokenizer
 from dsmath_lib.params.base import read_yaml
@@ -92,5 +93,7 @@ def players(method: str) -> Players:
 def train(e: Experiment, method: str, run: str = "grpo", evaluate=None) -> Players:
     """``train_policy`` on tiny players, which are returned."""
     these = players(method)
+    for model in (these.policy, these.reference):
+        fit_vocabulary(model, e.tokenizer)  # as an experiment does with what it loads
     train_policy(e, METHODS[method], these, RunId(run, e.cfg.seed), evaluate)
     return these

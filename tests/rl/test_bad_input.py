@@ -31,7 +31,7 @@ class Fixed:
     """A sampler whose every completion is chosen beforehand; ``make``: number of the row -> ids and how it ended."""
 
     def __init__(self, make):
-        self.make = make
+        self.make, self.memory = make, {}
 
     def sample(self, prompts, *, n, **_):
         ids, finish = zip(*[self.make(i) for i in range(len(prompts) * n)], strict=True)

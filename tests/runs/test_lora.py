@@ -118,16 +118,16 @@ def test_a_start_that_the_adapter_was_merged_into_is_refused(sft, tmp_path, monk
 def test_a_start_that_changes_during_the_run_is_refused_and_the_adapter_is_kept(
     sft, tmp_path, monkeypatch
 ):
-    from dsmath_lib.runs import nb03_sft
+    from dsmath_lib.runs import jobs
 
-    train = nb03_sft.train_model
+    train = jobs.train_model
 
-    def trained(*args):
-        numbers = train(*args)
+    def trained(*args, **how):
+        numbers = train(*args, **how)
         tiny_model(vocab=300, seed=5).save_pretrained(tmp_path / "base")
         return numbers
 
-    monkeypatch.setattr(nb03_sft, "train_model", trained)
+    monkeypatch.setattr(jobs, "train_model", trained)
     with pytest.raises(StageError, match="not the matrix that the adapter was trained on"):
         sft()
     stage = Stage(config(**LORA), "03_sft")
@@ -142,7 +142,7 @@ def test_a_run_of_rl_keeps_a_plain_policy(tokenizer, questions, tmp_path, method
     e = experiment(cfg, stage, tokenizer, questions, rewards())
     e = replace(e, start=tmp_path / "start")
 
-    def evaluate(sampler):
+    def evaluate(e, sampler):
         return {"x": 1.0}
 
     evaluate.__module__ = "dsmath_lib.runs.nb05_grpo"

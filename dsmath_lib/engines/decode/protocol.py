@@ -60,9 +60,8 @@ class Sampler(Protocol):
 
     model: torch.nn.Module
     tokenizer: Any
-    memory: dict[
-        str, float
-    ]  # GB of the GPU in use: ``awake_gb``, ``asleep_gb``; empty where nothing sleeps
+    # GB of the GPU in use: ``awake_gb``, ``asleep_gb``; empty where nothing sleeps
+    memory: dict[str, float]
 
     def sample(
         self,

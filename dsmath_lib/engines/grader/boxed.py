@@ -10,7 +10,7 @@ _ADVERB = r"(?:maybe|perhaps|possibly|alternatively|else|even)"
 _OR = rf"(?:(?:and/)?or|或者?|[/|]|\\lor|\\vee|\\text *\{{ *or *\}})(?:\s+{_ADVERB})?|{_ADVERB}"
 _SPACE = r"(?:[ \t$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
 _GLUE = re.compile(
-    rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*"
+    rf"(?:[\s$()*]|\\[\[\]()]|\\q?quad|\\[,;])*+"
     rf"(?:[,，、;；]?\s*\(?(?:({_OR})|and|和|与|及|\\text *\{{ *and *\}})|[,，、;；])?,?{_SPACE}"
     r"(?:[A-Za-z](?:_\{?\w\}?)? ?= ?)?"
 )

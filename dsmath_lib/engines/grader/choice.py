@@ -122,7 +122,7 @@ _DENIED = re.compile(
     r"|other than|anything but)\b|不|非|排除",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r".*[.,;。，；!?\n]", re.DOTALL)
+_CLAUSE = re.compile(r"[.,;。，；!?\n]")
 
 
 def _bare(answer: str) -> str:
@@ -181,7 +181,7 @@ def stated_letters(completion: str, labels: str = LETTERS) -> tuple[int, str] | 
     start = len(completion) - len(text)
     for m in p.stated.finditer(text):
         said = next(g for g in m.groups() if g)
-        clause = _CLAUSE.sub("", text[max(0, m.start() - 60) : m.start()])
+        clause = _CLAUSE.split(text[max(0, m.start() - 60) : m.start()])[-1]
         denied = _DENIED.search(clause) or _DENIED.search(m[0])
         word = said in ("A", "I") and m[1] and not _WORD.match(text, m.end())
         if not denied and not word:

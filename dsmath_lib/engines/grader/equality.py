@@ -223,6 +223,12 @@ def _groups_equal(gold: Bracketed, pred: Bracketed, depth: int) -> bool:
     return _all(gold.items, pred.items, depth)
 
 
+def _root(name: str) -> str:
+    """x of x_1."""
+    head, _, index = name.partition("_")
+    return head if re.fullmatch(r"\w++", index) else name
+
+
 def _named(group: Bracketed) -> tuple[Bracketed, tuple[str, ...]]:
     """``x = 1, y = 2`` ordered by name is the pair ``(1, 2)``; ``x = 1, x = 2`` are two values of one x."""
     if group.brackets not in ("", "()", "{}"):
@@ -233,7 +239,7 @@ def _named(group: Bracketed) -> tuple[Bracketed, tuple[str, ...]]:
     if None in found:
         return group, ()
     names = [re.sub(r"[\s\\{}]", "", n) for n, _ in found]
-    roots = {re.sub(r"_\w+$", "", n) for n in names}
+    roots = {_root(n) for n in names}
     if len(set(names)) == 1 or (
         len(roots) == 1 and len(names) > 1
     ):  # x = 1, x = 2, and x_1 = 1, x_2 = 2

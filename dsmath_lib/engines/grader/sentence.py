@@ -89,7 +89,7 @@ _OTHER = re.compile(
 )
 _EITHER = re.compile(
     rf"(\beither\s+|\banswers?\s(?:is|are|could be|might be|may be)\s+|)"
-    rf"(?<![\w.])(\$[^$\n]{{1,40}}\$|\*\*[^*\n]{{1,40}}\*\*|{NUMBER.pattern})\s*[,;]?\s*(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(*]|\\[(\[])*$",
+    rf"(?<![\w.])(?<!\d{{3}},)(\$[^$\n]{{1,40}}\$|\*\*[^*\n]{{1,40}}\*\*|{NUMBER.pattern})\s*+[,;]?\s*+(?:or\b{_ADVERB}|/|\\lor|\\vee)(?:\s|[$(*]|\\[(\[])*$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -197,7 +197,7 @@ def _of_clause(text: str) -> str | None:
 
 
 _BETWEEN = re.compile(
-    rf"\s*(?:([,;]?\s*(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*\band\b))\s*[$*]?\s*",
+    rf"\s*+(?:([,;]?\s*+(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*+\band\b))\s*+[$*]?\s*+",
     re.I,
 )
 _SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)")

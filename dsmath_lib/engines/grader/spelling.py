@@ -47,7 +47,7 @@ _DEGREE = re.compile(
 )
 _CURRENCY = {"$": "dollars", "£": "pounds", "€": "euros", "¥": "yuan", "₹": "rupees", "￥": "yuan"}
 _MONEY = re.compile(
-    r"(-?)\s*(?:\\\$|\$(?!.*\$)|(?:US|USD|HK|HKD|RMB|CNY)\s*\\?\$?|([£€¥₹￥]))\s*(-?[\d.][\d.,{}\\!]*(?:\s*(?:thousand|million"
+    r"(-?)\s*+(?:\\\$|\$(?!.*\$)|(?:US|USD|HK|HKD|RMB|CNY)\s*+\\?\$?|([£€¥₹￥]))\s*+(-?[\d.][\d.,{}\\!]*(?:\s*(?:thousand|million"
     r"|billion))?)\.?\**"
 )
 _SINGLE_ROW = re.compile(

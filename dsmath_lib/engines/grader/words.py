@@ -172,7 +172,7 @@ def chinese_number(text: str) -> Fraction | None:
 
 
 _ROOT = re.compile(rf"根号(?:下)?([{_NUMERAL}]+|\d+)")
-_TERM = rf"(?:[{_NUMERAL}]+|\d+|\\sqrt\{{\d+\}}|\\pi|[a-z])+"
+_TERM = rf"(?:[{_NUMERAL}]|\d|\\sqrt\{{\d{{1,20}}\}}|\\pi|[a-z]){{1,40}}+"  # of so many parts: no end is sought twice
 _QUOTIENT = re.compile(rf"({_TERM})分之({_TERM})")
 
 

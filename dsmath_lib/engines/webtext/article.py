@@ -9,7 +9,7 @@ from dsmath_lib.engines.webtext.outline import Outline, outline
 from dsmath_lib.engines.webtext.render import plain, rendered
 from dsmath_lib.engines.webtext.tags import HEAD, TITLE_TAG
 
-_TITLE = re.compile(rb"<title[^>]*>([^<]*)")
+_TITLE = re.compile(rb"<title[^>]{0,500}>([^<]*)")
 _WORD = re.compile(r"\w+")
 _LOOK = 60  # blocks before the root that may be its title
 

@@ -125,7 +125,9 @@ def _space(node: LexborNode) -> str:
     if not width:
         return " "
     return (
-        "" if width.startswith(("-", "negative")) or re.match(r"0*\.?0*[a-z%]*$", width) else r"\, "
+        ""
+        if width.startswith(("-", "negative")) or re.match(r"0*+(?:\.0*+)?[a-z%]*+$", width)
+        else r"\, "
     )
 
 
