@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from dsmath_lib.engines.grader import words
+from dsmath_lib.engines.grader import sentence, words
 from dsmath_lib.engines.index.gramfilter import GramFilter
 from dsmath_lib.engines.webtext.delimiters import Scanner, page_delimiters
 from tests.patterns import attacks, built_in_functions, compiled, literals
@@ -63,8 +63,8 @@ BUILT = {
     "dsmath_lib.engines.grader.choice:letters_in": list,  # one letter
     "dsmath_lib.engines.grader.choice:stated_letters": list,  # one letter
     "dsmath_lib.engines.grader.equality:answers_equal": list,  # one letter
-    "dsmath_lib.engines.grader.sentence:_corrected": list,  # words of a list
-    "dsmath_lib.engines.grader.sentence:statement": list,  # words of a list
+    "dsmath_lib.engines.grader.sentence:_corrected": lambda: [re.compile(sentence._VALUE)],
+    "dsmath_lib.engines.grader.sentence:statement": lambda: [re.compile(sentence._VALUE)],
     "dsmath_lib.engines.grader.words:_as_digits": list,  # one class of signs
     "dsmath_lib.engines.grader.words:chinese_formula": lambda: [words._QUOTIENT, words._ROOT],
     "dsmath_lib.engines.webtext.delimiters:__init__": lambda: [Scanner(page_delimiters(()))._open],
