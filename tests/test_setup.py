@@ -32,7 +32,8 @@ RUN = {
 }
 GIVEN = {"pydantic_monty": ["pydantic-monty"]}  # a package of packages
 THROUGH = {"ipywidgets": "tqdm.notebook"}  # imported by a module that we import
-BENCH_ONLY = {"datasketch", "lxml", "magic_html", "readability", "trafilatura", "trl"}  # named in the docstrings of bench/
+# named in the docstrings of bench/
+BENCH_ONLY = {"datasketch", "lxml", "magic_html", "readability", "trafilatura", "trl"}
 
 
 def names(requirements):
