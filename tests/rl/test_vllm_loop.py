@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+from functools import partial
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def train(tokenizer, questions, method="grpo-os", **kw):
     policy = player()
     e = experiment(cfg, stage, tokenizer, questions)
     run = RunId("grpo", cfg.seed)
-    train_policy(e, METHODS[method], Players(policy, player()), run, greedy_accuracy(e))
+    train_policy(e, METHODS[method], Players(policy, player()), run, partial(greedy_accuracy, e))
     return stage, policy
 
 
