@@ -46,7 +46,7 @@ class Experiment:
 
     def policy(self) -> PreTrainedModel:
         """The start's weights, to be trained: all of them, or (``lora_rank``) an adapter on them."""
-        return with_adapter(self._loaded(), self.cfg, self.start, self.revision)
+        return with_adapter(self.plain(), self.cfg, self.start, self.revision)
 
     def reference(self, policy: PreTrainedModel | None = None) -> PreTrainedModel | AdapterOff:
         """The start's weights, never trained: no gradient, no dropout. With an adapter, ``policy`` with it off."""
@@ -56,9 +56,10 @@ class Experiment:
     def _reference(self) -> PreTrainedModel:
         """Loaded once."""
         dtype = self.cfg.reference_dtype.replace("policy", self.cfg.weight_dtype)
-        return cast(self._loaded().requires_grad_(False).eval(), dtype)
+        return cast(self.plain().requires_grad_(False).eval(), dtype)
 
-    def _loaded(self) -> PreTrainedModel:
+    def plain(self) -> PreTrainedModel:
+        """The start's weights as a model of its own, without an adapter."""
         model = load_model(self.start, revision=self.revision, device=self.device)
         fit_vocabulary(model, self.tokenizer)
         return model

@@ -57,10 +57,11 @@ def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str
     weights = dict(zip(cfg.reward_names, cfg.reward_weights, strict=True))
     if rule:
         weights = {"accuracy": 1.0} | ({"format": 1.0} if _has_format(rule) else {})
-    functions = [rule_reward(rule or cfg.reward_rule, cfg.seed)]
+    by_rule = rule_reward(rule or cfg.reward_rule, cfg.seed)
+    functions = [by_rule]
     if outcome is not None:
         functions.append(model_reward(outcome, tokenizer, cfg.dtype))
-    steps = rule_steps(tokenizer, rule or cfg.reward_rule)
+    steps = rule_steps(tokenizer, by_rule)
     if process is not None:
         steps = model_steps(process, tokenizer, cfg.dtype)
     step_weights = dict(zip(cfg.step_names, cfg.step_weights, strict=True))
@@ -150,8 +151,8 @@ def model_steps(model, tokenizer, dtype: str = "float32") -> StepRewardFunction:
     return function
 
 
-def rule_steps(tokenizer, rule: str) -> StepRewardFunction:
-    """A rule as the step reward ``steps``: 1 if no equation is false, at the last step if the answer is right.
+def rule_steps(tokenizer, rule: RewardFunction) -> StepRewardFunction:
+    """A rule as the step reward ``steps``: 1 if no equation is false, at the last step if ``rule`` pays the answer.
 
     It needs no labels and no model, so process supervision can be tried without them. It cannot see that a true
     equation does not help, so more steps are more reward: the failure that a learned model is meant to avoid.
@@ -160,14 +161,14 @@ def rule_steps(tokenizer, rule: str) -> StepRewardFunction:
     def function(rollouts: Rollouts, golds: Sequence[str]) -> tuple[list, dict]:
         ends = [step_ends(c, tokenizer) for c in rollouts.completions]
         rewards = []
-        rows = zip(rollouts.completions, ends, golds, rollouts.texts, rollouts.finish, strict=True)
-        for ids, row, gold, text, finish in rows:
+        paid = rule(rollouts, golds)["accuracy"]
+        for ids, row, p in zip(rollouts.completions, ends, paid, strict=True):
             starts = [0, *(e + 1 for e in row[:-1])]
             pieces = [ids[a : e + 1] for a, e in zip(starts, row, strict=True)]
             texts = tokenizer.batch_decode(pieces, skip_special_tokens=True) if pieces else []
             steps = [float(equations_hold(t)) for t in texts]
             if steps:
-                steps[-1] = float(reward(rule, gold, text, finish)["accuracy"] > 0)
+                steps[-1] = float(p > 0)
             rewards.append(steps)
         return ends, {"steps": rewards}
 

@@ -19,6 +19,7 @@ from dsmath_lib.rl.reward_functions import (
     model_reward,
     model_steps,
     rewards_from,
+    rule_reward,
     rule_steps,
     together,
 )
@@ -255,7 +256,7 @@ def test_rule_steps(tokenizer):
     sampler = Sampler(ids)
     sample = sampler.sample
     sampler.sample = lambda *a, **k: replace(sample(*a, **k), texts=texts)
-    r = explored(sampler, odd_reward_safe, rule_steps(tokenizer, "accuracy"))
+    r = explored(sampler, odd_reward_safe, rule_steps(tokenizer, rule_reward("accuracy")))
     assert r.step_rewards["steps"] == [[1, 0, 1], [1, 1]]
     weights = {"steps": 1.0, "odd": 2.0}  # a reward of the whole completion counts at its last step
     total = r.total_step_rewards(weights)
@@ -263,6 +264,15 @@ def test_rule_steps(tokenizer):
     assert total[0][2] == pytest.approx(1 + 2 * r.rewards["odd"][0].item())
     with pytest.raises(KeyError, match="no reward named 'x'"):
         r.total_step_rewards({"x": 1.0})
+
+
+def test_the_last_step_gets_the_coin_of_its_answer(tokenizer):
+    """The reward random cannot grade one answer alone: outcome and steps share the draw of the batch."""
+    ids = [tokenizer.encode(t, add_special_tokens=False) for t in (" 1+2=3\n7", " 8")]
+    coin = rule_reward("random", seed=1)
+    r = explored(Sampler(ids), coin, rule_steps(tokenizer, coin))
+    assert [row[-1] for row in r.step_rewards["steps"]] == r.rewards["accuracy"].tolist()
+    assert set(r.rewards["accuracy"].tolist()) == {0.0, 1.0}
 
 
 def test_equations():
