@@ -16,13 +16,15 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS_LIMIT_S = 1500  # the first test of them waits for the whole chain; all others: pyproject.toml
+NOTEBOOKS_LIMIT_S = (
+    1500  # the first test of them waits for the whole chain; all others: pyproject.toml
+)
 settings.register_profile("dsmath", deadline=None, derandomize=True, database=None)
 settings.load_profile("dsmath")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one runs all of the notebooks, which share a chain, and begins with them: they take longest."""
+    """Of several processes one runs all of the notebooks, which share a chain; it begins with them."""
     for item in items:
         in_notebooks = (ROOT / "tests/notebooks") in item.path.parents
         item.add_marker(pytest.mark.xdist_group("notebooks" if in_notebooks else item.path.stem))
