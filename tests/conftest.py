@@ -16,21 +16,33 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS_LIMIT_S = (
-    1500  # the first test of them waits for the whole chain; all others: pyproject.toml
-)
+NOTEBOOKS, NOTEBOOKS_LIMIT_S = (
+    "tests/notebooks/",
+    1500,
+)  # seconds of a test; of the others: pyproject.toml
 settings.register_profile("dsmath", deadline=None, derandomize=True, database=None)
 settings.load_profile("dsmath")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Of several processes one runs all of the notebooks, which share a chain; any other file stays whole, too."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return NOTEBOOKS if file.startswith(NOTEBOOKS) else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one runs all of the notebooks, which share a chain; it begins with them."""
+    """The notebooks begin: they take longest, and their first test waits for the whole chain."""
+    items.sort(key=lambda item: not item.nodeid.startswith(NOTEBOOKS))
     for item in items:
-        in_notebooks = (ROOT / "tests/notebooks") in item.path.parents
-        item.add_marker(pytest.mark.xdist_group("notebooks" if in_notebooks else item.path.stem))
-        if in_notebooks:
+        if item.nodeid.startswith(NOTEBOOKS):
             item.add_marker(pytest.mark.timeout(NOTEBOOKS_LIMIT_S))
-    items.sort(key=lambda item: (ROOT / "tests/notebooks") not in item.path.parents)
 
 
 @pytest.fixture(autouse=True)
