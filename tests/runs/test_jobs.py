@@ -54,6 +54,7 @@ def forked(monkeypatch):
             own = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": cfg.processes}
             own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
             os.environ |= {k: str(v) for k, v in own.items()}
+            torch.set_num_threads(1)  # as in tests/ranks.py
             rank.rank_of_job(folder / "job.json")
 
         started = [ctx.Process(target=child, args=(r,)) for r in range(cfg.processes)]
