@@ -101,7 +101,7 @@ _LETTERS = re.compile(
 # -- matrices ----------------------------------------------------------------------------------------------------------
 def _matrices(g: str, p: str, depth: int) -> Same | None:
     left, right = (value_of(t, o) or t for t, o in ((g, p), (p, g)))
-    a, b = as_matrix(left), as_matrix(right)
+    a, b = (as_matrix(t) or _scaled(t) for t in (left, right))
     if not (a or b):
         return None
     a, b = a or as_column(g), b or as_column(p)
@@ -118,6 +118,19 @@ def _matrices(g: str, p: str, depth: int) -> Same | None:
         return _match(a_rows, b_rows, depth + 1), "cases"
     flat = [[c for r in m.rows for c in r] for m in (a, b)]
     return _all(*flat, depth), "matrix"
+
+
+_FACTOR = re.compile(r"([^=&]{1,40}?) ?(?:\\cdot|\\times|\*)? ?([(\[]? ?\\begin ?\{.*)", re.DOTALL)
+
+
+def _scaled(text: str) -> Matrix | None:
+    r"""``\frac12 \begin{pmatrix}…``: each entry times what stands before."""
+    m = _FACTOR.fullmatch(text) if r"\begin" in text else None
+    inner = as_matrix(m[2]) if m else None
+    factor = "-1" if m and m[1] == "-" else m[1] if m else ""
+    if inner is None or inner.kind != "matrix" or parse(factor) is None:
+        return None
+    return inner._replace(rows=tuple(tuple(f"({factor})({c})" for c in r) for r in inner.rows))
 
 
 def _vector(m: Matrix) -> tuple[str, ...]:
@@ -177,6 +190,11 @@ def _equations(g: str, p: str, depth: int) -> Same | None:
         sides.append(text)
     a, b = map(assignment, sides)
     if a and b:
+        calls = [re.fullmatch(r"([A-Za-z]) ?\( ?([a-z]) ?\)", n) for n, _ in (a, b)]
+        if all(calls) and calls[0][1] == calls[1][1] and calls[0][2] != calls[1][2]:
+            x, t = calls[0][2], calls[1][2]  # f(t) = 2t is f(x) = 2x
+            if not re.search(rf"(?<![A-Za-z]){x}(?![A-Za-z])", b[1]):
+                b = a[0], re.sub(rf"(?<![A-Za-z\\]){t}(?![A-Za-z])", x, b[1])
         same = same_name(a[0], b[0], a[1] + b[1])
         if same:
             return _equal(a[1], b[1], depth + 1)[0], "equations"
@@ -192,6 +210,8 @@ def _groups(g: str, p: str, depth: int) -> Same | None:
     if a is None and b is None:
         return None
     if a is None or b is None:
+        if depth > 1 and (a or b).brackets == "{}":  # in a set, {1} is not 1
+            return False, "groups"
         a, b = (x or _single(t) for x, t in ((a, g), (b, p)))
         if a is None or b is None:
             return None
