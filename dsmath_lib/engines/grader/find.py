@@ -137,7 +137,7 @@ _BARE_TEX = re.compile(
 
 
 _NOTHING = re.compile(r"\bno (?:real |integer |such )?solutions?$|无解$")
-_BARE = re.compile(r"(?:\b(?:is|are|be|equals?)\b|[=:])(?![^=:]*[=:])\s*([^=:]{2,60})$")
+_LINKS = re.compile(r"\b(?:is|are|be|equals?)\b|[=:]")
 _SHAPED = re.compile(
     r"[\^√∛π²³<>≤≥]|\d ?[-+*/] ?\d|sqrt|\bpi\b|\d[a-z]\b|\dpi|\b[a-z] ?[-+*/]|[-+*/] ?[a-z]\b"
 )
@@ -151,11 +151,16 @@ def _bare_formula(tail: str) -> str | None:
     if "\\" in line:
         m = _BARE_TEX.search(line)
         return m[0].strip() if m else None
-    m = _BARE.search(line)
-    if not m or not _SHAPED.search(m[1]) or is_denied(line, m.start(1)):
+    m = last_match(_LINKS, line)
+    said = line[m.end() :].strip() if m else ""
+    if (
+        not 1 < len(said) <= 60
+        or not _SHAPED.search(said)
+        or is_denied(line, len(line) - len(said))
+    ):
         return None
-    text = normalise(m[1])
-    return m[1].strip() if parse(text) or as_region(text) else None
+    text = normalise(said)
+    return said if parse(text) or as_region(text) else None
 
 
 def _find_tail(text: str) -> tuple[int, str] | None:

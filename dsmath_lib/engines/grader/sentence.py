@@ -209,8 +209,8 @@ _SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|
 
 
 _TAKEN_BACK = re.compile(  # 7 is wrong
-    r"[*$}) ]*\s+(?:is|are|was|would be|cannot|can't|isn't)\s+(?:therefore |clearly |also )?(?:not\b|wrong|incorrect"
-    r"|impossible|be\b|too (?:large|small|big))|[*$}) ]*(?:不对|是错|不是答案)",
+    r"[*$})\s]*+(?:(?<=\s)(?:is|are|was|would be|cannot|can't|isn't)\s+(?:therefore |clearly |also )?(?:not\b|wrong"
+    r"|incorrect|impossible|be\b|too (?:large|small|big))|不对|是错|不是答案)",
     re.IGNORECASE,
 )
 

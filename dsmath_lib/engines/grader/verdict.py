@@ -35,7 +35,7 @@ from dsmath_lib.engines.grader.sentence import only_number
 from dsmath_lib.engines.grader.spelling import normalise
 from dsmath_lib.engines.grader.units import named_in, unit_behind
 
-VERSION = "4"  # raised whenever a verdict can change; printed next to every score
+VERSION = "5"  # raised whenever a verdict can change; printed next to every score
 NO_ANSWER = "no answer found"
 
 
