@@ -59,7 +59,7 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
         (residue, _same),
         (remainder, _same),
         (as_ratio, _same),
-        (as_based, _same_based),
+        (as_based, _same),
     ):
         a, b = read(_NAMED.sub("", g)), read(_NAMED.sub("", p))
         if a is not None and b is not None:
@@ -73,7 +73,9 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
         if read is as_ratio and (a or b) and (n := as_number(p if a else g)):
             parts = a or b
             return len(parts) == 2 and parts[1] * n.value == 1, "ratio"
-        if read is as_based and (a or b):
+        if read is as_based and (
+            a or b
+        ):  # a question that asks for base six is not answered in base ten
             other = re.sub(r"\s", "", p if a else g).upper()
             if re.fullmatch(r"[0-9A-Z]+", other):
                 return other == (a or b)[0], "digits of a base"
@@ -86,10 +88,6 @@ def _same(a: object, b: object) -> bool:
 
 def _same_date(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     return a[1:] == b[1:] and (a[0] == b[0] or 0 in (a[0], b[0]))
-
-
-def _same_based(a: tuple[str, int], b: tuple[str, int]) -> bool:
-    return a == b  # a question that asks for base six is not answered in base ten
 
 
 # -- clock times and dates, English and Chinese ---------------------------------------------------------------------
@@ -116,7 +114,9 @@ _DATES = (
     ),
     re.compile(r"(?P<y>\d{4})[-/年] ?(?P<m>\d{1,2})[-/月] ?(?P<d>\d{1,2})日?"),
     re.compile(r"(?P<m>\d{1,2})月(?P<d>\d{1,2})日"),
-    re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),  # as in America
+    # 3/14/2024 and 14/3/2024, where the day can be no month
+    re.compile(r"(?P<m>\d{1,2})/(?P<d>1[3-9]|[23]\d)/(?P<y>\d{4})"),
+    re.compile(r"(?P<d>1[3-9]|[23]\d)/(?P<m>\d{1,2})/(?P<y>\d{4})"),
 )
 
 
