@@ -59,7 +59,7 @@ test-hacking: $(OK)
 
 test-vllm: $(VLLM_OK)
 	$(VLLM_BIN)/python -c 'import vllm'
-	$(VLLM_BIN)/python -m pytest tests/engines/decode/test_vllm_sampler.py tests/rl/test_vllm_loop.py
+	$(VLLM_BIN)/python -m pytest tests/engines/decode/test_vllm_*.py tests/rl/test_vllm_loop.py
 
 bench-corpus: $(OK)
 	"$(BIN)/python" bench/corpus/quality.py --data "$(WEB)" --out reports/reference/bench/corpus_quality.json

@@ -57,7 +57,12 @@ def pieces(gpu: bool, scale: str, folder: Path) -> dict[str, Piece]:
         read = functools.partial(read_json, file)
         out[f"bench_{name}"] = Piece(command + ([] if gpu else few), 120, read)
     if importlib.util.find_spec("vllm"):
-        tests = ["tests/engines/decode/test_vllm_sampler.py", "tests/rl/test_vllm_loop.py"]
+        names = (
+            "engines/decode/test_vllm_sampler",
+            "engines/decode/test_vllm_adapter",
+            "rl/test_vllm_loop",
+        )
+        tests = [f"tests/{name}.py" for name in names]
         out["vllm"] = Piece([python, "-m", "pytest", "-q", *tests], 240)
     return out
 

@@ -7,9 +7,10 @@ masked fences never learns to open one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from dsmath_lib.engines.decode import Sampling, draw_completions
 from dsmath_lib.engines.sandbox import (
     ToolResult,
     cut,
@@ -68,17 +69,14 @@ PROTOCOLS = {
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How to draw: arguments of ``Sampler.sample``; ``max_new_tokens`` are per round.
+class Tools:
+    """What happens between generations, and who runs the programs.
 
     context: longest sequence in tokens, prompt included; a completion that would be longer ends with "length".
     """
 
-    n: int
-    temperature: float
-    max_new_tokens: int
-    seed: int
-    top_p: float = 1.0
+    protocol: Protocol = PROTOCOLS["course"]
+    run: RunPrograms = run_programs
     context: int = 1 << 30
 
 
@@ -170,36 +168,36 @@ def generate_with_tools(
     sampler,
     tokenizer,
     prompts: list[list[int]],
-    sampling: Sampling,
-    protocol: Protocol = PROTOCOLS["course"],
-    run: RunPrograms = run_programs,
+    how: Sampling,
+    seed: int,
+    tools: Tools = Tools(),
 ) -> list[Generation]:
-    """``len(prompts) * n`` generations, group-major."""
+    """``len(prompts) * how.n`` generations, group-major; of each, ``how.max_new_tokens`` a round."""
+    protocol = tools.protocol
 
     def decode(ids: list[int]) -> str:
         return tokenizer.decode(ids, skip_special_tokens=True)
 
-    rows = [_Row(p, sampling.max_new_tokens) for p in prompts for _ in range(sampling.n)]
-    options = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop": protocol.stop}
+    rows = [_Row(p, how.max_new_tokens) for p in prompts for _ in range(how.n)]
     alive, calls = rows, 0
     while alive:
         for row in alive:
-            row.budget = min(row.budget, sampling.context - len(row.prompt) - len(row.ids))
+            row.budget = min(row.budget, tools.context - len(row.prompt) - len(row.ids))
             row.end, row.ran = "length", False
         for budget, some in _by_budget(r for r in alive if r.budget > 0):
             # a prompt's first completions share its prefill
-            each = sampling.n if calls == 0 else 1
+            each = how.n if calls == 0 else 1
             inputs = [r.prompt + r.ids for r in some[::each]]
-            seed = sampling.seed + calls
-            out = sampler.sample(inputs, n=each, max_new_tokens=budget, seed=seed, **options)
+            drawn = replace(how, n=each, max_new_tokens=budget, stop=protocol.stop)
+            out = draw_completions(sampler, inputs, drawn, seed + calls)
             for row, ids, end in zip(some, out.ids, out.finish, strict=True):
                 row.add(ids, True, decode)
                 row.budget -= len(ids)
                 row.end = end
         calls += 1
-        _use_tools([r for r in alive if _asks(r, protocol)], protocol, tokenizer, decode, run)
+        _use_tools([r for r in alive if _asks(r, protocol)], tools, tokenizer, decode)
         for row in alive:
-            _decide(row, protocol, sampling.max_new_tokens)
+            _decide(row, protocol, how.max_new_tokens)
         alive = [r for r in alive if r.finish is None]
     return [Generation(r.ids, r.sampled, r.text, r.finish, **r.counts) for r in rows]
 
@@ -219,15 +217,16 @@ def _asks(row: _Row, protocol: Protocol) -> bool:
     return ended and waits_for_output(own) and not (protocol.box_ends and "boxed" in own)
 
 
-def _use_tools(rows: list[_Row], protocol: Protocol, tokenizer, decode, run: RunPrograms) -> None:
+def _use_tools(rows: list[_Row], tools: Tools, tokenizer, decode) -> None:
     """Run the rows' programs and append the outputs, as tokens that were not sampled."""
+    protocol = tools.protocol
     for row in rows:  # only what the model wrote: a tool output may look like a program
         row.programs += extract_programs(row.text[row.own :])
     codes = [
         join_programs(r.programs if protocol.programs == "joined" else r.programs[-1:])
         for r in rows
     ]
-    for row, result in zip(rows, run(codes) if codes else [], strict=True):
+    for row, result in zip(rows, tools.run(codes) if codes else [], strict=True):
         block = output_block(row.text, result, protocol, tokenizer)
         if row.rounds == protocol.rounds:
             block += protocol.limit

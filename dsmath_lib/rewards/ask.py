@@ -4,24 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsmath_lib.base.records import Completions, Problem
-from dsmath_lib.engines.decode import Sampler, SamplerError
-from dsmath_lib.engines.grader import grade
+from dsmath_lib.engines.decode import Sampler, Sampling, draw_completions
+from dsmath_lib.engines.grader import Verdict, grade
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rows.rewards import REWARDS
 
 ASK_RULE = "paper"  # extraction rule of the accuracy in 03, 05 and 06
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How completions are drawn: ``n`` of each prompt, at a temperature (0: greedily), until eos or ``stop``."""
-
-    max_new_tokens: int
-    n: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,33 +46,6 @@ def flat(rows: Sequence[Sequence]) -> list:
     return [x for row in rows for x in row]
 
 
-def draw_completions(
-    sampler: Sampler, prompts: list[list[int]], how: Sampling, seed: int
-) -> Completions:
-    """Completions of each prompt, group-major; failures of the sampler are named.
-
-    Raises:
-        SamplerError: it raised, or returned another number of completions than asked for.
-    """
-    try:
-        done = sampler.sample(
-            prompts, n=how.n, temperature=how.temperature, top_p=how.top_p,
-            max_new_tokens=how.max_new_tokens, seed=seed, stop=how.stop,
-        )  # fmt: skip
-    except (ValueError, SamplerError):
-        raise  # bad arguments are the caller's mistake; both are already named
-    except Exception as err:
-        raise SamplerError(
-            f"the sampler failed: {type(err).__name__}: {err}. Finished steps are kept; run the same command again "
-            "to go on from the last checkpoint."
-        ) from err
-    if len(done.ids) != len(prompts) * how.n:
-        raise SamplerError(
-            f"the sampler returned {len(done.ids)} completions for {len(prompts)} prompts × {how.n}"
-        )
-    return done
-
-
 def ask(
     sampler: Sampler, asked: Questions, how: Sampling, seed: int, rule: str = ASK_RULE
 ) -> Answers:
@@ -113,4 +75,11 @@ def is_right(rule: str, problem: Problem, text: str, finish: str) -> bool:
     """
     if rule in REWARDS:
         return reward(rule, problem.answer, text, finish)["accuracy"] > 0
-    return grade(problem.answer, text, rule, problem.question).correct
+    return verdict_on(problem, text, rule).correct
+
+
+def verdict_on(problem: Problem, text: str, rule: str, output: str | None = None) -> Verdict:
+    """The grader's verdict on what was written; ``output``: what its program printed, where the rule reads that."""
+    return grade(
+        problem.answer, text, rule, problem.question, output=output, tolerance=problem.tolerance
+    )

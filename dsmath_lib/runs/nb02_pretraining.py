@@ -193,7 +193,6 @@ def stream_length(cfg: PretrainingParams, tokens: int) -> int:
 
 
 def pretrain(
-    cfg: PretrainingParams,
     stage: Stage,
     run: str,
     mixture: Mixture,
@@ -206,6 +205,7 @@ def pretrain(
     Returns:
         the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
     """
+    cfg = stage.cfg
     steps = steps_of(cfg, len(mixture.tokens) - 1)
     eos = tokenizer.eos_token_id if cfg.isolate_documents else None
     kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)

@@ -72,9 +72,7 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
 
 
 def finetune(
-    cfg: SFTParams,
     stage: Stage,
-    run: str,
     start: Path | str,
     tokenizer: PreTrainedTokenizerBase,
     packed: PackedExamples,
@@ -82,7 +80,7 @@ def finetune(
     device: torch.device | str = "cpu",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
     """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model."""
-
+    cfg, run = stage.cfg, "sft"
     rates = {"peak": cfg.lr, "warmup": cfg.warmup_steps, "total": cfg.steps}
     lr = partial(constant_then_low, **rates, low=cfg.low_lr_steps)
     kept = Kept(stage, run, decided_by(cfg), __name__)

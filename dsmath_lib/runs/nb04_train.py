@@ -1,7 +1,7 @@
 """The reward models of notebook 04: each trained once and kept."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,29 +18,39 @@ from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.stage.folder import Stage
 
 
+@dataclass(frozen=True)
+class RewardTask:
+    """What a reward model learns.
+
+    name: "pointwise", "pairwise", "process_hard" or "process_soft"; also the run's and the artifact's name.
+    data: digest of the solutions that ``rows`` were made from.
+    evaluate: what is looked at now and then.
+    """
+
+    name: str
+    rows: Sequence
+    data: str
+    evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None
+
+
 def train_reward_model(
     cfg: RewardModelParams,
     stage: Stage,
-    name: str,
+    task: RewardTask,
     start: str | Path,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence,
-    data: str,
     device: torch.device | str = "cpu",
-    evaluate: Callable[[PreTrainedModel], dict[str, float]] | None = None,
 ) -> tuple[PreTrainedModel, dict[str, float]]:
     """A new reward model from a language model, or the finished one of the same run; continues from a checkpoint.
 
     Args:
-        name: "pointwise", "pairwise", "process_hard" or "process_soft"; also the run's and the artifact's name.
         start: a language model's folder or Hub name.
-        data: digest of the solutions that ``rows`` were made from.
 
     Raises:
         RewardModelError: ``start`` does not know the tokenizer's ids.
     """
-    made_of = decided_by(cfg, solutions=data)
-    kept = Kept(stage, name, made_of, __name__, load_reward_model)
+    name = task.name
+    kept = Kept(stage, name, decided_by(cfg, solutions=task.data), __name__, load_reward_model)
     if found := kept.found(device):
         return found
     new = partial(
@@ -55,9 +65,9 @@ def train_reward_model(
     model, numbers = do_job(
         train_job, stage, device, load_reward_model,
         model=new,
-        batches=step_batches(rows, cfg.batch_size, cfg.seed),
+        batches=step_batches(task.rows, cfg.batch_size, cfg.seed),
         settings=replace(TrainSettings.of(cfg, cfg.steps, lr), loss=label_loss_and_backward),
         run=name,
-        evaluate=evaluate,
+        evaluate=task.evaluate,
     )  # fmt: skip
     return kept.keep(model, tokenizer, numbers)

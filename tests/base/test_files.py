@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dsmath_lib.base.files import read_json, write_atomic, write_fast, write_json
+from dsmath_lib.base.files import file_digest, read_json, write_atomic, write_fast, write_json
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "5", "null", '"a"', "\udcff"])
@@ -29,3 +29,23 @@ def test_a_planted_link_is_not_followed(tmp_path, write):
         tmp.symlink_to(victim)
     write(path, "new")
     assert victim.read_text() == "mine" and path.read_text() == "new"
+
+
+def test_write_atomic_is_whole_or_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "a" / "x.json"
+    write_atomic(path, "old")
+
+    def full(fd):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_file_digest_sees_names_and_content(tmp_path):
+    (tmp_path / "a").write_text("1")
+    one = file_digest(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert file_digest(tmp_path) != one != file_digest(tmp_path / "b")

@@ -48,10 +48,8 @@ class Scripted:
 
 def generate(tokenizer, *turns, **options):
     sampler = Scripted(tokenizer, *turns)
-    how = {"n": 1, "temperature": 0.0, "max_new_tokens": 64, "seed": 0}
-    how |= {k: options.pop(k) for k in ("max_new_tokens", "context") if k in options}
-    drawn = tir.Sampling(**how)
-    (g,) = tir.generate_with_tools(sampler, tokenizer, [[5]], drawn, **options)
+    how = tir.Sampling(options.pop("max_new_tokens", 64))
+    (g,) = tir.generate_with_tools(sampler, tokenizer, [[5]], how, 0, tir.Tools(**options))
     return sampler, g
 
 
@@ -126,8 +124,8 @@ def test_rows_with_different_room_keep_their_place(tokenizer):
             ids = [[p[0]] * max_new_tokens for p in prompts for _ in range(n)]
             return SimpleNamespace(ids=ids, finish=["length"] * len(ids))
 
-    drawn = tir.Sampling(n=2, temperature=0.0, max_new_tokens=5, seed=0, context=6)
-    out = tir.generate_with_tools(Echo(), tokenizer, [[7] * 3, [8], [9] * 4], drawn)
+    prompts, tools = [[7] * 3, [8], [9] * 4], tir.Tools(context=6)
+    out = tir.generate_with_tools(Echo(), tokenizer, prompts, tir.Sampling(5, n=2), 0, tools)
     assert [g.ids for g in out] == [[7] * 3] * 2 + [[8] * 5] * 2 + [[9] * 2] * 2
 
 

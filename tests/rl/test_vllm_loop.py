@@ -12,7 +12,7 @@ import torch
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed here: make test-vllm", allow_module_level=True)
 
-from dsmath_lib.engines.decode import vllm_sampler
+from dsmath_lib.engines.decode import vllm_engine
 from dsmath_lib.engines.decode.protocol import SamplerError
 from dsmath_lib.lm.model import Shape, build_model
 from dsmath_lib.rewards.questions import Questions
@@ -29,7 +29,7 @@ from tests.rounding import assert_same
 @pytest.fixture(scope="module", autouse=True)
 def engine_is_closed():
     yield
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_every_step_samples_from_the_weights_it_learns_with(tokenizer, long_ques
 @pytest.mark.parametrize("left_out", ["forget", "push"])
 def test_stale_logprobs_raise_the_mismatch(tokenizer, long_questions, monkeypatch, left_out):
     """Without the reset of the prefix cache, or without the weights, the diagnostic says so."""
-    monkeypatch.setattr(vllm_sampler.Engine, left_out, lambda self, *model: None)
-    vllm_sampler.close_engine()  # the engine must not know these prompts yet
+    monkeypatch.setattr(vllm_engine.Engine, left_out, lambda self, *model: None)
+    vllm_engine.close_engine()  # the engine must not know these prompts yet
     if left_out == "push":
         stage, _ = train(tokenizer, long_questions, scale="no-push")
     else:
@@ -99,9 +99,9 @@ def test_offline_data_and_validation_use_one_engine(tokenizer, long_questions):
 
 def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
     """It stops with a SamplerError; the same command goes on from the checkpoint, with the checkpoint's weights."""
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
     straight, policy = train(tokenizer, long_questions, scale="straight")
-    generate, calls = vllm_sampler.Engine.generate, 0
+    generate, calls = vllm_engine.Engine.generate, 0
 
     def dies(self, *args):
         nonlocal calls
@@ -110,10 +110,10 @@ def test_a_killed_samplers_run_goes_on(tokenizer, long_questions, monkeypatch):
             raise RuntimeError("engine core died")
         return generate(self, *args)
 
-    monkeypatch.setattr(vllm_sampler.Engine, "generate", dies)
+    monkeypatch.setattr(vllm_engine.Engine, "generate", dies)
     with pytest.raises(SamplerError, match=r"engine core died.*same command again"):
         train(tokenizer, long_questions, scale="killed")
-    monkeypatch.setattr(vllm_sampler.Engine, "generate", generate)
+    monkeypatch.setattr(vllm_engine.Engine, "generate", generate)
     resumed, again = train(tokenizer, long_questions, scale="killed")
     # the engine computes in float32; a step of training moves weights by 1e-2
     assert_same(rows(resumed), rows(straight), near=1e-4)

@@ -27,7 +27,7 @@ from dsmath_lib.runs import jobs, rank
 from dsmath_lib.runs.nb02_pretraining import heldout_problems, pretrain
 from dsmath_lib.runs.nb03_sft import finetune
 from dsmath_lib.runs.nb04_assess import watcher
-from dsmath_lib.runs.nb04_train import train_reward_model
+from dsmath_lib.runs.nb04_train import RewardTask, train_reward_model
 from dsmath_lib.runs.nb05_grpo import greedy_accuracy
 from dsmath_lib.runs.nb06_methods import sampled_accuracy
 from dsmath_lib.runs.policy_run import train_run
@@ -123,7 +123,7 @@ def test_pretraining(tokenizer):
         heldout = heldout_problems(tokenizer, problems)
         seen = []
         stage.watchers.append(seen.append)
-        made = pretrain(cfg, stage, "base", stream, tokenizer, heldout, "cpu")
+        made = pretrain(stage, "base", stream, tokenizer, heldout, "cpu")
         assert {r["kind"] for r in seen} == {"base", "base.eval"}  # a panel would have moved
         return *made, stage, ("base", "base.eval")
 
@@ -139,7 +139,7 @@ def test_fine_tuning(tokenizer, folder):
         cfg = params(SFTParams, scale=scale, processes=n, **how)
         stage = Stage(cfg, "03_sft")
         packed = PackedExamples(examples, 24, 12, 0, isolate=True, pad=tokenizer.pad_token_id)
-        made = finetune(cfg, stage, "sft", folder / "lm", tokenizer, packed, examples[:7], "cpu")
+        made = finetune(stage, folder / "lm", tokenizer, packed, examples[:7], "cpu")
         return *made, stage, ("sft", "sft.eval")
 
     compared(train)
@@ -158,9 +158,8 @@ def test_reward_models(tokenizer, folder, name):
         cfg = reward_params(scale=scale, processes=n, evals=2, log_every=1, **how)
         stage = Stage(cfg, "04_reward_model")
         look = watcher(cfg, tokenizer, name, found)
-        made = train_reward_model(
-            cfg, stage, name, folder / "lm", tokenizer, rows, "x", "cpu", look
-        )
+        task = RewardTask(name, rows, "x", look)
+        made = train_reward_model(cfg, stage, task, folder / "lm", tokenizer)
         return *made, stage, (name, f"{name}.eval")
 
     compared(train)

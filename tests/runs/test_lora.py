@@ -46,7 +46,7 @@ def sft(tokenizer, tmp_path):
         examples, held = (tokenize_samples(tokenizer, s) for s in (data.train, data.references))
         rows = cfg.steps * cfg.batch_size
         packed = PackedExamples(examples, 400, rows, 0, isolate=True, pad=2)
-        model, _ = finetune(cfg, stage, "sft", tmp_path / start, tokenizer, packed, held)
+        model, _ = finetune(stage, tmp_path / start, tokenizer, packed, held)
         return stage, model
 
     return run

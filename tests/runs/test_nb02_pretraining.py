@@ -104,11 +104,11 @@ def test_a_run_reads_its_budget_and_is_skipped_when_done(stage, tokenizer):
     mix = mixture_stream({"a": docs}, {"a": 1.0}, stream_length(cfg, 700), 0)
     held = heldout_problems(tokenizer, sample_problems(3, split="val", seed=1))
     st = Stage(cfg, "02_pretraining")
-    _, numbers = pretrain(cfg, st, "base", mix, tokenizer, held, "cpu")
+    _, numbers = pretrain(st, "base", mix, tokenizer, held, "cpu")
     assert numbers["tokens"] == 640
     rows = len(st.read_log("base.eval"))
     assert rows == 2
-    _, again = pretrain(cfg, st, "base", mix, tokenizer, held, "cpu")
+    _, again = pretrain(st, "base", mix, tokenizer, held, "cpu")
     assert again == numbers and len(st.read_log("base.eval")) == rows
 
 

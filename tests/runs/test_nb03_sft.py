@@ -74,10 +74,10 @@ def test_a_short_run_lowers_the_heldout_loss(tokenizer, tmp_path):
     packed = PackedExamples(examples, 400, rows, 0, isolate=True, pad=2)
     shape = Shape(16, 2, 2, 1, 32, len(tokenizer), 400)  # prompts are long in so small a vocabulary
     build_model(shape, init_std=0.3).save_pretrained(tmp_path / "base")
-    model, _ = finetune(cfg, stage, "sft", tmp_path / "base", tokenizer, packed, held)
+    model, _ = finetune(stage, tmp_path / "base", tokenizer, packed, held)
     losses = [r["heldout_loss"] for r in stage.read_log("sft.eval")]
     assert len(losses) == 2 and losses[1] < losses[0]
-    again, _ = finetune(cfg, stage, "sft", "nowhere", tokenizer, packed, held)  # finished: loaded
+    again, _ = finetune(stage, "nowhere", tokenizer, packed, held)  # finished: loaded
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
     answers = ask(
         HFSampler(model, tokenizer), as_prompts(tokenizer, data.problems, "toy-cot"), Sampling(4), 0

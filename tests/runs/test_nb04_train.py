@@ -13,7 +13,7 @@ from dsmath_lib.rewards.labels import read_solutions
 from dsmath_lib.rewards.models import load_reward_model, new_reward_model, score_completions
 from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
 from dsmath_lib.runs import nb04_solutions as data
-from dsmath_lib.runs.nb04_train import train_reward_model
+from dsmath_lib.runs.nb04_train import RewardTask, train_reward_model
 from dsmath_lib.stage.folder import Stage
 from tests.rewards import conftest as fixtures
 from tests.rewards.conftest import made_solution, reward_params
@@ -87,7 +87,9 @@ def test_killed_and_resumed_is_the_same(stage, tokenizer, lm_folder, solutions, 
 def test_it_learns_to_tell_7_from_8(stage, tokenizer, lm_folder, solutions, name):
     cfg = reward_params(steps=40, lr=1e-2, batch_size=12, micro_batch=12, context=96)
     rows = training_rows(name, solutions, 96, 2, 0)
-    model, numbers = train_reward_model(cfg, stage, name, lm_folder, tokenizer, rows, {"d": "1"})
+    model, numbers = train_reward_model(
+        cfg, stage, RewardTask(name, rows, "1"), lm_folder, tokenizer
+    )
     assert numbers["loss"] < 0.2
     if name == "process_hard":
         return
@@ -107,7 +109,7 @@ def test_a_finished_model_is_loaded_and_other_data_train_anew(
     cfg = reward_params(steps=3, context=96)
     rows = training_rows("pointwise", solutions, 96, 2, 0)
     run = lambda d: train_reward_model(  # noqa: E731
-        cfg, stage, "pointwise", lm_folder, tokenizer, rows, {"data": d}
+        cfg, stage, RewardTask("pointwise", rows, d), lm_folder, tokenizer
     )
     first, _ = run("1")
     steps = len(stage.read_log("pointwise"))

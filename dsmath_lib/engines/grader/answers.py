@@ -53,6 +53,7 @@ _PARTS = re.compile(
     rf"(-?\d{{1,9}})[ -]({'|'.join(sorted(FRACTION_WORDS, key=len, reverse=True))})(?![a-z]) ?(.*)"
 )
 _AND_PART = re.compile(r"(-?\d{1,9}) and ((?:an?|one|two|three|four|five) [a-z]+)")
+_SHARE = re.compile(r"(\d{1,9}) (out of|over|in) (\d{1,9})")  # 1 in 6
 _SUM = re.compile(
     r"(\d{1,9}) ?([A-Za-z]{1,10}|小时|时|天|米|千克|元|角)\.?(?:,? and|,)? ?"
     r"(\d{1,9}(?:\.\d{1,9})?) ?([A-Za-z]{1,10}|分钟?|秒|小时|厘米|克|角|分)\.?"
@@ -115,8 +116,8 @@ def as_number(text: str) -> Number | None:
     if re.search(r"[A-Za-z一-鿿]", text) and (found := _with_words(text)) is not None:
         return found or None
     unit = ""
-    m = re.search(r"(?<=[\d})%.‰]) ?-?(?=[A-Za-z一-鿿])", text)
-    if m and not re.match(r"[eE][+-]?\d|x ?10", text[m.end() :]):
+    m = re.search(r"(?<=[\d})%.‰]) ?-?(?![eE][+-]?\d|x ?10)(?=[A-Za-z一-鿿])", text)
+    if m:
         head, tail = text[: m.start()], text[m.end() :]
         if is_unit(tail, spaced=bool(m[0])):
             text, unit = head, tail.strip()
@@ -146,6 +147,9 @@ def _with_words(text: str) -> Number | bool | None:
         return Number(place)
     if (m := _SUM.fullmatch(text)) and (total := _sum_of_units(m)):
         return total
+    if m := _SHARE.fullmatch(text):
+        a, b = Fraction(m[1]), Fraction(m[3])
+        return Number(a / b) if b and (m[2] != "in" or a < b) else False
     if m := _AND_PART.fullmatch(text):
         part = english_number(m[2])
         return Number(_dec(m[1]) + part) if part is not None and 0 < part < 1 else False

@@ -6,40 +6,22 @@ is computed here, within a budget of operations; no text is ever evaluated as co
 """
 
 import re
-from fractions import Fraction
 
-from dsmath_lib.engines.grader.answers import (
-    Number,
-    as_number,
-    close_numbers,
-    comparable,
-    numbers_equal,
-)
+from dsmath_lib.engines.grader.answers import as_number, numbers_equal
 from dsmath_lib.engines.grader.equations import same_relation
-from dsmath_lib.engines.grader.evaluation import value_at
 from dsmath_lib.engines.grader.expression import parse
 from dsmath_lib.engines.grader.forms import Bracketed, Matrix, as_column, as_group, as_matrix
-from dsmath_lib.engines.grader.functions import same_function
+from dsmath_lib.engines.grader.measures import Same, alike, measured
 from dsmath_lib.engines.grader.names import assignment, chain, same_name, value_of
 from dsmath_lib.engines.grader.relations import as_region, same_region
 from dsmath_lib.engines.grader.special import special_values
-from dsmath_lib.engines.grader.spelling import spelled, strip_braces
-from dsmath_lib.engines.grader.tree import Expr, variables
-from dsmath_lib.engines.grader.units import DEGREE, RADIAN, unit_of
-from dsmath_lib.engines.grader.values import (
-    Exhausted,
-    Undecided,
-    as_fraction,
-    is_real,
-    new_budget,
-    spend,
-)
+from dsmath_lib.engines.grader.spelling import spelled
+from dsmath_lib.engines.grader.values import Exhausted, new_budget, spend
 
 MAX_ANSWER = 1_000  # characters; a longer "answer" is a piece of the solution
 MAX_ITEMS = 20  # in a tuple or list
 _MAX_DEPTH = 4  # of tuples in tuples
 _COMPARISON = 15  # the work of reading a pair, in operations
-Same = tuple[bool, str]  # whether two answers mean the same, and by which reason
 
 
 def answers_equal(gold: str, pred: str) -> Same:
@@ -78,7 +60,7 @@ def _equal(g: str, p: str, depth: int) -> Same:
     u, v = value_of(g, p), value_of(p, g)
     if u is None or v is None:
         return False, "a false equation"
-    g, p = _alike(u, v)
+    g, p = alike(u, v)
     if depth < _MAX_DEPTH and (verdict := _groups(g, p, depth + 1)) is not None:
         return verdict
     a, b = as_number(g), as_number(p)
@@ -86,7 +68,7 @@ def _equal(g: str, p: str, depth: int) -> Same:
         return numbers_equal(a, b), "numbers"
     if _LETTERS.fullmatch(g) and _LETTERS.fullmatch(p):
         return g.casefold() == p.casefold(), "letters"
-    verdict = _measured(g, p, a, b)
+    verdict = measured(g, p, a, b)
     if verdict is not None:
         return verdict
     words = _words(g)
@@ -101,7 +83,7 @@ _LETTERS = re.compile(
 # -- matrices ----------------------------------------------------------------------------------------------------------
 def _matrices(g: str, p: str, depth: int) -> Same | None:
     left, right = (value_of(t, o) or t for t, o in ((g, p), (p, g)))
-    a, b = as_matrix(left), as_matrix(right)
+    a, b = (as_matrix(t) or _scaled(t) for t in (left, right))
     if not (a or b):
         return None
     a, b = a or as_column(g), b or as_column(p)
@@ -118,6 +100,19 @@ def _matrices(g: str, p: str, depth: int) -> Same | None:
         return _match(a_rows, b_rows, depth + 1), "cases"
     flat = [[c for r in m.rows for c in r] for m in (a, b)]
     return _all(*flat, depth), "matrix"
+
+
+_FACTOR = re.compile(r"([^=&]{1,40}?) ?(?:\\cdot|\\times|\*)? ?([(\[]? ?\\begin ?\{.*)", re.DOTALL)
+
+
+def _scaled(text: str) -> Matrix | None:
+    r"""``\frac12 \begin{pmatrix}…``: each entry times what stands before."""
+    m = _FACTOR.fullmatch(text) if r"\begin" in text else None
+    inner = as_matrix(m[2]) if m else None
+    factor = "-1" if m and m[1] == "-" else m[1] if m else ""
+    if inner is None or inner.kind != "matrix" or parse(factor) is None:
+        return None
+    return inner._replace(rows=tuple(tuple(f"({factor})({c})" for c in r) for r in inner.rows))
 
 
 def _vector(m: Matrix) -> tuple[str, ...]:
@@ -177,6 +172,11 @@ def _equations(g: str, p: str, depth: int) -> Same | None:
         sides.append(text)
     a, b = map(assignment, sides)
     if a and b:
+        calls = [re.fullmatch(r"([A-Za-z]) ?\( ?([a-z]) ?\)", n) for n, _ in (a, b)]
+        if all(calls) and calls[0][1] == calls[1][1] and calls[0][2] != calls[1][2]:
+            x, t = calls[0][2], calls[1][2]  # f(t) = 2t is f(x) = 2x
+            if not re.search(rf"(?<![A-Za-z]){x}(?![A-Za-z])", b[1]):
+                b = a[0], re.sub(rf"(?<![A-Za-z\\]){t}(?![A-Za-z])", x, b[1])
         same = same_name(a[0], b[0], a[1] + b[1])
         if same:
             return _equal(a[1], b[1], depth + 1)[0], "equations"
@@ -192,6 +192,8 @@ def _groups(g: str, p: str, depth: int) -> Same | None:
     if a is None and b is None:
         return None
     if a is None or b is None:
+        if depth > 1 and (a or b).brackets == "{}":  # in a set, {1} is not 1
+            return False, "groups"
         a, b = (x or _single(t) for x, t in ((a, g), (b, p)))
         if a is None or b is None:
             return None
@@ -256,88 +258,6 @@ def _distinct(group: Bracketed, depth: int) -> Bracketed:
         if not any(_equal(item, k, depth)[0] for k in kept):
             kept.append(item)
     return group._replace(items=tuple(kept))
-
-
-# -- expressions, with a unit or without -------------------------------------------------------------------------------
-_UNIT_BEHIND = re.compile(
-    r"(?: ?(?:square |cubic |sq\.? )?(?<![A-Za-z一-鿿])[A-Za-z一-鿿]{2,}+(?: ?(?:\^ ?\{?[23]\}?|/ ?[a-z]+))?\.?"
-    r"| [mgsL](?: ?\^ ?\{?[23]\}?)?)$"
-)
-_TRIG = re.compile(r"cis|sin|cos|tan|cot|sec|csc")
-_TURN = re.compile(r"\\pi|\\?arc[a-z]")
-_NO_UNIT = frozenset(("units", "unit", "square units", "cubic units"))
-
-
-def _body(text: str, number: Number | None) -> tuple[str, str]:
-    """An expression and the unit behind it: ``6\\pi`` and ``cm^2``."""
-    if number and not number.percent:  # 1e-3 is no product
-        return text, number.unit if unit_of(number.unit) else ""
-    text = strip_braces(text)
-    m = _UNIT_BEHIND.search(text, max(0, len(text) - 80))
-    if m and m.start():
-        unit = m[0].strip()
-        if unit == "degrees" and _TRIG.search(text):
-            return text, ""
-        if unit.rstrip(".") in _NO_UNIT:
-            return text[: m.start()].strip(), ""
-        if unit_of(unit):
-            return text[: m.start()].strip(), unit
-    return text, ""
-
-
-def _measured(g: str, p: str, a: Number | None, b: Number | None) -> Same | None:
-    """Two expressions; None where one cannot be read. Degrees beside a multiple of π are turned into radians."""
-    (g, u), (p, v) = _body(g, a), _body(p, b)
-    x, y = _tree(g, a), _tree(p, b)
-    if x is None or y is None:
-        return None
-    kinds = [unit_of(t)[0] if t else () for t in (u, v)]
-    turned = DEGREE in kinds and (
-        RADIAN in kinds or (() in kinds and _TURN.search(g if kinds[0] != DEGREE else p))
-    )
-    if turned:
-        x, y = (("degrees", t) if k == DEGREE else t for t, k in zip((x, y), kinds, strict=True))
-        u = v = ""
-    factors = comparable(u, v)
-    if factors is None:
-        return False, "units"
-    if factors[0] != factors[1]:
-        x, y = (("*", ("num", f), t) for f, t in zip(factors, (x, y), strict=True))
-    return _expressions(x, y, a, b)
-
-
-def _tree(text: str, number: Number | None) -> Expr | None:
-    return ("num", number.value) if number and not number.percent else parse(text)
-
-
-_CONSTANT = re.compile(r"(?:[xt]|\(?[xt]\)).{0,60}\+ ?[Cc]$")  # of an integral
-
-
-def _alike(g: str, p: str) -> tuple[str, str]:
-    """Names that differ by custom only: the imaginary j or I for i, a constant c for C."""
-    if _CONSTANT.search(g) and _CONSTANT.search(p):
-        p = p[:-1] + g[-1]
-    letters = [set(re.findall(r"(?<![A-Za-z\\])[ijI](?![A-Za-z])", t)) for t in (g, p)]
-    if {"i"} in letters and ({"j"} in letters or {"I"} in letters):
-        g, p = (re.sub(r"(?<![A-Za-z\\])[jI](?![A-Za-z])", "i", t) for t in (g, p))
-    return g, p
-
-
-def _expressions(x: Expr, y: Expr, a: Number | None, b: Number | None) -> Same:
-    same = same_function(x, y)
-    if same is None:
-        return False, "cannot be computed"
-    if same or variables(x) or variables(y) or not any(n and n.digits for n in (a, b)):
-        return same, "expressions"
-    try:
-        u, v = value_at(x), value_at(y)
-    except Undecided:
-        return False, "expressions"
-    if not (is_real(u) and is_real(v)):
-        return False, "expressions"
-    pair = (n or Number(Fraction(0)) for n in (a, b))
-    numbers = (n._replace(value=as_fraction(w)) for n, w in zip(pair, (u, v), strict=True))
-    return close_numbers(*numbers), "expressions, rounded"
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

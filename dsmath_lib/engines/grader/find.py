@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 
 from dsmath_lib.engines.grader.boxed import boxes, last_row, last_statement, strip_boxes, unbox
+from dsmath_lib.engines.grader.expression import parse
+from dsmath_lib.engines.grader.relations import as_region
 from dsmath_lib.engines.grader.sentence import (
     MATH,
     hedged,
@@ -20,6 +22,7 @@ from dsmath_lib.engines.grader.sentence import (
     statement,
     value_before,
 )
+from dsmath_lib.engines.grader.spelling import normalise
 
 # an answer stands at the end; a longer completion is read from its last characters
 MAX_CHARS = 50_000
@@ -133,11 +136,31 @@ _BARE_TEX = re.compile(
 )
 
 
+_NOTHING = re.compile(r"\bno (?:real |integer |such )?solutions?$|无解$")
+_LINKS = re.compile(r"\b(?:is|are|be|equals?)\b|[=:]")
+_SHAPED = re.compile(
+    r"[\^√∛π²³<>≤≥]|\d ?[-+*/] ?\d|sqrt|\bpi\b|\d[a-z]\b|\dpi|\b[a-z] ?[-+*/]|[-+*/] ?[a-z]\b"
+)
+
+
 def _bare_formula(tail: str) -> str | None:
-    r"""A LaTeX formula without dollar signs that ends the last line: ``the probability is \frac{1}{2}.``"""
+    r"""A formula without dollar signs that ends the last line: ``the probability is \frac{1}{2}.``, ``it is 2π.``"""
     line = tail.rstrip().rpartition("\n")[2][-200:].rstrip(" .")
-    m = _BARE_TEX.search(line) if "\\" in line else None
-    return m[0].strip() if m else None
+    if nothing := _NOTHING.search(line):
+        return nothing[0]
+    if "\\" in line:
+        m = _BARE_TEX.search(line)
+        return m[0].strip() if m else None
+    m = last_match(_LINKS, line)
+    said = line[m.end() :].strip() if m else ""
+    if (
+        not 1 < len(said) <= 60
+        or not _SHAPED.search(said)
+        or is_denied(line, len(line) - len(said))
+    ):
+        return None
+    text = normalise(said)
+    return said if parse(text) or as_region(text) else None
 
 
 def _find_tail(text: str) -> tuple[int, str] | None:
@@ -182,12 +205,14 @@ def _find_number(text: str) -> tuple[int, str] | None:
     return None
 
 
-_STEP = re.compile(r"\b[Ss]tep \d+(?=[:.)])")
+_STEP = re.compile(
+    r"\b[Ss]tep \d+(?=[:.)])|\((?:since|because|as|note|where|we|rejecting|not)\s[^()]{1,200}\)"
+)
 
 
 def _find_said_number(text: str) -> tuple[int, str] | None:
-    """The last number that does not count the steps: the 5 of ``Step 5: so it is done`` is no answer."""
-    return _find_number(_STEP.sub(lambda m: " " * len(m[0]), text) if "tep" in text else text)
+    """The last number but those that count the steps (``Step 5: so it is done``) or give a reason in brackets."""
+    return _find_number(_STEP.sub(lambda m: " " * len(m[0]), text))
 
 
 FORMAL = ("box", "tag", "hash", "json", "minerva")

@@ -63,12 +63,13 @@ _OR = re.compile(
 )
 _AND = re.compile(r",? and |[,;]? ?[和及与] ?|\\text ?\{ ?and ?\}")
 _PAIR = {"(": ")", "[": "]"}
+_PM = re.compile(r"\\pm(?![A-Za-z])")
 
 
 @lru_cache(maxsize=1024)
 def as_group(text: str) -> Bracketed | None:
     r"""``(1,2)``, ``[0,\infty)``, ``\{1,2\}``, ``1, 2 and 3``, ``3 \pm \sqrt2``; None if it is not several things."""
-    if text.startswith(r"\{") and text.endswith(r"\}") and r"\}" not in text[2:-2]:
+    if text.startswith(r"\{") and text.endswith(r"\}") and closes_at_end(text[1:]):
         inner = text[2:-2].strip()
         return Bracketed("{}", tuple(split_top(inner)) if inner else ())
     if text[:1] == "{" and text[-1:] == "}" and "," in text and "}" not in text[1:-1]:
@@ -80,7 +81,7 @@ def as_group(text: str) -> Bracketed | None:
         plain = not re.search(r"[(\[{]", inner)
         items = tuple(p.strip() for p in (re.split("[,;]", inner) if plain else split_top(inner)))
         return Bracketed(text[0] + text[-1], items) if len(items) > 1 else None
-    if r"\pm" in text and "," not in text and (values := _signs(text)):
+    if _PM.search(text) and "," not in text and (values := _signs(text)):
         return Bracketed("{}", values)
     either = _OR.search(text)
     parts = split_top(_AND.sub(", ", _OR.sub(", ", text) if either else text))
@@ -108,7 +109,7 @@ def closes_at_end(text: str) -> bool:
     """Whether the bracket that opens the text closes at its very end."""
     depth = 0
     for i, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
+        depth += (c in "([{") - (c in ")]}")
         if depth == 0:
             return i == len(text) - 1
     return False
@@ -185,9 +186,12 @@ _BASES = {
 def as_based(text: str) -> tuple[str, int] | None:
     """Digits and base of ``1011_2`` or ``2A_{16}``; None if a digit does not fit the base."""
     m = _BASED.fullmatch(text)
-    if not m or not (m[1][0].isdigit() or (m[1].isupper() and re.search(r"\d", m[1]))):
+    if not m:
+        return None
+    word, digits = m[2] or m[3] or m[4], m[1]
+    hexadecimal = word == "16" and len(digits) > 1 and digits in (digits.upper(), digits.lower())
+    if not (digits[0].isdigit() or hexadecimal or (digits.isupper() and re.search(r"\d", digits))):
         return None  # B_{12} is an index
-    word = m[2] or m[3] or m[4]
     base = int(word) if word.isdigit() else _BASES.get(word, 0)
     if not 2 <= base <= 36 or any(int(c, 36) >= base for c in m[1]):
         return None

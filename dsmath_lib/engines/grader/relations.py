@@ -200,12 +200,18 @@ _EMPTY = re.compile(
     r"\\emptyset|\\varnothing|\\\{ ?\\\}|∅|空集|empty set|no (?:real )?solutions?|无解|none",
     re.IGNORECASE,
 )
+_HALF = re.compile(
+    r"(?:all |the )?(?:set of )?(non-?)?(positive|negative) reals?(?: numbers?)?"
+    r"|\\mathbb ?\{? ?R ?\}? ?[_^] ?\{? ?(?:([+-])|([<>]|\\[gl]eq?) ?0) ?\}?"
+)
+_EXCEPT = re.compile(r"(.{1,60}?),? (?:except|other than)(?: for)? (.{1,60})")
 _MEMBER = re.compile(r"([A-Za-z]) ?\\in(?![A-Za-z]) ?")
 _BUILDER = re.compile(
     r"\\\{ ?([A-Za-z]) ?(?:\\in ?(?:\\mathbb ?\{?R\}?|R) ?)?(?:\||:|\\mid|\\vert|\\colon) ?(.+?) ?\\\}"
 )
 _UNION = re.compile(r" ?(?:\\cup(?![A-Za-z])|∪| U (?=[(\[\\])| or |\\lor|\\vee|或) ?")
 _CUT = re.compile(r" ?(?:\\cap(?![A-Za-z])| and |\\land|\\wedge|且) ?")
+_ALSO = re.compile(r",? and ")
 _MINUS = re.compile(r" ?(?:\\setminus|\\backslash|(?<=[)\]}R]) ?[-\\] ?(?=\\\{))")
 
 
@@ -223,6 +229,15 @@ def as_region(text: str) -> Region | None:
         return inner._replace(name=m[1]) if inner else None
     if _REALS.fullmatch(text):
         return Region("", lambda x: True, ())
+    if m := _HALF.fullmatch(text):
+        up = m[2] == "positive" or m[3] == "+" or (m[4] or "")[:2] in (">", r"\g")
+        if m[1]:  # not negative
+            return as_region("[0,\\infty)" if not up else "(-\\infty,0]")
+        closed = bool(m[4]) and len(m[4]) > 1
+        return as_region(("(["[closed] + "0,\\infty)") if up else "(-\\infty,0" + ")]"[closed])
+    if m := _EXCEPT.fullmatch(text):
+        a, b = as_region(m[1]), as_region(r"\{" + _ALSO.sub(",", m[2]) + r"\}")
+        return _without(a, b) if a and b else None
     if _EMPTY.fullmatch(text):
         return Region("", lambda x: False, ())
     for pattern, how in ((_UNION, any), (_CUT, all)):
@@ -231,9 +246,7 @@ def as_region(text: str) -> Region | None:
             return _join(regions, how) if None not in regions else None
     if len(parts := _MINUS.split(text)) == 2 and all(parts):
         a, b = (as_region(p) for p in parts)
-        if a and b:
-            return Region(a.name, lambda x: a.holds(x) and not b.holds(x), a.marks + b.marks)
-        return None
+        return _without(a, b) if a and b else None
     if _OP.search(text):
         parts = split_top(text)
         if len(parts) > 1:
@@ -245,6 +258,10 @@ def as_region(text: str) -> Region | None:
         regions = [as_region(p) for p in parts]
         return _join(regions, any) if None not in regions else None
     return _finite(text)
+
+
+def _without(a: Region, b: Region) -> Region:
+    return Region(a.name, lambda x: a.holds(x) and not b.holds(x), a.marks + b.marks)
 
 
 def _listed(parts: list[str]) -> Region | None:

@@ -12,7 +12,8 @@ from dsmath_lib.engines.grader.boxed import boxes, strip_boxes
 from dsmath_lib.engines.grader.words import CHANGES, FRACTION_WORDS, SCALES
 
 NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?(?:[eE][+-]?\d+)?%?"
+    r"(?<![A-Za-z0-9_.:])\d{1,2}:\d{2}(?: ?[AaPp]\.?[Mm]\b\.?)?(?![\d:])"
+    r"|(?<![A-Za-z0-9_.])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?(?:[eE][+-]?\d+)?%?"
     r"|(?<![A-Za-z0-9_.])-?\.\d+%?|\d+(?:\.\d+)?%?"
 )
 MATH = re.compile(
@@ -178,14 +179,17 @@ def statement(text: str) -> str | None:
     return f"{answer} or {also}" if answer and also else answer
 
 
-_IN_WORDS = re.compile(r"(?<=\d)\s*\([A-Za-z ]{2,40}\)$")  # 12 (twelve)
+_IN_WORDS = re.compile(
+    r"(?<=\d)\s*\([A-Za-z -]{2,40}\)$|^[A-Za-z -]{3,40}\((?=-?[\d.,]{1,20}\)$)"
+)  # 12 (twelve)
 _LIKELY = re.compile(
     r"^(?:(?:probably|likely|most likely|definitely|certainly|surely|clearly) )+(?=[-\d$\\(])", re.I
 )
 
 
 def _of_clause(text: str) -> str | None:
-    text = _IN_WORDS.sub("", _LIKELY.sub("", text))
+    plain = _IN_WORDS.sub("", _LIKELY.sub("", text))
+    text = plain.rstrip(")") if plain.count(")") > plain.count("(") == 0 else plain
     lead = _LEADING.match(text)
     if lead and not _HAS_MATH.search(text[lead.end() :]):
         return text if _GOES_ON.match(text, lead.end()) else lead[1].strip()
@@ -200,7 +204,15 @@ _BETWEEN = re.compile(
     rf"\s*+(?:([,;]?\s*+(?:\bor\b{_ADVERB}|/|\\lor|\\vee|或者?))|(?:[,;，、和与及]|,?\s*+\band\b))\s*+[$*]?\s*+",
     re.I,
 )
+_NAMED = re.compile(r"(?<![\w\\])([A-Za-z](?:_\d)?) ?= ?$")
 _SCALED = re.compile(rf"\s(?:(?:{'|'.join(w for w in SCALES if w.isascii())})\b|and an? [a-z]+)")
+
+
+_TAKEN_BACK = re.compile(  # 7 is wrong
+    r"[*$})\s]*+(?:(?<=\s)(?:is|are|was|would be|cannot|can't|isn't)\s+(?:therefore |clearly |also )?(?:not\b|wrong"
+    r"|incorrect|impossible|be\b|too (?:large|small|big))|不对|是错|不是答案)",
+    re.IGNORECASE,
+)
 
 
 def last_number(text: str) -> str | None:
@@ -211,10 +223,16 @@ def last_number(text: str) -> str | None:
     found = list(deque(NUMBER.finditer(text), maxlen=20))
     while found:
         row, either = [found.pop()], False
-        while found and (m := _BETWEEN.fullmatch(text, found[-1].end(), row[0].start())):
+        name = _NAMED.search(text, max(0, row[0].start() - 8), row[0].start())
+        end = row[0].start() if name is None else name.start()
+        while found and (m := _BETWEEN.fullmatch(text, found[-1].end(), end)):
+            before = _NAMED.search(text, max(0, found[-1].start() - 8), found[-1].start())
+            if name and (before is None or before[1] != name[1]):
+                break  # x = 2 and y = 3 are two statements
+            end = found[-1].start() if before is None else before.start()
             row.insert(0, found.pop())
             either = either or bool(m[1])
-        if not is_denied(text, row[0].start()):
+        if not (is_denied(text, row[0].start()) or _TAKEN_BACK.match(text, row[-1].end())):
             goes_on = _SCALED.match(text, row[-1].end())
             said = [*(m[0] for m in row[:-1]), row[-1][0] + (goes_on[0] if goes_on else "")]
             return (" or " if either else ", ").join(said)

@@ -19,6 +19,7 @@ _MANY = re.compile(
 _UNDEFINED = re.compile(
     r"undefined|dne|does not exist|not defined|diverges?|divergent|无意义|不存在", re.IGNORECASE
 )
+_CONVERGES = re.compile(r"converges?|convergent|收敛", re.IGNORECASE)
 _TRUTH = {
     w: v
     for v, ws in (
@@ -42,7 +43,7 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
             if as_number(g) or as_number(p)
             else None
         )
-    for pattern in (_NOTHING, _UNDEFINED, _MANY):
+    for pattern in (_NOTHING, _UNDEFINED, _MANY, _CONVERGES):
         found = [bool(pattern.fullmatch(t)) for t in (g, p)]
         if all(found):
             return True, "words"
@@ -54,8 +55,11 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
     for read, same in (
         (clock_time, same_time),
         (date, _same_date),
+        (weekday, _same),
+        (residue, _same),
+        (remainder, _same),
         (as_ratio, _same),
-        (as_based, _same_based),
+        (as_based, _same),
     ):
         a, b = read(_NAMED.sub("", g)), read(_NAMED.sub("", p))
         if a is not None and b is not None:
@@ -64,10 +68,14 @@ def special_values(g: str, p: str) -> tuple[bool, str] | None:
             hour, *rest, _ = a or b
             if not n.unit and ":" not in (g if a else p):  # 3 p.m. answers with the number 3
                 return n.value == hour and not any(rest), "clock time"
+        if read is residue and a and (n := as_number(p)):
+            return n.value == a[0], "residue"
         if read is as_ratio and (a or b) and (n := as_number(p if a else g)):
             parts = a or b
             return len(parts) == 2 and parts[1] * n.value == 1, "ratio"
-        if read is as_based and (a or b):
+        if read is as_based and (
+            a or b
+        ):  # a question that asks for base six is not answered in base ten
             other = re.sub(r"\s", "", p if a else g).upper()
             if re.fullmatch(r"[0-9A-Z]+", other):
                 return other == (a or b)[0], "digits of a base"
@@ -80,10 +88,6 @@ def _same(a: object, b: object) -> bool:
 
 def _same_date(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     return a[1:] == b[1:] and (a[0] == b[0] or 0 in (a[0], b[0]))
-
-
-def _same_based(a: tuple[str, int], b: tuple[str, int]) -> bool:
-    return a == b  # a question that asks for base six is not answered in base ten
 
 
 # -- clock times and dates, English and Chinese ---------------------------------------------------------------------
@@ -110,6 +114,9 @@ _DATES = (
     ),
     re.compile(r"(?P<y>\d{4})[-/年] ?(?P<m>\d{1,2})[-/月] ?(?P<d>\d{1,2})日?"),
     re.compile(r"(?P<m>\d{1,2})月(?P<d>\d{1,2})日"),
+    # 3/14/2024 and 14/3/2024, where the day can be no month
+    re.compile(r"(?P<m>\d{1,2})/(?P<d>1[3-9]|[23]\d)/(?P<y>\d{4})"),
+    re.compile(r"(?P<d>1[3-9]|[23]\d)/(?P<m>\d{1,2})/(?P<y>\d{4})"),
 )
 
 
@@ -145,3 +152,44 @@ def date(text: str) -> tuple[int, int, int] | None:
             if 1 <= number <= 12 and 1 <= int(found["d"]) <= 31:
                 return int(found.get("y") or 0), number, int(found["d"])
     return None
+
+
+_DAYS = {d: i for i, d in enumerate("mon tue wed thu fri sat sun".split(), 1)}
+_DAY = re.compile(
+    r"(?:on )?(mon|tue|wed|thu|fri|sat|sun)(?:s|r|rs|(?:s|nes|rs|ur)?day)?\.?|(?:星期|周|礼拜)([一二三四五六日天])",
+    re.IGNORECASE,
+)
+
+
+def weekday(text: str) -> int | None:
+    """1 for ``Monday``, ``Mon`` and ``星期一``, 7 for Sunday."""
+    m = _DAY.fullmatch(text)
+    return (
+        None
+        if m is None
+        else _DAYS[m[1].lower()]
+        if m[1]
+        else "一二三四五六日天".index(m[2]) % 7 + 1
+    )
+
+
+_RESIDUE = re.compile(
+    r"(?:[a-z] ?\\equiv ?)?(-?\d{1,20}) ?\(? ?(?:\\pmod|\\?b?mod) ?\{? ?(\d{1,20}) ?\}? ?\)?"
+)
+
+
+def residue(text: str) -> tuple[int, int] | None:
+    r"""``x \equiv 8 \pmod 5`` is (3, 5)."""
+    m = _RESIDUE.fullmatch(text)
+    return (int(m[1]) % int(m[2]), int(m[2])) if m and int(m[2]) else None
+
+
+_REMAINDER = re.compile(
+    r"(\d{1,20}),? ?(?:R|r|rem\.?|(?:with )?(?:a )?remainder(?: of)?|余) ?(\d{1,20})"
+)
+
+
+def remainder(text: str) -> tuple[int, int] | None:
+    """``7 R 2`` and ``7 remainder 2``: quotient and remainder."""
+    m = _REMAINDER.fullmatch(text)
+    return (int(m[1]), int(m[2])) if m else None

@@ -8,6 +8,7 @@ import unicodedata
 from functools import lru_cache
 
 from dsmath_lib.engines.grader.tokens import CROSS
+from dsmath_lib.engines.grader.units import unit_of
 from dsmath_lib.engines.grader.words import chinese_formula
 
 # hyphens and minus signs that are the sign of a number, each one character
@@ -20,6 +21,7 @@ _SYMBOLS = {
     "∙": r"\cdot ", "∗": "*", "∧": r"\land ", "∨": r"\lor ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "⟨": r"\langle ", "⟩": r"\rangle ",
     "∖": r"\setminus ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}",
+    "∥": r"\parallel ", "⊥": r"\perp ", "△": r"\triangle ", "≡": r"\equiv ",
     "“": '"', "”": '"', "’": "'", "‘": "'", "′": "'", "ⅈ": "i", "∶": ":", "【": "[", "】": "]", "《": "", "》": "",
 }  # fmt: skip
 _SYMBOL = re.compile("[" + "".join(_SYMBOLS) + "]")
@@ -48,8 +50,9 @@ _DEGREE = re.compile(
 _CURRENCY = {"$": "dollars", "£": "pounds", "€": "euros", "¥": "yuan", "₹": "rupees", "￥": "yuan"}
 _MONEY = re.compile(
     r"(-?)\s*+(?:\\\$|\$(?!.*\$)|(?:US|USD|HK|HKD|RMB|CNY)\s*+\\?\$?|([£€¥₹￥]))\s*+(-?[\d.][\d.,{}\\!]*(?:\s*(?:thousand|million"
-    r"|billion))?)\.?\**"
+    r"|billion)|[kKMB](?![A-Za-z]))?)\.?\**"
 )
+_LETTERS = {"k": " thousand", "K": " thousand", "M": " million", "B": " billion"}
 _SINGLE_ROW = re.compile(
     r"\\begin\{(?:aligned|equation\*?|align\*?|gathered)\}|\\end\{(?:aligned|equation\*?|align\*?|gathered)\}"
 )
@@ -85,8 +88,9 @@ def spelled(text: str) -> tuple[str, str]:
     if text[:2] == text[-2:] == "__":
         text = text[2:-2]
     if m := _MONEY.fullmatch(text):
+        amount = m[3][:-1] + _LETTERS[m[3][-1]] if m[3][-1] in _LETTERS else m[3]
         text = (
-            f"{m[1]}{m[3]} {_CURRENCY[m[2] or '$'] if not re.search('RMB|CNY', text) else 'yuan'}"
+            f"{m[1]}{amount} {_CURRENCY[m[2] or '$'] if not re.search('RMB|CNY', text) else 'yuan'}"
         )
     if not text.isascii():
         text = _ascii(text)
@@ -97,10 +101,11 @@ def spelled(text: str) -> tuple[str, str]:
     text = re.sub(r"(?<=\d) ?¢", " cents", re.sub(r"^(?:negative|minus) (?=[\d\\])", "-", text))
     text = _SPACES.sub(" ", _BOLD.sub("", _DROP.sub("", text)))
     text = re.sub(r"(\d)\s*(?:percent|per cent|pct)\b", r"\1%", text).strip()
-    text = _OPENING.sub("", text)
+    text = _behind_a_number(_OPENING.sub("", text))
     if m := _QUOTED.fullmatch(text):
         text = (m[1] or m[2] or "").strip()
     text = re.sub(r"(?<=\.\d)(\d*) ?(?:\.\.\.|\\l?dots|\\cdots)$", r"\1…", text)
+    text = re.sub(r", ?(?:\.\.\.|\\l?dots|\\cdots)$", ", …", text)  # a list that goes on
     text = text.rstrip(" .,;:*\\\x00").replace("\x00", "\\\\")
     if text[:1] in ("(", "[", "]") and (m := _OUTWARD.fullmatch(text)):  # ]2,5[ is (2,5)
         left, right = ("(" if m[1] in "(]" else "["), (")" if m[3] in ")[" else "]")
@@ -110,12 +115,36 @@ def spelled(text: str) -> tuple[str, str]:
     return _ASIDE.sub(r" \1", _ABOUT.sub("", text)), index
 
 
+_FRACTION = re.compile(
+    r"(?<=\d) ?\\frac ?\{( ?[A-Za-z ]{1,20}?)\} ?\{( ?[A-Za-z ]{1,20}?(?: ?\^ ?\{?[23]\}?)? ?)\}$"
+)
+_FEET = re.compile(r"(\d{1,4}) ?' ?(\d{1,2}(?:\.\d{1,3})?) ?(?:\"|'')")
+_ARC = re.compile(r"(\d{1,4}) ?degrees ?(\d{1,2}) ?'(?: ?(\d{1,2}) ?(?:\"|''))?")
+_CHOSEN = re.compile(r"(?:\{ ?\})? ?[_^] ?\{?(\d{1,4})\}? ?([CP]) ?_ ?\{?(\d{1,4})\}?")
+
+
+def _behind_a_number(text: str) -> str:
+    r"""Signs of measures and counts: ``8 \frac{g}{cm^3}``, ``5'10"``, ``30° 15'``, ``{}^5C_2``, ``+/- 2``."""
+    if (m := _FRACTION.search(text)) and max(map(len, m.groups())) > 1:
+        unit = "/".join(g.strip() for g in m.groups())
+        text = text[: m.start()] + " " + unit if unit_of(unit) else text
+    if m := _FEET.fullmatch(text):
+        return f"{m[1]} feet {m[2]} inches"
+    if m := _ARC.fullmatch(text):
+        return f"{3600 * int(m[1]) + 60 * int(m[2]) + int(m[3] or 0)}/3600 degrees"
+    if m := _CHOSEN.fullmatch(text):
+        return f"{m[2]}({m[1]},{m[3]})"
+    text = re.sub(r"\+ ?/ ?- ?|^\+- ?|\bplus or minus ", r"\\pm ", text)
+    text = text.replace(r"\mp", r"\pm") if r"\pm" not in text else text
+    return re.sub(r"(?<=\d)!=", "! =", re.sub(r"(?<=\d) ?\\Omega(?![A-Za-z])", " ohm", text))
+
+
 def _latex(text: str) -> str:
     if r"\begin" not in text:  # escaped twice
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
     # a row break is not an escaped space
     text = text.replace("\x00", "").replace("\\\\", "\x00")
-    text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
+    text = re.sub(r"\\(?:[dtcs]frac|[nx]icefrac|xfrac)(?![A-Za-z])", r"\\frac", text)
     text = _VECTORS.sub(rf"\1 \{CROSS} ", text) if r"\times" in text else text
     text = _TEXT.sub(r" \1 ", _TEXT.sub(r" \1 ", text)) if "{" in text else text
     text = text.replace(r"\%", "%").replace("{:}", ":").replace(r"\colon", ":")

@@ -13,7 +13,6 @@ _DIMENSIONS: dict[str, dict[str, str]] = {
     "ounce": "45359237/1600000"},
     "time": {"ms": "1/1000", "s": "1", "min": "60", "h": "3600", "day": "86400", "week": "604800"},
     "months": {"month": "1", "year": "12", "decade": "120", "century": "1200"},
-    "volume": {"ml": "1", "l": "1000"},
     "volume US": {"ounce fl": "1", "cup": "8", "pint": "16", "quart": "32", "gallon": "128"},
     "money": {"cent": "1", "dollar": "100"},
     "yuan": {"fen": "1", "jiao": "10", "yuan": "100"},
@@ -21,9 +20,8 @@ _DIMENSIONS: dict[str, dict[str, str]] = {
     "euro": {"euro": "1"}, "rupee": {"rupee": "1"}, "yen": {"yen": "1"}, "peso": {"peso": "1"},
     "temperature C": {"celsius": "1"}, "temperature F": {"fahrenheit": "1"}, "temperature K": {"kelvin": "1"},
     "angle": {"degree": "1"}, "radian": {"radian": "1"},
-    "force": {"newton": "1"}, "energy": {"joule": "1", "kj": "1000"}, "power": {"watt": "1", "kw": "1000"},
     "frequency": {"hz": "1", "khz": "1000", "mhz": "1000000"}, "voltage": {"volt": "1"}, "current": {"ampere": "1"},
-    "pressure": {"pa": "1", "kpa": "1000"}, "storage": {"kb": "1", "mb": "1024", "gb": "1048576"},
+    "resistance": {"ohm": "1"}, "storage": {"kb": "1", "mb": "1024", "gb": "1048576"},
 }  # fmt: skip
 _ALIASES = {
     "millimeter": "mm", "millimetre": "mm", "毫米": "mm", "centimeter": "cm", "centimetre": "cm", "厘米": "cm",
@@ -41,10 +39,16 @@ _ALIASES = {
     "pounds sterling": "pound sterling", "gbp": "pound sterling",
     "度": "degree", "deg": "degree", "rad": "radian",
     "N": "newton", "J": "joule", "W": "watt", "V": "volt", "A": "ampere", "K": "kelvin", "hertz": "hz",
-    "pascal": "pa", "degrees celsius": "celsius", "degrees C": "celsius", "degrees fahrenheit": "fahrenheit",
+    "pascal": "pa",
+    "ha": "hectare", "公顷": "hectare", "Ω": "ohm",
+    "degrees celsius": "celsius", "degrees C": "celsius", "degrees fahrenheit": "fahrenheit",
     "degrees F": "fahrenheit",
 }  # fmt: skip
-_UNIT_OF = {u: (dim, Fraction(f)) for dim, units in _DIMENSIONS.items() for u, f in units.items()}
+# ((dimension, power), …) and the factor to the basic unit
+Unit = tuple[tuple[tuple[str, int], ...], Fraction]
+_UNIT_OF: dict[str, Unit] = {
+    u: (((dim, 1),), Fraction(f)) for dim, units in _DIMENSIONS.items() for u, f in units.items()
+}
 _POWERS = {
     "square": 2,
     "sq": 2,
@@ -54,43 +58,53 @@ _POWERS = {
     "立方": 3,
     "squared": 2,
     "cubed": 3,
-    "2": 2,
-    "3": 3,
 }
 DEGREE, RADIAN = ((("angle", 1),), (("radian", 1),))
-
-# ((dimension, power), …) and the factor to the basic unit
-Unit = tuple[tuple[tuple[str, int], ...], Fraction]
 
 
 @lru_cache(maxsize=1024)
 def unit_of(text: str) -> Unit | None:
-    """The dimension and factor of a unit, e.g. ``square cm``, ``cm^2`` or ``km/h``; None for one not in the tables."""
+    """The dimension and factor of a unit, ``square cm``, ``km/h``, ``kg m s^{-2}``; None for one not in the tables."""
     text = {"mph": "mile/h", "kph": "km/h"}.get(text.lower(), text)
-    parts = [_one_unit(part) for part in re.split(r" ?/ ?| per | an? (?=[a-z])", text)]
-    if not 0 < len(parts) <= 2 or None in parts:
-        return None
-    dimensions, factor = [], Fraction(1)
-    for sign, part in zip((1, -1), parts, strict=False):
-        dimensions.append((part[0], sign * part[1]))
-        factor *= part[2] ** sign
-    return tuple(dimensions), factor
+    sides = re.split(r" ?/ ?| per | an? (?=[a-z])", text)
+    powers: dict[str, int] = {}
+    factor = Fraction(1)
+    for sign, side in zip((1, -1), sides, strict=False):
+        whole = _one_unit(side)
+        for unit in (
+            [whole] if whole else map(_one_unit, re.split(r" ?(?:\\cdot|\*) ?| (?![\d-])", side))
+        ):
+            if unit is None:
+                return None
+            for dimension, power in unit[0]:
+                powers[dimension] = powers.get(dimension, 0) + sign * power
+            factor *= unit[1] ** sign
+    left = tuple(sorted((d, n) for d, n in powers.items() if n))
+    return (left, factor) if left and len(sides) <= 2 else None
 
 
-def _one_unit(text: str) -> tuple[str, int, Fraction] | None:
+def _one_unit(text: str) -> Unit | None:
     text = re.sub(r"[\s{}^.]+", " ", text).strip()
     power = 1
     if m := re.fullmatch(r"(square|sq|cubic|cu|平方|立方)(?: |(?<=方))(.+)", text):
         power, text = _POWERS[m[1]], m[2]
-    elif m := re.fullmatch(r"(\D+?) ?(2|3|squared|cubed)", text):
-        power, text = _POWERS[m[2]], m[1].strip()
+    elif m := re.fullmatch(r"([^\d-]+?) ?(-?[1-3]|squared|cubed)", text):
+        power, text = _POWERS.get(m[2]) or int(m[2]), m[1].strip()
     low = text if text in _ALIASES else text.lower()
     for word in (low, low.removesuffix("s")):
-        word = _ALIASES.get(word, word)
-        if word in _UNIT_OF:
-            dimension, factor = _UNIT_OF[word]
-            return dimension, power, factor**power
+        if found := _UNIT_OF.get(_ALIASES.get(word, word)):
+            return tuple((d, n * power) for d, n in found[0]), found[1] ** power
     return None
+
+
+for _name, _of, _times in (
+    ("ml", "cm^3", 1), ("l", "dm^3", 1), ("hectare", "m^2", 10_000), ("newton", "kg m/s^2", 1),
+    ("joule", "newton m", 1), ("kj", "newton m", 1000), ("watt", "joule/s", 1), ("kw", "joule/s", 1000),
+    ("pa", "newton/m^2", 1), ("kpa", "newton/m^2", 1000),
+):  # fmt: skip
+    _dimension, _size = unit_of(_of)
+    _UNIT_OF[_name] = _dimension, _times * _size
+unit_of.cache_clear()
 
 
 _BEHIND = re.compile(
@@ -136,7 +150,7 @@ _SHORT = frozenset(
     "tv dvd act bit hit gem leg arm run lap win ".split()
 )
 _PHRASE = re.compile(
-    r"[^\W\d_][^\W\d_ /.^'{}\\-]*(?:[ /.^'{}-]{1,3}(?:[^\W\d_]+|[23](?!\d)))*\}?\.?|degrees?"
+    r"[^\W\d_][^\W\d_ /.^'{}\\-]*(?:[ /.^'{}-]{1,3}(?:[^\W\d_]+|[1-3](?!\d)))*\}?\.?|degrees?"
 )
 _CHINESE_CHANGES = re.compile(
     r"[或不减加乘除与和]|以[上下外]|至[多少]|[大小多少]于|超过|多$|次方|根|分之|的[平立]方|倍[多少]|左右"

@@ -35,7 +35,7 @@ from dsmath_lib.engines.grader.sentence import only_number
 from dsmath_lib.engines.grader.spelling import normalise
 from dsmath_lib.engines.grader.units import named_in, unit_behind
 
-VERSION = "4"  # raised whenever a verdict can change; printed next to every score
+VERSION = "5"  # raised whenever a verdict can change; printed next to every score
 NO_ANSWER = "no answer found"
 
 
@@ -203,10 +203,16 @@ _EDGES = re.compile(r"^(?:[\s;,.$、；]|\\q?quad\b)+|(?:[\s;,.$、；]|\\q?quad
 _NUMBERED = re.compile(r"\(\d\)\s*[.．、:：]\s*|[①②③④]\s*")  # (1). … (2). …
 
 
+_SAYS = re.compile(r"\s*(yes|no)[,.;:!]", re.IGNORECASE)
+
+
 def _grade(task: _Task, completion: str, rule: Rule) -> Verdict:
     found = found_by(rule, completion)
     if task.letters:
         return _grade_letters(task, found, completion, rule)
+    if (found.text is None or found.how.endswith("number")) and (m := _SAYS.match(completion)):
+        if task.golds[0].strip(" .").lower() in ("yes", "no"):  # Yes, because 7 is prime
+            found = Extraction(m[1], "first word")
     if found.text is None:
         return Verdict(False, None, NO_ANSWER)
     verdict = _compare(task, found.text, found.how)

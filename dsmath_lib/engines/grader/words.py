@@ -166,6 +166,8 @@ def chinese_number(text: str) -> Fraction | None:
                 section, digit = section + (digit or 1) * _UNITS[c], 0
             else:
                 total, section, digit = (total + section + digit) * SCALES[c], 0, 0
+        if len(whole) > 2 and digit and whole[-2] in "百千万亿":  # 一百五 is 150
+            digit = digit * (_UNITS.get(whole[-2]) or SCALES[whole[-2]]) // 10
         value = Fraction(total + section + digit)
     places = 10 ** len(tail)
     return value + Fraction(int("".join(str(_DIGITS[c]) for c in tail)), places) if tail else value
@@ -188,6 +190,7 @@ def chinese_formula(text: str) -> str:
     r"""A formula read out, as LaTeX: ``二分之根号三`` is ``\frac{\sqrt{3}}{2}``; other text stays as it is."""
     if "根号" not in text and "派" not in text:
         return text
+    text = re.sub("倍(?=根号|派)", "", text)
     text = _ROOT.sub(lambda m: "\\sqrt{" + _as_digits(m[1]) + "}", text.replace("派", r"\pi "))
     text = _QUOTIENT.sub(
         lambda m: "\\frac{" + _as_digits(m[2]) + "}{" + _as_digits(m[1]) + "}", text

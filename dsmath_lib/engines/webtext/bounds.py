@@ -7,6 +7,14 @@ into each following paragraph, closing tags search the whole stack, and attribut
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
+from dsmath_lib.engines.webtext.tags import hash_of
+from dsmath_lib.engines.webtext.tokeniser import (
+    attribute_at,
+    close_of_raw,
+    find_three,
+    name_at,
+    no_tag,
+)
 
 # kinds of elements; those from _VOID on end svg and math where they stand in them
 (_OTHER, _FOREIGN, _HOST, _LONE, _RAW, _VOID, _INLINE, _FORMAT, _BLOCK, _ITEM, _CELL, _LIST,
@@ -26,31 +34,22 @@ _KINDS = {
     _FOREIGN: "svg math",
     _HOST: "foreignobject desc mi mo mn ms mtext annotation-xml",  # HTML in svg and math; titles, too
 }  # fmt: skip
-_FNV, _PRIME = 0xCBF29CE484222325, 0x100000001B3
 _MASK = np.uint64(4095)
 _NODE = 150  # bytes that a parser takes for an element, about
-
-
-def _hash(name: str) -> int:
-    h = _FNV
-    for c in name.encode():
-        h = (h ^ c) * _PRIME % 2**64
-    return h
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     names, kinds = np.zeros(4096, np.uint64), np.zeros(4096, np.uint8)
     for kind, words in _KINDS.items():
         for name in words.split():
-            at = _hash(name) & 4095
+            at = hash_of(name) & 4095
             assert not names[at], name  # the low bits tell all known names apart
-            names[at], kinds[at] = _hash(name), kind
+            names[at], kinds[at] = hash_of(name), kind
     return names, kinds
 
 
 _NAMES, _OF = _tables()
-_P, _SCRIPT, _PLAIN = (np.uint64(_hash(n)) for n in ("p", "script", "plaintext"))
-_WORD, _SEED = np.uint64(_PRIME), np.uint64(_FNV)
+_P, _SCRIPT, _PLAIN = (np.uint64(hash_of(n)) for n in ("p", "script", "plaintext"))
 
 
 def measure_markup(low: bytes, tags: int) -> tuple[int, int, int, int]:
@@ -90,12 +89,16 @@ def _measure(data, size, at, known, of):
         if not 97 <= data[i + 1 + closing] <= 122:
             if svgs and data[i + 1] == 33 and data[i + 2] == 91:  # <![ of a CDATA section
                 sure &= within
-                i = _find(data, size, i, 93, 93, 62)
+                i = find_three(data, size, i, 93, 93, 62)
             else:
                 i = no_tag(data, size, i)
             continue
         h, i = name_at(data, size, i + 1 + closing)
-        i, many, alone = _attributes(data, size, i)
+        many, read = -1, 1
+        while read == 1:
+            i, _, _, _, read = attribute_at(data, size, i)
+            many += 1
+        many, alone = many + (read & 1), read & 4 > 0
         if i > size:
             break
         attributes = max(attributes, many)
@@ -170,118 +173,3 @@ def _after_start(h, kind, name, kinds, n):
     while n and kind == _CELL and kinds[n - 1] == _CELL:
         n -= 1
     return n
-
-
-# -- the tokeniser ---------------------------------------------------------------------------------------------------
-@compiled
-def blank(c):
-    return c == 32 or 9 <= c <= 10 or 12 <= c <= 13
-
-
-@compiled
-def name_at(data, size, i):
-    """The hash of a tag's name, and where it ends."""
-    h = _SEED
-    while i < size and not (blank(data[i]) or data[i] == 47 or data[i] == 62):
-        h = (h ^ np.uint64(data[i])) * _WORD
-        i += 1
-    return h, i
-
-
-@compiled
-def _attributes(data, size, i):
-    """The place behind a tag (over ``size``: it does not end), how many attributes it has, does ``/>`` close it."""
-    many = 0
-    while i < size:
-        c = data[i]
-        if c == 62:
-            return i + 1, many, data[i - 1] == 47
-        if blank(c) or c == 47:
-            i += 1
-            continue
-        many += 1
-        i += 1  # a name may begin with "="
-        while i < size and not (blank(data[i]) or data[i] in (47, 61, 62)):
-            i += 1
-        j = i
-        while j < size and blank(data[j]):
-            j += 1
-        if j < size and data[j] == 61:
-            i = j + 1
-            while i < size and blank(data[i]):
-                i += 1
-            if i < size and data[i] in (34, 39):
-                quote = data[i]
-                i += 1
-                while i < size and data[i] != quote:
-                    i += 1
-                i += 1
-            else:
-                while i < size and not (blank(data[i]) or data[i] == 62):
-                    i += 1
-                if i < size and data[i] == 62:
-                    return i + 1, many, False
-    return size + 1, many, False
-
-
-@compiled
-def _find(data, size, i, a, b, c):
-    """The place behind the next three bytes ``a b c``."""
-    while i < size and not (data[i] == a and data[i + 1] == b and data[i + 2] == c):
-        i += 1
-    return i + 3
-
-
-@compiled
-def no_tag(data, size, i):
-    """The place behind a "<" that opens a comment, or nothing."""
-    c = data[i + 1]
-    if c != 33 and c != 63 and (c != 47 or i + 2 >= size):
-        return i + 1
-    i += 2
-    if c == 33 and data[i] == 45 and data[i + 1] == 45:
-        i += 2
-        if data[i] == 62 or (data[i] == 45 and data[i + 1] == 62):
-            return i + 1
-        while i < size and not (
-            data[i] == 45
-            and data[i + 1] == 45
-            and (data[i + 2] == 62 or (data[i + 2] == 33 and data[i + 3] == 62))
-        ):
-            i += 1
-        return i + 3
-    while i < size and data[i] != 62:
-        i += 1
-    return i + 1
-
-
-@compiled
-def close_of_raw(data, at, k, i, name, script):
-    """Where the closing tag of an element begins whose text is no mark-up; its name stands at ``name``."""
-    escaped = 0  # in a script: 1 in a comment, 2 in a script inside of it
-    for j in at[k:-1]:
-        if j < i:
-            continue
-        if escaped:
-            for q in range(i, j):
-                if data[q] == 45 and data[q + 1] == 45 and data[q + 2] == 62:
-                    escaped = 0
-        i = j + 1
-        closing = data[i] == 47
-        if _same(data, at[-1], i + closing, name):
-            if closing and escaped < 2:
-                return j
-            if escaped:
-                escaped = 1 if closing else 2
-        elif script and data[i] == 33 and data[i + 1] == 45 and data[i + 2] == 45:
-            escaped = max(escaped, 1)
-    return at[-1]
-
-
-@compiled
-def _same(data, size, i, name):
-    """Does the tag's name at ``name`` stand at ``i``, too?"""
-    while i < size and data[i] == data[name] and 97 <= data[i] <= 122:
-        i, name = i + 1, name + 1
-    ends = blank(data[i]) or data[i] == 47 or data[i] == 62
-    return ends and not 97 <= data[name] <= 122

@@ -10,7 +10,6 @@ import numpy as np
 
 from dsmath_lib.base.compiled import compiled
 from dsmath_lib.engines.webtext import tags
-from dsmath_lib.engines.webtext.bounds import blank, close_of_raw, name_at, no_tag
 from dsmath_lib.engines.webtext.tags import (
     BITS,
     BLOCK,
@@ -30,6 +29,7 @@ from dsmath_lib.engines.webtext.tags import (
     VOID,
     hash_of,
 )  # fmt: skip
+from dsmath_lib.engines.webtext.tokeniser import attribute_at, close_of_raw, name_at, no_tag
 
 MAX_OPEN = 400
 MAX_ELEMENTS = 400_000
@@ -247,44 +247,12 @@ def _after_start(bits, kinds, stack, depth):
 @compiled
 def _attributes(data, size, i, where):
     """The place behind a tag, and does ``/>`` close it; the values of ``ATTRIBUTES`` go into ``where``."""
-    while i < size:
-        c = data[i]
-        if c == 62:
-            return i + 1, data[i - 1] == 47
-        if blank(c) or c == 47:
-            i += 1
-            continue
-        h = np.uint64(tags.FNV)
-        first = i
-        while (
-            i < size
-            and (i == first or data[i] != 61)
-            and not (blank(data[i]) or data[i] in (47, 62))
-        ):
-            h = (h ^ np.uint64(data[i])) * np.uint64(tags.PRIME)
-            i += 1
-        start = stop = i
-        j = i
-        while j < size and blank(data[j]):
-            j += 1
-        if j < size and data[j] == 61:
-            i = j + 1
-            while i < size and blank(data[i]):
-                i += 1
-            if i < size and data[i] in (34, 39):
-                quote = data[i]
-                i += 1
-                start = i
-                while i < size and data[i] != quote:
-                    i += 1
-                stop = i
-                i += 1
-            else:
-                start = i
-                while i < size and not (blank(data[i]) or data[i] == 62):
-                    i += 1
-                stop = i
+    read = 1
+    while read == 1:
+        i, h, start, stop, read = attribute_at(data, size, i)
         slot = -1
+        if read & 1 == 0:
+            break
         if h == _CLASS:
             slot = 0
         elif h == _IDENT:
@@ -300,4 +268,4 @@ def _attributes(data, size, i, where):
             stop = max(stop, start + 1)
         if slot >= 0 and where[slot + 1] == 0:
             where[slot], where[slot + 1] = start, stop
-    return size + 1, False
+    return i, read & 4 > 0

@@ -14,9 +14,10 @@ from dsmath_lib.base.prompts import prompt_ids
 from dsmath_lib.base.records import Problem, Prompt
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.base.vocabulary import context_of
-from dsmath_lib.engines.grader import Verdict, before, grade
+from dsmath_lib.engines.grader import Verdict, before
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
-from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
+from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Tools, generate_with_tools
+from dsmath_lib.rewards.ask import Sampling, draw_completions, verdict_on
 from dsmath_lib.rows.prompts import PromptStyle, make_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
@@ -159,8 +160,8 @@ def _complete(
     ids: list[list[int]],
     settings: EvalSettings,
 ) -> list[dict[str, Any]]:
-    names = ("n", "temperature", "max_new_tokens", "seed", "top_p")
-    options = {name: getattr(settings, name) for name in names}
+    s = settings
+    how = Sampling(s.max_new_tokens, s.n, s.temperature, s.top_p, s.stop)
     run = partial(
         run_programs,
         executor=settings.executor,
@@ -168,11 +169,10 @@ def _complete(
         allow_network=settings.allow_network,
     )
     if settings.tools:
-        sampling = Sampling(**options, context=_context(sampler))
-        protocol = PROTOCOLS[settings.protocol]
-        done = generate_with_tools(sampler, tokenizer, ids, sampling, protocol, run)
+        tools = Tools(PROTOCOLS[s.protocol], run, _context(sampler))
+        done = generate_with_tools(sampler, tokenizer, ids, how, s.seed, tools)
         return [_record(g) for g in done]
-    out = sampler.sample(ids, stop=settings.stop, **options)
+    out = draw_completions(sampler, ids, how, s.seed)
     records = [
         _record(Generation(i, [True] * len(i), before(t, settings.stop), f))
         for i, t, f in zip(out.ids, out.texts, out.finish, strict=True)
@@ -222,13 +222,7 @@ def grade_rows(rows: Sequence[Mapping[str, Any]], rule: str) -> list[Graded]:
     """Grade kept completions under an extraction rule; nothing is generated. Grader: ``VERSION``."""
 
     def one(row: Mapping[str, Any], completion: Mapping[str, Any]) -> Verdict:
-        return grade(
-            row["answer"],
-            completion["text"],
-            rule,
-            row["question"],
-            output=completion.get("output"),
-            tolerance=row.get("tolerance", 0.0),
-        )
+        problem = Problem("", row["question"], row["answer"], tolerance=row.get("tolerance", 0.0))
+        return verdict_on(problem, completion["text"], rule, completion.get("output"))
 
     return [Graded(one(r, r["greedy"]), [one(r, s) for s in r["samples"]]) for r in rows]

@@ -8,10 +8,10 @@ import pytest
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import PARAMS_DIR
-from dsmath_lib.engines.decode import SamplerError, vllm_sampler
+from dsmath_lib.engines.decode import SamplerError, vllm_engine, vllm_sampler
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.decode.samplers import make_sampler
-from dsmath_lib.engines.decode.vllm_sampler import Engine
+from dsmath_lib.engines.decode.vllm_engine import Engine
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import params_model
 from dsmath_lib.stage.runtime import setup
@@ -167,8 +167,8 @@ def gpu(monkeypatch):
     """A GPU of 10 GB, of which ``used`` GB are in use; notes when PyTorch's spare memory is given back."""
     state = SimpleNamespace(used=4.0, given_back=[])
     free = lambda: (int((10 - state.used) * 2**30), 10 * 2**30)  # noqa: E731
-    monkeypatch.setattr(vllm_sampler.torch.cuda, "mem_get_info", free)
-    monkeypatch.setattr(vllm_sampler, "give_back", lambda: state.given_back.append(True))
+    monkeypatch.setattr(vllm_engine.torch.cuda, "mem_get_info", free)
+    monkeypatch.setattr(vllm_engine, "give_back", lambda: state.given_back.append(True))
     return state
 
 
@@ -188,10 +188,10 @@ def started(monkeypatch):
         def close(self):
             found.append("closed")
 
-    monkeypatch.setattr(vllm_sampler, "Engine", Fake)
+    monkeypatch.setattr(vllm_engine, "Engine", Fake)
     monkeypatch.setattr(vllm_sampler, "_apart", lambda device: contextlib.nullcontext())
     yield found
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
 
 
 def draw(sampler, lengths, new=4):

@@ -5,8 +5,6 @@
 
 import importlib.util
 import random
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +14,7 @@ if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed here: make test-vllm", allow_module_level=True)
 
 from dsmath_lib.base.records import Problem
-from dsmath_lib.engines.adapters import AdapterOff, adapter_of, with_adapter
-from dsmath_lib.engines.decode import vllm_sampler
+from dsmath_lib.engines.decode import vllm_engine
 from dsmath_lib.engines.decode.protocol import SamplerError
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.decode.vllm_sampler import VLLMSampler
@@ -39,7 +36,7 @@ TOLERANCE = 2e-5
 @pytest.fixture(scope="module", autouse=True)
 def engine_is_closed():
     yield
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
 
 
 def model_of(tokenizer, tie=True, seed=0):
@@ -102,7 +99,7 @@ def test_what_was_left_out_is_seen_in_the_logprobs(tokenizer, tie, monkeypatch):
     assert difference(model, PROMPTS, draw(sampler)) > 0.1
     sampler.rest()
     with monkeypatch.context() as m:
-        m.setattr(vllm_sampler.Engine, "forget", lambda self: None)
+        m.setattr(vllm_engine.Engine, "forget", lambda self: None)
         assert difference(model, PROMPTS, draw(sampler)) > 0.1
     sampler.rest()
     assert difference(model, PROMPTS, draw(sampler)) < TOLERANCE
@@ -125,7 +122,7 @@ def test_seeds_replay(tokenizer):
     assert len({tuple(ids) for ids in a.ids[:3]}) == 3  # the samples of a group differ
     assert draw(sampler, PROMPTS[:1]).ids == a.ids[:3]  # alone, or among others
     assert draw(sampler, n=5).ids[:3] == a.ids[:3]  # in a group of 3, or of 5
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
     assert draw(sampler) == a  # also by a new engine
 
 
@@ -225,7 +222,7 @@ def test_the_context_truncates(tokenizer):
 
 
 def test_starting_the_engine_changes_no_random_state_and_no_threads(tokenizer):
-    vllm_sampler.close_engine()
+    vllm_engine.close_engine()
     before = (torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist())
     threads = torch.get_num_threads()
     draw(sampler_of(model_of(tokenizer), tokenizer))
@@ -249,7 +246,7 @@ def test_a_failed_engine_is_closed_and_the_next_one_works(tokenizer, monkeypatch
     want = draw(sampler)
     for error, raised in ((RuntimeError("worker died"), SamplerError), (KeyboardInterrupt(),) * 2):
         steps = 0
-        core = vllm_sampler._engine.llm.llm_engine
+        core = vllm_engine.running().llm.llm_engine
         step = core.step
 
         def dies(step=step, error=error):
@@ -267,7 +264,7 @@ def test_a_failed_engine_is_closed_and_the_next_one_works(tokenizer, monkeypatch
         if kind is SamplerError:
             assert "RuntimeError: worker died" in str(caught.value)
             assert "same command again" in str(caught.value)
-        assert vllm_sampler._engine is None
+        assert vllm_engine.running() is None
         assert draw(sampler) == want
 
 
@@ -294,77 +291,3 @@ def test_evaluation_gets_the_same_greedy_answers(tokenizer, tmp_path):
         a, b = rows
         assert [r["greedy"] for r in a] == [r["greedy"] for r in b]
         assert all(len(r["samples"]) == 2 for r in b)
-
-
-# -- adapters ---------------------------------------------------------------------------------------
-
-
-def adapted(tokenizer, tie=True, rank=8, targets="all-linear"):
-    """A model with a new adapter: B is 0."""
-    how = {"lora_rank": rank, "lora_alpha": 16, "lora_targets": targets, "seed": 0}
-    return with_adapter(model_of(tokenizer, tie), SimpleNamespace(**how))
-
-
-def adapter_sampler(model, tokenizer):
-    return VLLMSampler(model, tokenizer, max_rows=64, cache_gb=0.05, adapter=adapter_of(model))
-
-
-@TIES
-def test_an_adapters_logprobs_are_the_trainers_also_after_updates(tokenizer, tie):
-    model = adapted(tokenizer, tie)
-    sampler = adapter_sampler(model, tokenizer)
-    base = [t.clone() for _, t in adapter_of(model).base_weights()]
-    numbers = []
-    for temperature in (1.0, 0.7, 1.0):
-        out = draw(sampler, temperature=temperature)
-        assert difference(model, PROMPTS, out, temperature) < TOLERANCE
-        numbers.append(vllm_sampler._engine.request.lora_int_id)
-        sampler.rest()
-        update(model, PROMPTS, out)
-        assert difference(model, PROMPTS, out, temperature) > 0.05  # the update is one
-    assert numbers == sorted(set(numbers))  # a new one each time
-    folders = list(Path(vllm_sampler._engine.folder.name).glob("adapter-*"))
-    assert [f.name for f in folders] == [f"adapter-{numbers[-1]}"]
-    after = [t for _, t in adapter_of(model).base_weights()]
-    assert all(map(torch.equal, after, base))  # never merged
-
-
-def test_an_adapter_that_was_not_pushed_is_seen_in_the_logprobs(tokenizer, monkeypatch):
-    model = adapted(tokenizer)
-    sampler = adapter_sampler(model, tokenizer)
-    out = draw(sampler)
-    update(model, PROMPTS, out)  # without rest
-    assert difference(model, PROMPTS, draw(sampler)) > 0.05
-    sampler.rest()
-    with monkeypatch.context() as m:
-        m.setattr(vllm_sampler.Engine, "push_adapter", lambda self, adapter: self.request)
-        assert difference(model, PROMPTS, draw(sampler)) > 0.05
-    sampler.rest()
-    assert difference(model, PROMPTS, draw(sampler)) < TOLERANCE
-
-
-def test_policy_and_reference_take_turns_in_one_engine(tokenizer):
-    model = adapted(tokenizer)
-    update(model, PROMPTS, draw(HFSampler(model, tokenizer)))
-    base = model_of(tokenizer)
-    policy = adapter_sampler(model, tokenizer)
-    reference = adapter_sampler(AdapterOff(model), tokenizer)
-    draw(policy)
-    engine = vllm_sampler._engine
-    for _ in range(2):
-        assert difference(base, PROMPTS, draw(reference)) < TOLERANCE
-        assert difference(model, PROMPTS, draw(policy)) < TOLERANCE
-        assert difference(base, PROMPTS, draw(policy)) > 0.05
-    assert vllm_sampler._engine is engine
-
-
-@pytest.mark.parametrize(("rank", "targets"), [(1, "attention"), (32, "mlp"), (64, "all-linear")])
-def test_ranks_and_targets_are_those_of_vllm(tokenizer, rank, targets):
-    model = adapted(tokenizer, rank=rank, targets=targets)
-    g = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, _, b in adapter_of(model).layers():
-            b.copy_(0.2 * torch.randn(b.shape, generator=g) / rank**0.5)
-    out = draw(adapter_sampler(model, tokenizer))
-    assert difference(model, PROMPTS, out) < TOLERANCE
-    assert difference(model_of(tokenizer), PROMPTS, out) > 0.05

@@ -39,6 +39,8 @@ READING = {
     "and no word behind it.",
     "fence": "Line ends may be CRLF.",
     "no-answer": "What is malformed, empty, or only holds the number is no answer.",
+    "last-line": "Without any mark the last line is read: a formula whole (*2π* is not 2), values of one name as a "
+    "list, a time as a time; what is taken back (*7 is wrong*) or given as a reason in brackets is not read.",
     "field": "Other forms of statements that public reports name.",
 }  # fmt: skip
 EQUALITY = {
@@ -71,6 +73,9 @@ EQUALITY = {
     "sets": "Sets of reals are compared at, between and beyond all ends and roots.",
     "vectors": "A cross product is no product.",
     "matrices": "Matrices are compared by shape and entry; a column is also its tuple.",
+    "times": "Times of day, dates and days of the week are compared as such; a date without a year fits any year.",
+    "ratios": "Ratios are compared up to a common factor; *a : b* is also *a/b*.",
+    "residues": "A residue is compared modulo its modulus; a quotient with a remainder by both.",
     "bases": "Digits with a base are compared as digits; an index is no base.",
 }  # fmt: skip
 RULES = READING | EQUALITY

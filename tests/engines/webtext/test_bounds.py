@@ -14,6 +14,7 @@ from resiliparse.parse.html import HTMLTree, NodeType
 
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.webtext.bounds import measure_markup
+from dsmath_lib.engines.webtext.outline import outline
 from dsmath_lib.engines.webtext.pages import MAX_DEPTH, PageError, extract
 
 
@@ -198,3 +199,9 @@ def test_no_page_of_a_megabyte_takes_a_gigabyte_or_five_seconds() -> None:
 
 if __name__ == "__main__":
     print(json.dumps(costs()))
+
+
+def test_a_slash_in_a_bare_value_closes_nothing() -> None:
+    """``<g class=a/>`` opens an element; ``<g class="a"/>`` is one that holds nothing."""
+    inside = [outline(f"<g class={v}/>x</g>".encode()).pieces[0, 2] for v in ("a", '"a"')]
+    assert inside == [1, 0]

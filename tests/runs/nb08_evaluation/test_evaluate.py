@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from dsmath_lib.base.records import Problem
+from dsmath_lib.engines.decode.protocol import SamplerError
 from dsmath_lib.engines.decode.sampler import HFSampler
 from dsmath_lib.engines.sandbox.python_tool import ToolResult
 from dsmath_lib.evaluation import tir
@@ -61,9 +62,8 @@ PROGRAM = " ```python\nprint(6 * 7)\n```\n"
 
 def generate(tokenizer, *turns, **options):
     sampler = Scripted(tokenizer, *turns)
-    defaults = {"n": 1, "temperature": 0.0, "max_new_tokens": 64, "seed": 0}
-    drawn = tir.Sampling(**defaults)
-    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], drawn, **options)
+    how, tools = tir.Sampling(64), tir.Tools(**options)
+    return sampler, tir.generate_with_tools(sampler, tokenizer, [[5]], how, 0, tools)
 
 
 def test_the_output_is_inserted_and_not_marked_as_sampled(tokenizer):
@@ -161,7 +161,7 @@ def test_completions_are_kept_and_reused(tmp_path, sampler, tokenizer):
         {"problems": PROBLEMS[:3]},
     ):
         args = {"problems": PROBLEMS, "settings": SETTINGS, **options} | change
-        with pytest.raises(IndexError):
+        with pytest.raises(SamplerError, match="pop from empty list"):
             complete_all(never, tokenizer, args.pop("problems"), args.pop("settings"), **args)
 
 
