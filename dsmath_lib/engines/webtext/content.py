@@ -8,6 +8,8 @@ lines at its ends go; the title, and a lead between title and root, come back.
 The numbers were set on one half of the sites of trafilatura's annotated pages (by host); the other half only measures.
 """
 
+import secrets
+
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
@@ -66,19 +68,43 @@ BY_NAME, BY_COMMENT, BY_HIDING, BY_TAG, BY_FORM, BY_SOFT, BY_CAPTION = range(1, 
 
 def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
     """What each element is called, as bits of ``names``."""
-    keys, first, of = np.unique(page.keys, return_index=True, return_inverse=True)
-    bits = np.zeros(len(keys), np.int32)
-    some = zip(
-        keys[:_NAMES_OF_PAGE].tolist(), page.spans[first[:_NAMES_OF_PAGE]].tolist(), strict=True
-    )
-    for k, (key, spans) in enumerate(some):
-        if key:
-            found = _KNOWN.get(key)
-            bits[k] = _meaning(key, data, low, spans) if found is None else found
-    return bits[of]
+    first, of = _distinct(page.keys, _SECRET)
+    first = first[1 : _NAMES_OF_PAGE + 1]
+    bits = [0] * (int(of.max()) + 1)
+    for k, (key, e) in enumerate(zip(page.keys[first].tolist(), first.tolist(), strict=True), 1):
+        found = _KNOWN.get(key)
+        bits[k] = _meaning(key, data, low, page.spans[e].tolist()) if found is None else found
+    return np.array(bits, np.int32)[of]
+
+
+@compiled
+def _distinct(keys, secret):
+    """The first element with each key, and which of them each element has; those with key 0 come before all.
+
+    ``secret``: an odd number that a page's author cannot know, so that no page fills one place of the table.
+    """
+    bits = 6
+    while (1 << bits) < 2 * len(keys) + 2:
+        bits += 1
+    table, shift, mask = np.zeros(1 << bits, np.int32), np.uint64(64 - bits), (1 << bits) - 1
+    first, of = np.zeros(len(keys) + 1, np.int32), np.zeros(len(keys), np.int32)
+    n = 1
+    for e in range(len(keys)):
+        key = keys[e]
+        if key == 0:
+            continue
+        at = np.int64((key * secret) >> shift)
+        while table[at] and keys[first[table[at]]] != key:
+            at = (at + 1) & mask
+        if table[at] == 0:
+            table[at], first[n] = n, e
+            n += 1
+        of[e] = table[at]
+    return first[:n], of
 
 
 _KNOWN: dict[int, int] = {}  # of the hashes of names met so far
+_SECRET = np.uint64(secrets.randbits(64) | 1)
 
 
 def _meaning(key: int, data: bytes, low: bytes, spans: list[int]) -> int:

@@ -23,7 +23,7 @@ _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
 _CONFIGURED = (b"mathjax", b"katex", b"rendermath", b"asciimath")
 _ASCII = re.compile(rb"asciimath|[=\-/]am_(?:chtml|html|mml|svg)|-am_|config=am")
-_BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
+_ALT = re.compile(rb"alt=[\"']?\s*(?:\$|\\[(\[])")  # an image's text begins with a delimiter
 _TAGS = (b"tex]", b"math]", b"&lt;math")
 _TAG = re.compile("<[A-Za-z/!?]")
 
@@ -61,15 +61,9 @@ def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
         or bool(_ENTITIES.search(low))
         or configured  # it may have delimiters of its own
     )
-    marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
-    alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
+    alt = (money or backslash) and bool(_ALT.search(low))
     ascii = configured and b"`" in low and bool(_ASCII.search(low))
     return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]), ascii)
-
-
-def _is_alt(before: bytes) -> bool:
-    """Does the text of an image begin behind this?"""
-    return before[-1:] in _BEFORE and before.rstrip().endswith((b"alt=", b'alt="', b"alt='"))
 
 
 def _words(low: bytes, places: list[int]) -> bytes:
