@@ -78,12 +78,12 @@ def patterns_in(page: Signals) -> list[Pattern]:
 
 def guarded(page: Signals) -> bool:
     """Has it elements that MathJax is told to ignore?"""
-    return page.text and (b"_ignore" in page.low or b"no-mathjax" in page.low)
+    return page.text and page.ignored and (b"_ignore" in page.low or b"no-mathjax" in page.low)
 
 
-def without_prefixes(html: str, low: bytes) -> str:
+def without_prefixes(html: str, page: Signals) -> str:
     """MathML with the prefixes that HTML does not know taken off."""
-    if b"mml:" in low or b"<m:math" in low:
+    if page.prefixes and (b"mml:" in page.low or b"<m:math" in page.low):
         return re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
     return html
 
