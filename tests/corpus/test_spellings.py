@@ -35,7 +35,7 @@ SAME = [  # each row: spellings of one formula, in signs, LaTeX of several habit
     [r"f'(x)", "f′(x)"],
     [r"\left( x \right)", r"\bigl(x\bigr)", "(x)"],
     [r"\vec{a}", r"\overrightarrow{a}"],
-    ["−3", "-3", "–3"],
+    ["−3", "-3", "－3"],
     ["1,000", "1000", "1{,}000", "１０００"],
 ]  # fmt: skip
 ROW = "The sum of {} and the number of all the other roads that lead to town is asked for."
