@@ -68,8 +68,21 @@ def test_other_formulas_have_other_grams() -> None:
     """What is one spelling of another formula would remove pages that are none."""
     first = [tuple(grams(row[0])) for row in SAME]
     assert len(set(first)) == len(first)
-    unlike = [r"\frac{1}{2}", r"\frac{2}{1}", r"\frac{12}{3}", "12", "1 2", "x^2", "x_2", "x2", r"\sqrt{3}", r"\alpha"]
-    assert len({tuple(grams(s)) for s in unlike}) == len(unlike) - 1  # "x2" in LaTeX is x 2, "1 2" is no number
+    unlike = [
+        r"\frac{1}{2}",
+        r"\frac{2}{1}",
+        r"\frac{12}{3}",
+        "12",
+        "1 2",
+        "x^2",
+        "x_2",
+        "x2",
+        r"\sqrt{3}",
+        r"\alpha",
+    ]
+    assert (
+        len({tuple(grams(s)) for s in unlike}) == len(unlike) - 1
+    )  # "x2" in LaTeX is x 2, "1 2" is no number
     assert not hit(ROW.format("$x^3$"), "Find $x^2$ for all of it.")
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dsmath_lib.base.record_files import BadFile, Part
 from dsmath_lib.crawl import commands
 from dsmath_lib.crawl import read_pages as reading
-from dsmath_lib.base.record_files import BadFile, Part
 
 PAGE = b"<html><body><p>A page with enough words to be one, and \\(x^2\\) in it.</p></body></html>"
 UP = "../../evil.html"
@@ -41,10 +41,12 @@ def zipped(data: bytes = PAGE) -> bytes:
 
 
 def record(url: str, body: bytes, kind: str = "text/html") -> bytes:
-    http = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Disposition: attachment; filename=\"%s\"\r\n\r\n"
+    http = b'HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Disposition: attachment; filename="%s"\r\n\r\n'
     payload = http % (kind.encode(), UP.encode()) + body
     head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: {url}\r\nWARC-Filename: {UP}\r\n"
-    head += f"Content-Type: application/http;msgtype=response\r\nContent-Length: {len(payload)}\r\n\r\n"
+    head += (
+        f"Content-Type: application/http;msgtype=response\r\nContent-Length: {len(payload)}\r\n\r\n"
+    )
     return head.encode() + payload + b"\r\n\r\n"
 
 

@@ -177,8 +177,10 @@ def documents(
 
 
 def _tidy(text: str) -> str:
-    """Lines without spaces behind them, at most one empty line in a row."""
+    """Lines without spaces behind them, no points of empty list items, at most one empty line in a row."""
     text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    if "\n•\n" in text:
+        text = "\n".join([line for line in text.split("\n") if line != "•"])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip()
