@@ -6,6 +6,7 @@ that are missing, on any number of workers, and other settings or other input ne
 
 import json
 import multiprocessing
+import os
 import sys
 import threading
 import time
