@@ -127,11 +127,10 @@ def test_footnotes_in_brackets_are_no_powers() -> None:
 
 
 def test_empty_items_leave_no_points() -> None:
-    items = "".join(
-        f"<li><div>{x}</div></li>" for x in ("first line", "&nbsp;", "&#xA0;", "last line")
-    )
-    text = extract(f"<p>All of it is in a list here:</p><ol>{items}</ol>").text
-    assert text.split("\n") == ["All of it is in a list here:", "", "• first line", "• last line"]
+    line = "Line {} of a paste has words enough to be read as prose, and it ends with a stop."
+    first, last = line.format(1), line.format(2)
+    items = "".join(f"<li><div>{x}</div></li>" for x in (first, "&nbsp;", "&#xA0;", last))
+    assert extract(f"<ol>{items}</ol>").text.split("\n") == [f"• {first}", f"• {last}"]
 
 
 def test_the_items_of_a_list_stay_together() -> None:
