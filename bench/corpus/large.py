@@ -2,9 +2,9 @@
 
     python bench/corpus/large.py --pages ../shared/data/web/warc ../shared/data/web/html --copies 20 --out OUT.json
 
-The pages are written ``copies`` times, each copy with another address and a line of its own, a file for each copy. A child
-process extracts them with one task a file; it is killed (SIGKILL, with its workers) when a third of the shards are
-done, started again, and must leave finished shards alone. Needs the extra ``scale``.
+The pages are written ``copies`` times, each copy with another address and a line of its own, a file for each copy. A
+child process extracts them, one task a file. It is killed when a third of the shards are done, started again, and must
+leave finished shards alone. Needs the extra ``scale``.
 """
 
 import argparse
@@ -51,10 +51,10 @@ def work(folder: Path, workers: int) -> None:
         job, partial(commands._pages, given, MAX_CHARS), MAX_CHARS
     )
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()
-    peak = resource.getrusage(
-        resource.RUSAGE_CHILDREN if workers > 1 else resource.RUSAGE_SELF
-    ).ru_maxrss
-    print(json.dumps({"documents": sum(r["documents"] for r in results), "digest": digest, "peak_mb": peak / 1024}))  # fmt: skip
+    who = resource.RUSAGE_CHILDREN if workers > 1 else resource.RUSAGE_SELF
+    peak = resource.getrusage(who).ru_maxrss / 1024
+    documents = sum(r["documents"] for r in results)
+    print(json.dumps({"documents": documents, "digest": digest, "peak_mb": peak}))
 
 
 def start(folder: Path, workers: int) -> subprocess.Popen:
@@ -80,8 +80,9 @@ def measure(folder: Path, copies: int, workers: int) -> dict[str, Any]:
     begin = time.monotonic()
     whole = json.loads(start(folder, workers).communicate()[0].splitlines()[-1])
     return {
-        "done_when_killed": len(before), "of": copies, "left_alone": kept, "same_bytes": whole["digest"] == resumed["digest"],
-        "documents": whole["documents"], "seconds": time.monotonic() - begin, "peak_mb": whole["peak_mb"],
+        "done_when_killed": len(before), "of": copies, "left_alone": kept,
+        "same_bytes": whole["digest"] == resumed["digest"], "documents": whole["documents"],
+        "seconds": time.monotonic() - begin, "peak_mb": whole["peak_mb"],
     }  # fmt: skip
 
 
