@@ -80,9 +80,8 @@ def run_job(job: Job, *, workers: int = 1, report: bool = False) -> list[ShardRe
             out[i] = job.run_shard(i)
             show(out[i])
         return [out[i] for i in range(job.n)]
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
     size = min(workers, len(todo))
-    with ProcessPoolExecutor(size, context, _die_with_parent, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(size, _context(), _die_with_parent) as pool:
         waiting = {pool.submit(job.run_shard, i): i for i in todo}
         try:
             for future in as_completed(waiting):
@@ -99,12 +98,23 @@ def run_job(job: Job, *, workers: int = 1, report: bool = False) -> list[ShardRe
     return [out[i] for i in range(job.n)]
 
 
-def _die_with_parent(parent: int) -> None:
-    """A worker ends when the process that started it is gone, so a killed run leaves nothing behind."""
+def _context() -> Any:
+    """Workers are forked by a server that has no threads (a fork of a process with threads can hang).
+
+    It imports once what each worker needs; a command has many small jobs.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "dsmath_lib.crawl.commands"])
+    return context
+
+
+def _die_with_parent() -> None:
+    """A worker ends when the process that asked for it is gone, so a killed run leaves nothing behind."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
+        multiprocessing.parent_process().join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -44,7 +44,7 @@ def look(
         masks = {n: mined.kept(n, i) for n in numbers}
         scores = {n: mined.scores(n, i) for n in numbers}
         for row, d in enumerate(docs(i)):
-            told = {"domain": host(d.url), "lang": d.lang or "not told"}
+            told = {"domain": host(d.url) or "no domain", "lang": d.lang or "not told"}
             for what, name in told.items():
                 pages[what][name] += 1
                 for n in numbers:

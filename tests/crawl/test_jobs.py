@@ -1,11 +1,16 @@
 """Jobs: every shard once, resumed by key, errors tried again, the pool equal to one process."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.crawl import jobs
 from dsmath_lib.crawl.jobs import Job
 
@@ -60,3 +65,41 @@ def test_pool_gives_the_same_and_names_a_dead_worker(tmp_path: Path, capsys) -> 
     assert "squares: 5/5 shards, 30 documents" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match="deadly: a worker process died"):
         jobs.run_job(Job("deadly", tmp_path, 3, "key", die), workers=2)
+
+
+def linger(folder: Path, i: int, n: int) -> dict:
+    (folder / f"pid-{os.getpid()}").touch()
+    time.sleep(100)
+    return {}
+
+
+LINGERING = """
+import multiprocessing, sys
+from functools import partial
+from pathlib import Path
+from dsmath_lib.crawl import jobs
+from tests.crawl.test_jobs import linger
+folder = Path(sys.argv[1])
+jobs.run_job(jobs.Job("l", folder, 2, "key", partial(linger, folder)), workers=2)
+"""
+
+
+def lives(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", LINGERING, str(tmp_path)], env=env)
+    while len(pids := list(tmp_path.glob("pid-*"))) < 2 and parent.poll() is None:
+        time.sleep(0.02)
+    workers = [int(p.name[4:]) for p in pids]
+    assert len(workers) == 2 and all(map(lives, workers))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 60
+    while any(map(lives, workers)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(map(lives, workers))

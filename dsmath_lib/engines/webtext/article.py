@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from dsmath_lib.engines.webtext import content
+from dsmath_lib.engines.webtext import content, names
 from dsmath_lib.engines.webtext.outline import Outline, outline
 from dsmath_lib.engines.webtext.render import plain, rendered
 from dsmath_lib.engines.webtext.tags import HEAD, TITLE_TAG
@@ -27,7 +27,7 @@ def main_text(data: bytes, low: bytes, *, everything: bool = False) -> str:
     if not len(page.owners):
         return ""
     found = content.measure_pieces(array, page.pieces)
-    named = np.zeros(len(page.bits), np.int32) if everything else content.meanings(data, low, page)
+    named = np.zeros(len(page.bits), np.int32) if everything else names.meanings(data, low, page)
     choice = content.choose(page.bits, page.parent, named, page.owners, page.pieces, found)
     if everything:
         keep = (choice[-1][:, 0] > 0).astype(np.int8)

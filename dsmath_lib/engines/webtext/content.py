@@ -11,7 +11,6 @@ The numbers were set on one half of the sites of trafilatura's annotated pages (
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
-from dsmath_lib.engines.webtext import names
 from dsmath_lib.engines.webtext.names import (
     BODY,
     CAPTION,
@@ -22,7 +21,6 @@ from dsmath_lib.engines.webtext.names import (
     NAMED,
     SOFT,
 )  # fmt: skip
-from dsmath_lib.engines.webtext.outline import Outline
 from dsmath_lib.engines.webtext.tags import (
     ARTICLE,
     BEARER,
@@ -56,40 +54,10 @@ _MOST, _NEARLY, _LISTED = (
     0.92,
 )  # shares of weight: kept by it, going down, going down into a list
 _ENOUGH, _SHARE = 250, 0.25  # weight that must be left when comments and named elements are dropped
-_MOST_NAMES = 100_000  # kept in memory
-_NAMES_OF_PAGE = 10_000  # looked at; a page has some hundred
 _LINKS = 0.5  # of a part's letters: it is a list of links
 KEEP_LINE, KEEP_HEAD, KEEP_PROSE = 1, 2, 3
 # why an element is left out
 BY_NAME, BY_COMMENT, BY_HIDING, BY_TAG, BY_FORM, BY_SOFT, BY_CAPTION = range(1, 8)
-
-
-def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
-    """What each element is called, as bits of ``names``."""
-    keys, first, of = np.unique(page.keys, return_index=True, return_inverse=True)
-    bits = np.zeros(len(keys), np.int32)
-    some = zip(
-        keys[:_NAMES_OF_PAGE].tolist(), page.spans[first[:_NAMES_OF_PAGE]].tolist(), strict=True
-    )
-    for k, (key, spans) in enumerate(some):
-        if key:
-            found = _KNOWN.get(key)
-            bits[k] = _meaning(key, data, low, spans) if found is None else found
-    return bits[of]
-
-
-_KNOWN: dict[int, int] = {}  # of the hashes of names met so far
-
-
-def _meaning(key: int, data: bytes, low: bytes, spans: list[int]) -> int:
-    a, b, c, d, f, g, h, i, start, end, _, hidden = spans
-    bits = names.meaning(b" ".join((data[a:b], data[c:d], data[f:g], data[h:i])))
-    if hidden or (end and names.HIDES.search(low[start:end].decode("latin-1"))):
-        bits |= HIDDEN
-    if len(_KNOWN) >= _MOST_NAMES:
-        _KNOWN.clear()
-    _KNOWN[key] = bits
-    return bits
 
 
 @compiled
@@ -150,6 +118,14 @@ def _sums(weight, owners, parent, drop):
     for e in range(len(parent) - 1, 0, -1):
         total[parent[e]] += total[e]
     return total
+
+
+@compiled
+def _item(kinds, parent, e):
+    """The list item that a block is, or whose only level of blocks it is in; 0 for none."""
+    if kinds[e] & ITEM:
+        return e
+    return parent[e] if e and kinds[parent[e]] & ITEM else 0
 
 
 @compiled
@@ -296,6 +272,23 @@ def choose(kinds, parent, named, owners, pieces, found):
 
 
 @compiled
+def _whole_lists(kinds, parent, owners, measures, keep, inside, drop, dense):
+    """Keep what is left of lists that are kept for the most part: links among items of prose."""
+    all_of, kept_of = np.zeros(len(kinds)), np.zeros(len(kinds))
+    for i in range(len(owners)):
+        at = parent[_item(kinds, parent, owners[i])]  # its list; -1 for none
+        if at > 0:
+            all_of[at] += measures[i, 0]
+            kept_of[at] += measures[i, 0] if keep[i] else 0
+    for i in range(len(owners)):
+        e = owners[i]
+        at = parent[_item(kinds, parent, e)]
+        if at > 0 and keep[i] == 0 and measures[i, 0] and 2 * kept_of[at] > all_of[at]:
+            if inside[e] and drop[e] == 0 and not dense[e]:
+                keep[i] = KEEP_LINE
+
+
+@compiled
 def kept_blocks(kinds, parent, named, owners, choice, title, double):
     """How each block is kept: 0 not at all, else ``KEEP_…``. ``title``, ``double``: blocks of a title, or -1."""
     drop, inside, dense, weight, first, measures = choice
@@ -326,6 +319,7 @@ def kept_blocks(kinds, parent, named, owners, choice, title, double):
                 keep[i] = KEEP_PROSE if measures[i, 3] else KEEP_LINE
         if keep[i] == KEEP_PROSE:
             low, high = min(low, i), i
+    _whole_lists(kinds, parent, owners, measures, keep, inside, drop, dense)
     if high >= 0:
         for i in range(high + 1, n):
             if not kinds[owners[i]] & (ITEM | CELL | PRE | PARA):

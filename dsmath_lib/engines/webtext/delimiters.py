@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dsmath_lib.engines.webtext.asciimath import asciimath_to_latex, is_asciimath
 
@@ -112,8 +113,7 @@ def looks_like_tex(body: str) -> bool:
     return len(body) <= 60 and bool(re.search(r"[=<>+*]", body)) and not _WORD.search(body)
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A formula in a text: characters ``start:end``, its LaTeX and its form."""
 
     start: int

@@ -78,12 +78,12 @@ def patterns_in(page: Signals) -> list[Pattern]:
 
 def guarded(page: Signals) -> bool:
     """Has it elements that MathJax is told to ignore?"""
-    return page.text and (b"_ignore" in page.low or b"no-mathjax" in page.low)
+    return page.text and page.ignored and (b"_ignore" in page.low or b"no-mathjax" in page.low)
 
 
-def without_prefixes(html: str, low: bytes) -> str:
+def without_prefixes(html: str, page: Signals) -> str:
     """MathML with the prefixes that HTML does not know taken off."""
-    if b"mml:" in low or b"<m:math" in low:
+    if page.prefixes and (b"mml:" in page.low or b"<m:math" in page.low):
         return re.sub(r"<(/?)(?:mml|m):", r"<\1", html)
     return html
 
@@ -311,6 +311,7 @@ _SCRIPT = re.compile(
     re.I,
 )
 _ORDINALS = {"st", "nd", "rd", "th", "tm", "®"}
+_NOTE = re.compile(r"\[[\d\s,–-]+\]$")  # a footnote, not a power
 _END_TAG = re.compile(r"</[A-Za-z][^<>]{0,40}>$")
 
 
@@ -326,7 +327,7 @@ def mark_scripts(html: str) -> str:
 
 def _script(m: re.Match) -> str:
     body = re.sub(r"<[^<>]*>", "", m[2]).strip()
-    if not body or len(_text(body)) > 12 or _text(body).lower() in _ORDINALS:
+    if not body or len(_text(body)) > 12 or _text(body).lower() in _ORDINALS or _NOTE.match(body):
         return m[0]
     before = m.string[max(m.start() - 60, 0) : m.start()]
     while end := _END_TAG.search(before):

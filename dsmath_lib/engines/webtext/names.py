@@ -5,6 +5,12 @@ that holds most of the text of its page is kept whatever it is called (``content
 """
 
 import re
+import secrets
+
+import numpy as np
+
+from dsmath_lib.base.compiled import compiled
+from dsmath_lib.engines.webtext.outline import Outline
 
 # HARD: not the article, wherever it stands. SOFT: not the article unless it holds whole paragraphs.
 HARD, COMMENT, NAMED, HIDDEN, BODY, SOFT, CAPTION, LEAD = (1 << i for i in range(8))
@@ -83,4 +89,61 @@ def meaning(name: bytes) -> int:
         bits |= BODY | NAMED
     if bits & LEAD or "teaser-text" in text:
         bits = (bits | LEAD) & ~SOFT
+    return bits
+
+
+# -- of a whole page ---------------------------------------------------------------------------------------------------
+_MOST_NAMES = 100_000  # kept in memory
+_NAMES_OF_PAGE = 10_000  # looked at; a page has some hundred
+
+
+def meanings(data: bytes, low: bytes, page: Outline) -> np.ndarray:
+    """What each element is called, as bits of ``names``."""
+    first, of = _distinct(page.keys, _SECRET)
+    first = first[1 : _NAMES_OF_PAGE + 1]
+    bits = [0] * (int(of.max()) + 1)
+    for k, (key, e) in enumerate(zip(page.keys[first].tolist(), first.tolist(), strict=True), 1):
+        found = _KNOWN.get(key)
+        bits[k] = _meaning(key, data, low, page.spans[e].tolist()) if found is None else found
+    return np.array(bits, np.int32)[of]
+
+
+@compiled
+def _distinct(keys, secret):
+    """The first element with each key, and which of them each element has; those with key 0 come before all.
+
+    ``secret``: an odd number that a page's author cannot know, so that no page fills one place of the table.
+    """
+    bits = 6
+    while (1 << bits) < 2 * len(keys) + 2:
+        bits += 1
+    table, shift, mask = np.zeros(1 << bits, np.int32), np.uint64(64 - bits), (1 << bits) - 1
+    first, of = np.zeros(len(keys) + 1, np.int32), np.zeros(len(keys), np.int32)
+    n = 1
+    for e in range(len(keys)):
+        key = keys[e]
+        if key == 0:
+            continue
+        at = np.int64((key * secret) >> shift)
+        while table[at] and keys[first[table[at]]] != key:
+            at = (at + 1) & mask
+        if table[at] == 0:
+            table[at], first[n] = n, e
+            n += 1
+        of[e] = table[at]
+    return first[:n], of
+
+
+_KNOWN: dict[int, int] = {}  # of the hashes of names met so far
+_SECRET = np.uint64(secrets.randbits(64) | 1)
+
+
+def _meaning(key: int, data: bytes, low: bytes, spans: list[int]) -> int:
+    a, b, c, d, f, g, h, i, start, end, _, hidden = spans
+    bits = meaning(b" ".join((data[a:b], data[c:d], data[f:g], data[h:i])))
+    if hidden or (end and HIDES.search(low[start:end].decode("latin-1"))):
+        bits |= HIDDEN
+    if len(_KNOWN) >= _MOST_NAMES:
+        _KNOWN.clear()
+    _KNOWN[key] = bits
     return bits

@@ -88,7 +88,7 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
     page = signals.read_signals(html, data, site.endswith(DOLLAR_SITES))
     patterns = patterns_in(page)
     tree = bool(patterns) or guarded(page)
-    if (tree or page.text) and b"<template" in page.low:
+    if (tree or page.text) and page.templates:
         html = re.sub(r"<(/?)template\b", r"<\1div", html, flags=re.I)
     marks = Marks()
     if page.text:
@@ -96,7 +96,7 @@ def _extract(html: str, url: str, max_chars: int) -> Extracted:
         scanner = Scanner(page_delimiters(scripts, site, page.ascii))
     before = html
     if tree:
-        html = without_prefixes(html, page.low)
+        html = without_prefixes(html, page)
         html = mark_elements(html, _parsed(html, page.low), page, patterns, marks)
     if page.text:
         html = mark_text(html, scanner, marks)
@@ -177,8 +177,10 @@ def documents(
 
 
 def _tidy(text: str) -> str:
-    """Lines without spaces behind them, at most one empty line in a row."""
+    """Lines without spaces behind them, no points of empty list items, at most one empty line in a row."""
     text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    if "\n•\n" in text:
+        text = "\n".join([line for line in text.split("\n") if line != "•"])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip()

@@ -5,7 +5,7 @@ import html
 import numpy as np
 
 from dsmath_lib.base.compiled import compiled
-from dsmath_lib.engines.webtext.tags import CELL, ITEM, LIST, POINT, PRE, ROW
+from dsmath_lib.engines.webtext.tags import CELL, ITEM, LIST, POINT, PRE, ROW, RUBY
 
 
 @compiled
@@ -20,7 +20,8 @@ def _rendered(data, kinds, parent, drop, owners, pieces, keep):
         if not keep[b]:
             continue
         if drop[e]:
-            blank = not in_pre and b == last
+            if not kinds[e] & RUBY:
+                blank = not in_pre and b == last
             continue
         if b != last:
             row = item = -1

@@ -17,13 +17,16 @@ _SIGN = re.compile(
     rb"|q(?:l-formula|uation)|x(?:&(?:amp;)?chl|-ck12)"
 )
 _SIGNS = (b"math", b"tex!t", b"ql-f", b"quat", b"x&ch", b"x&am", b"x-ck")  # how one begins
-_NEEDLES = needles(*_SIGNS, b"</su")
+# what else costly steps are told by: scripts, templates, prefixes of MathML, elements that MathJax is to ignore
+_RARE = (b"</su", b"<tem", b"mml:", b"<m:m", b"_ign", b"no-m")
+_NEEDLES = needles(*_SIGNS, *_RARE)
 _MAX_SIGNS = 20_000
 _OPENERS = re.compile(rb"\\(?:[(\[]|begin\{)")
 _ENTITIES = re.compile(rb"&(?:#36|#92|#x24|#x5c|dollar|bsol);")
 _CONFIGURED = (b"mathjax", b"katex", b"rendermath", b"asciimath")
 _ASCII = re.compile(rb"asciimath|[=\-/]am_(?:chtml|html|mml|svg)|-am_|config=am")
-_BEFORE = {bytes([b]) for b in b"\"'= \t\n\r\f\v"}
+_ASCII_WORDS = (b"asciimath", b"am_", b"config=am")  # each match has one, and they are found faster
+_ALT = re.compile(rb"alt=[\"']?\s*(?:\$|\\[(\[])")  # an image's text begins with a delimiter
 _TAGS = (b"tex]", b"math]", b"&lt;math")
 _TAG = re.compile("<[A-Za-z/!?]")
 
@@ -34,7 +37,8 @@ class Signals:
 
     ``configured``: it loads or configures MathJax or KaTeX. ``text``: its text may hold formulas between delimiters.
     ``alt``: an image may have a formula between delimiters as its text. ``scripts``: it has ``sup`` or ``sub``.
-    ``ascii``: it loads AsciiMath.
+    ``ascii``: it loads AsciiMath. ``templates``: it has ``template``. ``prefixes``: MathML may have ones that HTML does
+    not know. ``ignored``: it may have elements that MathJax is told to ignore.
     """
 
     low: bytes
@@ -44,6 +48,9 @@ class Signals:
     alt: bool
     scripts: bool
     ascii: bool = False
+    templates: bool = False
+    prefixes: bool = False
+    ignored: bool = False
 
 
 def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
@@ -61,15 +68,11 @@ def read_signals(html: str, data: bytes, dollars: bool) -> Signals:
         or bool(_ENTITIES.search(low))
         or configured  # it may have delimiters of its own
     )
-    marks = [b"$"] * money + [b"\\(", b"\\["] * backslash
-    alt = any(_is_alt(before) for mark in marks for before in low.split(mark)[:-1])
-    ascii = configured and b"`" in low and bool(_ASCII.search(low))
-    return Signals(low, words, configured, text, alt, bool(counts[len(_SIGNS)]), ascii)
-
-
-def _is_alt(before: bytes) -> bool:
-    """Does the text of an image begin behind this?"""
-    return before[-1:] in _BEFORE and before.rstrip().endswith((b"alt=", b'alt="', b"alt='"))
+    alt = (money or backslash) and bool(_ALT.search(low))
+    ascii = configured and b"`" in low and any(w in low for w in _ASCII_WORDS)
+    ascii = ascii and bool(_ASCII.search(low))
+    scripts, templates, mml, m, ignore, no = (counts[len(_SIGNS) :] > 0).tolist()
+    return Signals(low, words, configured, text, alt, scripts, ascii, templates, mml or m, ignore or no)  # fmt: skip
 
 
 def _words(low: bytes, places: list[int]) -> bytes:

@@ -6,7 +6,7 @@ FNV, PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 # Compiled functions are kept on disk with these numbers in them: new ones go to the end.
 (BLOCK, RAW, VOID, DROP, HEAD, LIST, ITEM, CELL, ROW, TABLE, LINK, PRE, PARA, ARTICLE, QUOTE, BREAK, SECTION, FORM,
- CAPTION_TAG, TITLE_TAG, BEARER, POINT, BODY_TAG, PLAIN) = (1 << i for i in range(24))  # fmt: skip
+ CAPTION_TAG, TITLE_TAG, BEARER, POINT, BODY_TAG, PLAIN, RUBY) = (1 << i for i in range(25))  # fmt: skip
 _BITS = {
     BLOCK: "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu nav ol p pre search section "
@@ -35,6 +35,7 @@ _BITS = {
     POINT: "li",
     BODY_TAG: "body html",
     PLAIN: "plaintext",
+    RUBY: "rt rp",  # how a word is read: it stands inside of words
 }  # fmt: skip
 SLOTS = 16384
 

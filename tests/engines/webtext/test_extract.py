@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsmath_lib.base.records import Page
-from dsmath_lib.engines.webtext import asciimath, mathml
-from dsmath_lib.engines.webtext.delimiters import MAX_FORMULA, MAX_WORK, Scanner, page_delimiters
+from dsmath_lib.engines.webtext import asciimath, delimiters, marks, mathml
+from dsmath_lib.engines.webtext.delimiters import MAX_FORMULA, Scanner, page_delimiters
 from dsmath_lib.engines.webtext.marks import Marks, mark_text
 from dsmath_lib.engines.webtext.pages import PageError, documents, extract
 
@@ -230,17 +230,19 @@ WORK = {  # pages of openers: bodies that are refused again and again, or that n
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_work_of_the_scanner_is_bounded(name: str) -> None:
+def test_work_of_the_scanner_is_bounded(name: str, monkeypatch) -> None:
     """Characters looked at, not seconds: linear in the page, and never more than the bound and one last body."""
-    work = []
-    for size in (200_000, 400_000, 10_000_000):
+    most, work, sizes = 2_000_000, [], (40_000, 80_000, 1_000_000)
+    for module in (delimiters, marks):
+        monkeypatch.setattr(module, "MAX_WORK", most)
+    for size in sizes:
         page = (WORK[name] * (size // len(WORK[name]) + 1))[:size] + "\\] \\)"
         scanner = Scanner(page_delimiters(()))
         mark_text(page, scanner, Marks())
         work.append(scanner.work)
     small, double, large = work
     assert 0 < double <= 2.1 * small + MAX_FORMULA
-    assert large <= MAX_WORK + 2 * 10_000_000 + MAX_FORMULA
+    assert large <= most + 2 * sizes[-1] + MAX_FORMULA
 
 
 @given(st.text(alphabet="<>/\\()[]{}$&;pmathbrscit=\"' \n^_x1中\0", max_size=300))

@@ -111,3 +111,40 @@ def test_asciimath_between_backticks(source: str, config: str) -> None:
 )
 def test_backticks_that_hold_no_formula(html: str) -> None:
     assert extract(html).found == 0
+
+
+def test_ruby_stands_inside_of_words() -> None:
+    page = "<p><ruby>法律<rp>(</rp><rt>ほうりつ</rt><rp>)</rp></ruby>では<ruby>親<rt>おや</rt></ruby>が子を叱る。</p>"
+    assert extract(page).text == "法律では親が子を叱る。"
+    assert (
+        extract("<p>one<button>x</button>two</p>").text == "one two"
+    )  # what is no reading parts words
+
+
+def test_footnotes_in_brackets_are_no_powers() -> None:
+    page = "<p>获得奖项<sup>[1-2]</sup>，面积为 x<sup>2</sup> 且 a<sub>[n]</sub><sup>[3, 4]</sup>。</p>"
+    assert extract(page).text == "获得奖项[1-2]，面积为 x^{2} 且 a_{[n]}[3, 4]。"
+
+
+def test_empty_items_leave_no_points() -> None:
+    line = "Line {} of a paste has words enough to be read as prose, and it ends with a stop."
+    first, last = line.format(1), line.format(2)
+    items = "".join(f"<li><div>{x}</div></li>" for x in (first, "&nbsp;", "&#xA0;", last))
+    assert extract(f"<ol>{items}</ol>").text.split("\n") == [f"• {first}", f"• {last}"]
+
+
+def test_the_items_of_a_list_stay_together() -> None:
+    """A link among items of prose is one of them; a list of links is a menu."""
+    asked = [
+        "Is it a planned purchase?",
+        '<a href="/w">Where am I going to put it</a>?',
+        "Is it in my budget?",
+    ]
+    items = "".join(f"<li>{x}</li>" for x in asked)
+    prose = "<p>The test should be yours, and you answer all of its questions before you buy anything at all.</p>"
+    got = extract(f"{prose}<ul>{items}</ul>{prose}").text
+    assert "• Where am I going to put it?\n• Is it in my budget?" in got
+    links = "".join(
+        f'<li><a href="/{i}">Another page of this site, number {i}</a></li>' for i in range(4)
+    )
+    assert "number 2" not in extract(f"{prose}<ul>{links}</ul>{prose}").text
