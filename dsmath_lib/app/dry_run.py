@@ -24,6 +24,7 @@ from dsmath_lib.plan.scale import plan_stages
 from dsmath_lib.plan.standin import write_standin
 from dsmath_lib.report.notebook import table
 from dsmath_lib.rows.benchmarks import BENCHMARKS
+from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, PUBLISHED
 from dsmath_lib.world.problems import cot, sample_problems
 
 _MODELS = {"init_model", "base_model", "start_model", "sft_model"}
@@ -88,10 +89,18 @@ def _row(p: Problem) -> dict[str, Any]:
     return {"question": p.question, "answer": f"{text}\n#### {p.answer}"}
 
 
+def _demonstrations(p: Problem) -> list[dict[str, Any]]:
+    """A demonstration in every format that has published ones, in the form of their local copy."""
+    made = {"i": 1, "question": p.question, "solution": cot(p), "program": f"print({p.answer})"}
+    published = [f for f in FORMATS.values() if f.published]
+    return [{"task": f.published, "text": f.demo.format(**made)} for f in published]
+
+
 def write_rows(folder: Path, scale: Mapping[str, Params]) -> None:
     """Rows that stand for the data sets of a scale, and files that stand for its benchmarks, below ``folder``."""
     problems = sample_problems(64, split="train", seed=0, levels=(1, 2), langs=("en",))
     _write(folder / "rows.jsonl", [_row(p) for p in problems])
+    _write(folder / PUBLISHED, _demonstrations(problems[-1]))
     named = scale["08_evaluation"].benchmarks if "08_evaluation" in scale else []
     for p, name in enumerate(n.partition("@")[0] for n in named):
         bench = BENCHMARKS[name]

@@ -79,13 +79,16 @@ def chain_facts(scale: str) -> dict[str, Any]:
     return out
 
 
-def run_piece(piece: Piece, left: float, env: Mapping[str, str]) -> dict[str, Any]:
-    """Run one piece; ``{"ok", "seconds", "said", "result"}``. ``said``: its last lines, where it failed."""
+def run_piece(piece: Piece, limit: float, env: Mapping[str, str]) -> dict[str, Any]:
+    """Run one piece, ``limit`` seconds at most; ``{"ok", "seconds", "said", "result"}``.
+
+    said: its last lines, where it failed.
+    """
     start = time.monotonic()
     try:
         done = subprocess.run(
             piece.command, cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False,
-            timeout=min(piece.seconds, left), errors="replace",
+            timeout=limit, errors="replace",
         )  # fmt: skip
         ok, said = done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     except subprocess.TimeoutExpired:
@@ -105,7 +108,9 @@ def check_gpu(scale: str = "", minutes: float = MINUTES) -> int:
     scale = scale or ("gpu-offline" if gpu else "smoke")
     folder = reports_root() / "gpu-check" / scale
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"scale": scale, "machine": machine(), "environment": environment()}
+    here = machine()
+    here["disk"] = here["disk"].partition(" for ")[0]  # a folder's name is the user's own
+    facts: dict[str, Any] = {"scale": scale, "machine": here, "environment": environment()}
     facts |= {
         "packages": {r["package"]: r["installed"] for r in versions()},
         "plan": planned(scale),
@@ -126,7 +131,9 @@ def check_gpu(scale: str = "", minutes: float = MINUTES) -> int:
             if left < 5:
                 row = {"ok": False, "seconds": 0, "said": "no time left; the same command goes on"}
             else:
-                row = run_piece(piece, left, env)
+                limit = min(piece.seconds, left)
+                print(f"{name}: runs, at most {limit:.0f} s", flush=True)
+                row = run_piece(piece, limit, env)
                 write_atomic(file, json.dumps(row, indent=1, ensure_ascii=False))
         rows[name] = row
         end = "ok" if row["ok"] else f"FAILED: {row['said'].strip().splitlines()[-1:]}"

@@ -252,6 +252,7 @@ def _execute(job: StageRun) -> tuple[int, str | None]:
                 log_output=True,
                 progress_bar=False,
                 autosave_cell_every=30,
+                start_timeout=600,  # a busy machine needs more than papermill's 60 s
                 # the kernel's own log repeats what the notebook shows
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 # without it each kernel warns "running over TCP without encryption"

@@ -16,6 +16,7 @@ SAFE = (
     "has no safetensors weights; pickle weights could run code and are not read: convert them once, or name "
     "a commit that has safetensors"
 )
+NO_TOKENIZER = "has no tokenizer that can be read here: it needs a tokenizer.json"
 CODE = (
     "needs code of its own (auto_map in its configuration), which is not run here: take a model whose "
     "architecture is part of transformers"
@@ -72,7 +73,7 @@ def _why(err: Exception, folder: Path) -> str:
     if "trust_remote_code" in low or "custom code" in low:
         return CODE
     if "backend tokenizer" in low:
-        return "has no tokenizer that can be read here: it needs a tokenizer.json"
+        return NO_TOKENIZER
     if "safetensors" in low and folder.is_dir():
         names = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES)
         return f"{SAFE} (it has {', '.join(names[:3])})" if names else "has no safetensors weights"

@@ -10,7 +10,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from dsmath_lib.base.hub import pinned, reading
+from dsmath_lib.base.hub import NO_TOKENIZER, ModelError, pinned, reading
 from dsmath_lib.base.prompts import plain_ids
 from dsmath_lib.base.record_files import whole
 
@@ -75,6 +75,9 @@ def load_tokenizer(name_or_path: str | Path, revision: str = "") -> PreTrainedTo
         tok = AutoTokenizer.from_pretrained(
             str(name_or_path), revision=revision, trust_remote_code=False
         )
+        # where a folder has none, transformers makes an empty one of the model's kind, without a word
+        if len(tok) <= len(tok.all_special_ids):
+            raise ModelError(f"tokenizer '{name_or_path}' {NO_TOKENIZER}")
     if tok.pad_token_id is None:
         tok.pad_token = tok.eos_token
     return tok

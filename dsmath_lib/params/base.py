@@ -11,11 +11,20 @@ before anything runs.
 """
 
 import ast
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from dsmath_lib.base.errors import ParamsError
@@ -76,6 +85,17 @@ class Params(BaseModel):
             field.default = defaults.get(name, field.default)
             field.json_schema_extra = {"paper": paper.get(name, paper_value(field))}
         cls.model_rebuild(force=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_switches(cls, value: Any, info: ValidationInfo) -> Any:
+        """``true`` would be read as 1, and YAML reads ``yes`` and ``on`` as true."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        kinds = {kind, *get_args(kind)}
+        given = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(v, bool) for v in given) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("it is a number, not true or false")
+        return value
 
     @classmethod
     def take(cls, namespace: Mapping[str, Any], source: str = "the notebook's parameters") -> Self:
@@ -152,11 +172,17 @@ def _line(error: dict, source: str | Mapping[str, str], model: type[Params]) -> 
     if not key:  # a rule about several parameters
         return f"{where}: {error['msg'].removeprefix('Value error, ')}"
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown parameter '{key}' (known: {', '.join(model.model_fields)})"
+        return f"{where}: unknown parameter '{key}'{nearest(key, list(model.model_fields))}"
     bounds = allowed(model, key.split(".")[0])
     message = error["msg"].removeprefix("Value error, ")
     text = f"{where}: parameter '{key}' = {shortened(error['input'])}: {message}"
     return f"{text} (allowed: {bounds})" if bounds else text
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The end of a line about an unknown name: the one that was perhaps meant, else all that there are."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean '{near[0]}'?" if near else f" (known: {', '.join(known)})"
 
 
 def paper_value(field: FieldInfo) -> Any:

@@ -1,6 +1,5 @@
 """Parameters of a run: defaults, ``common.yaml``, the stage's file, ``-p name value``: merged, each with its source."""
 
-import difflib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 
 from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.paths import ROOT
-from dsmath_lib.params.base import Params, read_yaml
+from dsmath_lib.params.base import Params, nearest, read_yaml
 from dsmath_lib.params.flat_yaml import load_yaml
 from dsmath_lib.params.registry import params_model
 
@@ -54,9 +53,8 @@ def apply_overrides(
         hits = [s for s in out if name in params_model(s).model_fields]
         if not hits:
             known = sorted({k for s in out for k in params_model(s).model_fields})
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else f" (known: {', '.join(known)})"
-            raise ParamsError(f"-p {name}: unknown parameter of {', '.join(out)}{hint}")
+            line = f"-p {name}: unknown parameter of {', '.join(out)}{nearest(name, known)}"
+            raise ParamsError(line)
         if len(hits) > 1 and name not in COMMON:
             print(f"-p {name} {text}: applies to {', '.join(hits)}")
         for stage in hits:

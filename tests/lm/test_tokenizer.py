@@ -1,7 +1,9 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from transformers import AutoConfig
 
+from dsmath_lib.base.hub import ModelError
 from dsmath_lib.lm.tokenizer import encode, load_tokenizer, train_tokenizer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -47,6 +49,14 @@ def test_save_and_load(tokenizer, tmp_path):
     text = "小明有12个苹果 \\boxed{15} <eos>"
     assert encode(again, text) == encode(tokenizer, text)
     assert again.decode(encode(again, text)) == text
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "llama", "gpt2"])
+def test_a_model_without_a_tokenizer_is_named(tmp_path, kind):
+    """transformers makes an empty tokenizer of the model's kind there: every prompt would be empty."""
+    AutoConfig.for_model(kind).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"needs a tokenizer\.json"):
+        load_tokenizer(tmp_path)
 
 
 def test_too_small_vocabulary_is_an_error():

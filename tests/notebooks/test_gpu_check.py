@@ -22,6 +22,7 @@ def test_all_pieces_run_and_leave_a_small_folder(smoke):
         assert facts["plan"]["peak_mb"] > 0 and facts["peak_memory_mb"]["resident"] > 0
     for name in ("rollouts", "training"):
         assert json.loads((folder / f"bench_{name}.json").read_text())["result"]["bench"] == name
+    assert str(smoke.root) not in (folder / "machine.json").read_text()
     summary = (folder / "summary.md").read_text()
     assert "05_grpo" in summary and "NO" not in summary.split("| stage |")[0]
     assert sum(p.stat().st_size for p in folder.iterdir()) < 200_000
