@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dsmath_lib.exercises.quiz import quiz as quiz
+
 
 @dataclass(frozen=True)
 class Exercise:
