@@ -9,8 +9,11 @@ import torch
 
 import dsmath_lib.exercises as ex
 from dsmath_lib.evaluation.metrics import pass_at_k
+from dsmath_lib.exercises import ex05
 from dsmath_lib.exercises.ex08 import my_pass_at_k
 from dsmath_lib.exercises.kinds import differs
+from dsmath_lib.rl.advantages import group_advantages
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 
 ALL = [e for n in ex.numbers() for e in ex.all_of(n)]
 TASKS = [e for e in ALL if e.verify]
@@ -282,3 +285,58 @@ def test_comparing_never_raises():
 
     for want in (1.0, True, "a", {"a"}, [1.0], (1, 2), {"k": 1.0}):
         assert differs(Odd(), want)
+
+
+# -- functions for a real run ----------------------------------------------------------------------
+
+
+def test_built_takes_a_right_function_and_no_other(capsys):
+    def mine(rewards, group):
+        return ex05.my_advantages(rewards, group)
+
+    assert ex.built("05.7", mine) is mine
+    assert ex.built("05.7", ...) is ex05.my_advantages
+    assert ex.built("05.7", lambda rewards, group: rewards) is ex05.my_advantages
+    out = capsys.readouterr().out.splitlines()
+    assert "takes your function" in out[0] and "not written yet" in out[1]
+    assert "not right yet" in out[2] and "solution('05.7')" in out[2]
+    with pytest.raises(KeyError):
+        ex.built("05.2", mine)
+
+
+def test_the_loss_is_the_librarys_in_value_and_gradient():
+    double = torch.float64
+    old, ref = (torch.randn(3, 4, dtype=double, generator=rng(s)) for s in (1, 2))
+    lengths = torch.tensor([4, 2, 3])
+    mask = torch.arange(4) < lengths[:, None]
+    now, a = (
+        old + 0.3 * torch.randn(3, 4, dtype=double, generator=rng(3)),
+        torch.tensor([1.0, -2, 0.5]),
+    )
+    w = token_weights(lengths, "sequence").double()
+    wants = []
+    for loss in (
+        lambda *x: ex05.my_loss(*x, 0.2, 0.04),
+        lambda logp, old, ref, *x: policy_loss(LogProbs(logp, old, ref), *x, Objective())[0],
+    ):
+        wants.append(ex05.value_and_gradient(loss)(now, old, ref, a.double(), mask, w))
+    assert wants[0] == pytest.approx(wants[1], abs=1e-12)
+
+
+def rng(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_loss_with_the_right_value_and_no_gradient_is_refused():
+    assert "gradient" in verdict("05.8", lambda *x: ex05.my_loss(*x).detach())
+    flipped = verdict("05.8", lambda *x: -ex05.my_loss(*x))
+    assert flipped and "raised" not in flipped
+
+
+def test_advantages_that_ignore_the_groups_are_refused():
+    assert verdict("05.7", lambda r, g: (r - r.mean()) / (r.std() + 1e-4))
+    assert verdict("05.7", lambda r, g: my_by_population(r, g))
+
+
+def my_by_population(r, g):
+    return group_advantages(r, g, ddof=0, eps=1e-4)
