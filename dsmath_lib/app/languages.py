@@ -104,7 +104,7 @@ def kept_parts(text: str) -> Counter:
     shown = [" ".join(f.split()) for f in re.findall(r"\$\$.*?\$\$", text, re.S)]
     text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.S)
     parts = re.findall(r"`[^`]+`", text) + re.findall(r"\$[^$]+\$", re.sub(r"`[^`]+`", "", text))
-    lines = [m[0] for m in re.findall(r"^(#+ |- |\d+\. |\|)(?=.)", text, re.M)]
+    lines = re.findall(r"^(?:#+ |- |\d+\. |\|)(?=.)", text, re.M)
     return Counter([*fences, *shown, *(" ".join(p.split()) for p in parts), *lines])
 
 

@@ -128,7 +128,7 @@ function(
     [
         ([True, False, False], [True, True, False]),
         ([True, True], [False, False]),
-        ([False, True, True, False], [True, True, False, False]),
+        ([False, True, True, False, False], [True, True, False, False, True]),
         ([], []),
     ],
     (

@@ -166,6 +166,32 @@ def bin_of_its_own(probabilities, right, bins):
     return sum(gaps) / len(probabilities)
 
 
+def all_but_the_last(page, item):
+    return next(e for e in ALL if e.id == "01.4").reference(page[:-1], item)
+
+
+def one_token_more(scores, tokens, budget):
+    return next(e for e in ALL if e.id == "01.6").reference(scores, tokens, budget + 1)
+
+
+def last_two_bins_in_one(probabilities, right, bins):
+    joined = [min(p, (bins - 1.5) / bins) for p in probabilities]
+    groups = {}
+    for p, q, y in zip(probabilities, joined, right, strict=True):
+        groups.setdefault(int(q * bins), []).append((p, y))
+    gaps = [abs(sum(p for p, _ in g) - sum(y for _, y in g)) for g in groups.values()]
+    return sum(gaps) / len(probabilities)
+
+
+def take(scores, right, which):
+    taken = [r[s.index(which(s))] for s, r in zip(scores, right, strict=True)]
+    return sum(taken) / len(taken)
+
+
+def both(before, after):
+    return sum(a and b for a, b in zip(before, after, strict=True))
+
+
 def at_zero(low, high):
     if low > 0:
         return "agrees"
@@ -197,6 +223,13 @@ def at_zero(low, high):
         ("06.6", lambda rewards, values, gamma, lam: [0.0] * len(rewards)),
         ("07.5", lambda groups: sum(sum(g) > 0 for g in groups) / len(groups)),
         ("08.6", lambda before, after: (sum(after), sum(before))),
+        # found by changing one operator or constant of each reference
+        ("01.2", lambda collected, pages: pages > 1 and collected / pages > 0.1),
+        ("01.4", all_but_the_last),
+        ("01.6", one_token_more),
+        ("04.3", last_two_bins_in_one),
+        ("04.5", lambda scores, right: take(scores, right, min)),
+        ("08.6", lambda before, after: (both(before, after), sum(before) - both(before, after))),
     ],
 )
 def test_a_wrong_answer_is_refused(id, answer):

@@ -192,7 +192,7 @@ def test_exercises(path):
     code = "\n".join(cells(path, "code"))
     asked = re.findall(rf'check\("({number}\.\d+)"', code)
     assert asked == [e.id for e in all_of(number) if e.verify]
-    assert "import check, hint, quiz, solution" in code
+    assert "check, hint, quiz, solution" in code
 
 
 @each
