@@ -3,6 +3,7 @@
 import pytest
 
 from dsmath_lib.exercises.ex05 import my_advantages, my_loss
+from dsmath_lib.exercises.ex06 import my_coefficient
 from dsmath_lib.rl.coefficients import COEFFICIENTS
 from dsmath_lib.rl.losses import LOSSES
 from dsmath_lib.runs.yours import apart, beside_yours
@@ -32,6 +33,11 @@ def test_wrong_ones_do_not(made):
         return rewards
 
     assert apart(beside_yours(made, "grpo-os", 2, raw)) > 0.01
+
+
+def test_any_row_takes_a_coefficient(made):
+    curves = beside_yours(made, "online-rft", 2, my_coefficient)
+    assert apart(curves) < 1e-4 and curves["library"][0]["grad_norm"] > 0
 
 
 def test_the_table_of_methods_is_left_as_it_was(made):
