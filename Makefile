@@ -5,6 +5,7 @@
 # make bench-corpus   extraction beside other extractors, on the real pages of WEB (a folder with html and annotations)
 # make test-hacking   the search that plays against each rule reward, for a minute
 # make lab    open the notebooks in JupyterLab
+# make class N=05   bring what notebook 05 needs, so that a class can begin there
 # make test-vllm   set up (once) vLLM's CPU build apart, in .venv-vllm, and test rollouts with it (Linux)
 ifeq ($(CONDA_DEFAULT_ENV),dsmath)
 BIN := $(CONDA_PREFIX)/bin
@@ -33,7 +34,7 @@ GPU_CHECK ?=
 TEST_PROCESSES ?= 2
 
 .PHONY: env toy smoke real-smoke gpu-check test test-portable test-hacking test-vllm
-.PHONY: bench-corpus lab lint clean
+.PHONY: bench-corpus lab class lint clean
 
 env: $(OK)
 
@@ -66,6 +67,11 @@ bench-corpus: $(OK)
 
 lab: $(OK)
 	"$(BIN)/python" -m jupyterlab notebooks/00_start_here.ipynb
+
+N ?= 00
+
+class: $(OK)
+	"$(BIN)/python" -m dsmath_lib.app.cli class $(N)
 
 lint: $(OK)
 	"$(BIN)/ruff" check .

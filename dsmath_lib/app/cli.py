@@ -128,6 +128,41 @@ def _grade(
     raise typer.Exit(grade_file(source, out, rule, compare, page))
 
 
+@app.command("class")
+def _class(
+    notebook: Annotated[str, typer.Argument(help="e.g. 05")] = "",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="keep this machine's toy models for classes")
+    ] = False,
+) -> None:
+    """Bring what a notebook needs at scale toy, from kept models where there are some, so that it can be opened."""
+    from dsmath_lib.app.classroom import keep_class, open_class
+
+    if keep:
+        print("kept: " + (", ".join(keep_class()) or "nothing, no toy stage has run"))
+    elif notebook:
+        raise typer.Exit(open_class(notebook))
+    else:
+        raise StageError("which notebook? for example: dsmath class 05")
+
+
+@app.command("language")
+def _language(
+    name: Annotated[str, typer.Argument(help="e.g. zh: a file of notebooks/languages/")],
+    mark: Annotated[
+        bool,
+        typer.Option("--mark", help="note that its texts fit the English ones as they are now"),
+    ] = False,
+) -> None:
+    """Make the notebooks of a language in notebooks/NAME; their code is that of the English ones."""
+    from dsmath_lib.app.languages import mark_language, write_language
+
+    if mark:
+        print(f"{mark_language(name)} texts marked")
+    for path in write_language(name):
+        print(f"wrote {path}")
+
+
 @app.command()
 def doctor() -> None:
     """Show versions, cores, memory, GPU and disk, and what each scale needs."""

@@ -43,7 +43,7 @@ def strip(nb: dict[str, Any], stem: str) -> dict[str, Any]:
 
 def strip_file(path: Path) -> bool:
     """Strip one notebook in place; True if anything changed."""
-    return _put(path, _as_text(strip(read_notebook(path), path.stem)))
+    return _put(path, as_text(strip(read_notebook(path), path.stem)))
 
 
 def write_generated(root: Path) -> list[Path]:
@@ -70,10 +70,11 @@ def _with_cell(nb: dict[str, Any], stem: str) -> str:
     for cell in nb["cells"]:
         if "parameters" in tags_of(cell):
             cell["source"] = cell_source(params_model(stem)).splitlines(keepends=True)
-    return _as_text(nb)
+    return as_text(nb)
 
 
-def _as_text(nb: dict[str, Any]) -> str:
+def as_text(nb: dict[str, Any]) -> str:
+    """As Jupyter writes it."""
     return json.dumps(nb, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -2,7 +2,8 @@
 
 ``check("05.1", answer)``, ``hint("05.1")``, ``hint("05.1", 2)``, ``solution("05.1")``. Each file ``exNN.py`` registers
 its exercises by the kinds of ``kinds.py``. ``check`` never raises, so *Run All* and papermill pass over answers that
-are still ``...``. An open question has no check; ``solution("05.open")`` answers it.
+are still ``...``. An open question has no check; ``solution("05.open")`` answers it. ``built("05.7", f)`` gives a real
+run the learner's function, once it is right.
 """
 
 import dis
@@ -13,6 +14,8 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from dsmath_lib.exercises.quiz import quiz as quiz
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,21 @@ def check(id: str, answer: Any) -> None:
     else:
         problem = exercise.verify(answer)
         print(f"✓ {id}: right" if problem is None else f"✗ {id}: {problem}")
+
+
+def built(id: str, answer: Any) -> Callable:
+    """Your function if it is right, else the library's answer to the same task; says which."""
+    exercise = _find(id)
+    if exercise is None or not inspect.isfunction(exercise.reference):
+        raise KeyError(f"{id!r} is no function to write")
+    if answer is ... or answer is None or _is_stub(answer):
+        print(f"{id} is not written yet: the run takes solution({id!r})")
+    elif (problem := exercise.verify(answer)) is None:
+        print(f"{id}: the run takes your function")
+        return answer
+    else:
+        print(f"{id} is not right yet ({problem}): the run takes solution({id!r})")
+    return exercise.reference
 
 
 def _is_stub(answer: Any) -> bool:

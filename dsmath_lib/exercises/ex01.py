@@ -26,7 +26,7 @@ def is_math_domain(collected: int, pages: int) -> bool:
 function(
     "01.2",
     is_math_domain,
-    [(1, 10), (2, 10), (0, 0), (11, 100), (10, 100), (5, 5)],
+    [(1, 10), (2, 10), (0, 0), (11, 100), (10, 100), (5, 5), (1, 1)],
     (
         "Is exactly 10 % enough? And what of a domain without pages?",
         "Strictly more than 10 %; ask first whether there are pages at all.",
@@ -74,6 +74,7 @@ _LONG = [f"w{i}" for i in range(14)]
 _LEAKS = (
     (["x", *_LONG, "y"], _LONG, "the whole item"),
     (["x", *_LONG[3:13], "y"], _LONG, "ten grams in a row"),
+    (["x", *_LONG[4:]], _LONG, "ten grams at the end of the page"),
     (["x", *_LONG[3:12], "y"], _LONG, "nine grams in a row"),
     ([*_LONG[:5], "x", *_LONG[5:]], _LONG, "an item cut in two, 5 and 9 grams"),
     (["x", *_LONG[:10], "y"], _LONG[:10], "an item of exactly ten grams"),
@@ -135,6 +136,7 @@ function(
         ([0.2, 0.9, 0.5], [10, 10, 10], 20),
         ([0.2, 0.9, 0.5], [5, 30, 10], 45),
         ([0.9, 0.8, 0.7], [10, 50, 10], 30),
+        ([0.9, 0.8], [10, 11], 20),
         ([0.5], [10], 5),
         ([], [], 5),
     ],

@@ -83,6 +83,7 @@ function(
         ([0.2, 0.8], [1, 0], 10),
         ([0.5] * 4, [1, 0, 1, 0], 5),
         ([0.1, 0.2, 0.3, 0.9], [1, 1, 1, 1], 2),  # three in one bin, one in another
+        ([0.85, 0.95], [1, 0], 10),  # two bins
         ([0.95, 1.0], [1, 0], 10),  # 1.0 belongs to the last bin
     ],
     (
@@ -115,6 +116,7 @@ function(
     best_of_n,
     [
         ([[0.1, 0.9], [0.8, 0.2]], [[False, True], [False, True]]),
+        ([[0.1, 0.9], [0.7, 0.2]], [[False, True], [True, False]]),
         ([[0.5, 0.5]], [[True, False]]),
         ([[1.0], [2.0], [3.0]], [[True], [True], [False]]),
     ],

@@ -1,8 +1,11 @@
 """Exercises of 05_grpo: baselines, weights of tokens, the clip, the three policies, KL."""
 
 import math
+from collections.abc import Callable
 
-from dsmath_lib.exercises.kinds import function, number, open_question, several, words
+import torch
+
+from dsmath_lib.exercises.kinds import Wrong, function, number, open_question, several, words
 
 
 def leave_one_out(rewards: list[float]) -> list[float]:
@@ -111,6 +114,92 @@ number(
         2 - math.log(2) - 1: "the ratio is upside down: the reference stands on top",
         math.log(2): "that is k1, −ln x; Eq. 4 has two terms more",
     },
+)
+
+
+def my_advantages(rewards: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    """(B,) rewards and the group of each -> (B,): z-scores in the group with the sample standard deviation + 1e-4."""
+    out = torch.zeros_like(rewards)
+    for g in group.unique():
+        rows = group == g
+        r = rewards[rows]
+        out[rows] = (r - r.mean()) / (r.std() + 1e-4)
+    return out
+
+
+_R = torch.tensor([1.0, 0, 0, 1, 0, 0, 0.5, 2, 1, 1], dtype=torch.float64)
+function(
+    "05.7",
+    my_advantages,
+    [
+        (_R[:4], torch.zeros(4, dtype=torch.long)),
+        (_R, torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 2, 2])),
+        (_R[:6], torch.tensor([1, 0, 1, 0, 1, 0])),
+        (-2 * _R[:4], torch.tensor([7, 7, 7, 7])),
+    ],
+    (
+        "Do it for one group first: mean, standard deviation, then z-scores. Then for the rows of each group.",
+        "for g in group.unique(): rows = group == g; r = rewards[rows]; out[rows] = (r − r.mean()) / (r.std() + 1e-4)",
+    ),
+    gives="one number for each reward",
+)
+
+
+def my_loss(
+    logp: torch.Tensor,
+    old: torch.Tensor,
+    ref: torch.Tensor,
+    advantages: torch.Tensor,
+    mask: torch.Tensor,
+    weights: torch.Tensor,
+    eps: float,
+    beta: float,
+) -> torch.Tensor:
+    """Eq. 3 as a loss: log-probs and mask (B, T), advantages and weights (B,) -> a scalar."""
+    ratio = torch.exp(logp - old)
+    a = advantages[:, None]
+    gain = torch.minimum(ratio * a, ratio.clamp(1 - eps, 1 + eps) * a)
+    log_x = ref - logp
+    kl = torch.exp(log_x) - log_x - 1
+    return -((gain - beta * kl) * weights[:, None])[mask].sum()
+
+
+def value_and_gradient(loss: Callable) -> Callable:
+    """What a loss gives and how it pushes: its value, then its gradient by each log-prob of the policy."""
+
+    def both(logp: torch.Tensor, *more) -> list[float] | None:
+        leaf = logp.clone().requires_grad_()
+        value = loss(leaf, *more)
+        if value is None:
+            return None
+        if not isinstance(value, torch.Tensor) or value.ndim or not value.requires_grad:
+            raise Wrong("expected one number as a tensor, with a gradient by logp")
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return [value.item(), *gradient.flatten().tolist()]
+
+    return both
+
+
+_OLD = torch.tensor([[-1.0, -0.5, -2.0], [-0.3, -1.2, 0.0]], dtype=torch.float64)
+_NOW = _OLD + torch.tensor([[0.3, 0.0, -0.4], [0.5, -0.6, 0.7]], dtype=torch.float64)
+_REF = _OLD + torch.tensor([[0.1, -0.2, 0.0], [0.4, 0.3, 2.0]], dtype=torch.float64)
+_MASK = torch.tensor([[True, True, True], [True, True, False]])
+_A, _W = torch.tensor([1.0, -0.5]).double(), torch.tensor([1 / 6, 1 / 4]).double()
+function(
+    "05.8",
+    my_loss,
+    [
+        (_OLD, _OLD, _OLD, _A, _MASK, _W, 0.2, 0.0),
+        (_NOW, _OLD, _REF, _A, _MASK, _W, 0.2, 0.04),
+        (_NOW, _OLD, _REF, -_A, _MASK, _W, 0.1, 0.5),
+    ],
+    (
+        "Per token: the smaller of two products, minus β times k3. Then weights, the mask, a sum, and the sign.",
+        "ratio = exp(logp − old); gain = minimum(ratio·a, clamp(ratio)·a); kl = exp(ref − logp) − (ref − logp) − 1; "
+        "−((gain − β·kl)·w)[mask].sum()",
+    ),
+    gives="a loss that has a gradient by logp",
+    through=value_and_gradient,
 )
 
 open_question(

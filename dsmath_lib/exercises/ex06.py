@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from dsmath_lib.exercises.kinds import function, number, open_question, several, words
 
 number(
@@ -106,6 +108,28 @@ function(
         "δ = r[t] + γ · V[t + 1] − V[t] (V after the end is 0); A[t] = δ + γ · λ · A[t + 1].",
     ),
     gives="one number for each token",
+)
+
+
+def my_coefficient(rewards: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    """Online RFT: (B,) rewards -> (B,) 1 where an answer was paid, else 0, whatever its group did."""
+    return (rewards > 0).to(rewards)
+
+
+_PAID = torch.tensor([1.0, 0.0, -0.5, 0.3, 1.0, 1.0], dtype=torch.float64)
+function(
+    "06.7",
+    my_coefficient,
+    [
+        (_PAID, torch.tensor([0, 0, 0, 1, 1, 1])),
+        (_PAID[4:], torch.tensor([0, 0])),
+        (-_PAID, torch.tensor([0, 1, 0, 1, 0, 1])),
+    ],
+    (
+        "Which of the two arguments does Eq. 10 look at?",
+        "1 where the reward is above 0, else 0, as numbers: (rewards > 0).to(rewards). The group plays no part.",
+    ),
+    gives="one number for each reward",
 )
 
 open_question(

@@ -44,7 +44,7 @@ function(
         (["12", "12", "3"],),
     ],
     (
-        "What if two answers have the same number of votes? And what does None winners for?",
+        "What if two answers have the same number of votes? And what does None vote for?",
         "Count each answer that is not None; return the set of all with the highest count.",
     ),
     gives="a set of answers",
@@ -128,7 +128,7 @@ function(
     [
         ([True, False, False], [True, True, False]),
         ([True, True], [False, False]),
-        ([False, True, True, False], [True, True, False, False]),
+        ([False, True, True, False, False], [True, True, False, False, True]),
         ([], []),
     ],
     (

@@ -26,10 +26,12 @@ def function(
     hints: Hints,
     gives: str = "",
     say: Callable[..., str | None] = lambda *_: None,
+    through: Callable[[Callable], Callable] = lambda f: f,
 ) -> None:
     """A function to write; it must give what ``reference`` gives for each case, a tuple of arguments.
 
     gives: what it returns, in words, where that is not plain. say: (arguments, result, wanted) -> a better sentence.
+    through: what is compared, made from the function: its value and gradient, say.
     """
     names = list(inspect.signature(reference).parameters)
     takes = f"({', '.join(names)})"
@@ -38,11 +40,14 @@ def function(
     def verify(answer: Any) -> str | None:
         if not callable(answer):
             return f"expected a function of {takes}, got {_kind(answer)}"
-        for case in cases:
-            want = reference(*_copied(case))
+        for at, case in enumerate(cases, 1):
+            want = through(reference)(*_copied(case))
             shown = ", ".join(f"{n} = {_shown(a)}" for n, a in zip(names, case, strict=True))
+            shown = shown if len(shown) < 150 else f"case {at} of {len(cases)}"
             try:
-                got = answer(*_copied(case))
+                got = through(answer)(*_copied(case))
+            except Wrong as wrong:
+                return f"for {shown}: {wrong}"
             except Exception as err:  # a learner's function may raise anything
                 return f"for {shown} your function raised {type(err).__name__}: {err}"
             if got is None and want is not None:
@@ -176,6 +181,7 @@ def differs(got: Any, want: Any, gives: str = "") -> str | None:
 
 
 def _same(got: Any, want: Any, gives: str = "") -> bool:
+    want = want.tolist() if hasattr(want, "tolist") else want
     if isinstance(want, bool):
         got = got.item() if hasattr(got, "item") else got
         if not isinstance(got, bool | int) or got not in (0, 1):
@@ -202,7 +208,9 @@ def _plain(text: str) -> str:
 
 def _copied(case: Sequence[Any]) -> list[Any]:
     """A learner's function may change its arguments."""
-    return [list(a) if isinstance(a, list) else a for a in case]
+    return [
+        a.copy() if isinstance(a, list) else a.clone() if hasattr(a, "clone") else a for a in case
+    ]
 
 
 def _kind(x: Any) -> str:
@@ -216,6 +224,7 @@ def _kind(x: Any) -> str:
 
 def _shown(x: Any) -> str:
     """Numbers with as many digits as matter."""
+    x = x.tolist() if hasattr(x, "tolist") else x
     if isinstance(x, bool | str) or x is None:
         return repr(x)
     if isinstance(x, float):

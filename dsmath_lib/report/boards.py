@@ -18,6 +18,7 @@ table{border-collapse:collapse;width:100%;margin-top:.4em}caption{text-align:lef
 th,td{padding:.15em .5em;text-align:left;border-bottom:1px solid #ddd}
 .bar{position:relative;width:25%}
 .bar span{position:absolute;top:.15em;bottom:.15em}
+.plot{max-width:460px;width:100%;font-size:11px}.kept{background:#cfe3f1}
 .up{background:rgba(0,107,164,.35)}
 .down{background:repeating-linear-gradient(45deg,rgba(200,82,0,.45) 0 4px,rgba(200,82,0,.2) 4px 8px)}
 """
@@ -49,17 +50,55 @@ class Board:
         return f"{self.title}: {self.words} (a page to play with; open the notebook or its report)"
 
 
-def group_board() -> Board:
-    """One group of answers: rewards, lengths, ratios, ε, β → advantages and the push on each token (Eq. 3, Eq. 21)."""
-    return Board(
+# name of its script -> title, what to do, height in pixels
+_BOARDS = {
+    "group": (
         "A group to play with",
-        script_of("group_board"),
         "Mark answers right or wrong, change lengths, ratios, clip and KL weight; predict whose tokens are pushed "
         "hardest, then see advantages and pushes.",
-        height=520,
-    )
+        520,
+    ),
+    "clip": (
+        "One token under the clip",
+        "Move the ratio, the advantage and ε; predict what the gradient does, then see the objective.",
+        330,
+    ),
+    "kl": (
+        "Three estimators on three tokens",
+        "Change both distributions; predict where k3 is largest, then see values, means and the pull of the KL term.",
+        380,
+    ),
+    "budget": (
+        "How much to keep",
+        "Change the budget of tokens and the least score; predict which is higher, precision or recall.",
+        830,
+    ),
+    "votes": (
+        "Eight samples, one vote",
+        "Give each sample an answer; predict what Maj@K does as K grows, then see Pass@K and Maj@K.",
+        430,
+    ),
+}
+
+
+def board(name: str) -> Board:
+    """A page to play with: ``group`` (Eq. 3 and 21), ``clip``, ``kl`` (Eq. 4), ``budget`` (Section 2.1), ``votes``.
+
+    Raises:
+        KeyError: no such board; names the known ones.
+    """
+    if name not in _BOARDS:
+        raise KeyError(f"no board {name!r} (known: {', '.join(_BOARDS)})")
+    title, words, height = _BOARDS[name]
+    return Board(title, script_of(name), words, height)
+
+
+def board_names() -> list[str]:
+    """The names of all boards."""
+    return list(_BOARDS)
 
 
 def script_of(name: str) -> str:
-    """The JavaScript of a board."""
-    return Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
+    """The JavaScript of a board, with the parts that all share."""
+    folder = Path(__file__).with_name("board_pages")
+    return "".join((folder / f"{n}.js").read_text(encoding="utf-8") for n in ("parts", name))

@@ -149,15 +149,19 @@ def kl_plot() -> Figure:
     return fig
 
 
-def token_plot(pieces: Sequence[str], series: Mapping[str, Sequence[float]]) -> Figure:
-    """Log-probs of a completion's tokens under several models; ``pieces`` are the tokens' texts."""
+def token_plot(
+    pieces: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    title: str = "Log-prob of each token",
+) -> Figure:
+    """Numbers of a completion's tokens, in nats, one line a series; ``pieces`` are the tokens' texts."""
     fig, (ax,) = axes(width=max(6.4, 0.34 * len(pieces) + 1.5), height=3.0)
     points = [{"t": t} | {k: v[t] for k, v in series.items()} for t in range(len(pieces))]
     curves(
         points,
         "t",
         list(series),
-        title="Log-prob of each token",
+        title=title,
         ylabel="nats",
         xlabel="token",
         ax=ax,

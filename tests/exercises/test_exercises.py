@@ -9,8 +9,11 @@ import torch
 
 import dsmath_lib.exercises as ex
 from dsmath_lib.evaluation.metrics import pass_at_k
+from dsmath_lib.exercises import ex05
 from dsmath_lib.exercises.ex08 import my_pass_at_k
 from dsmath_lib.exercises.kinds import differs
+from dsmath_lib.rl.advantages import group_advantages
+from dsmath_lib.rl.losses import LogProbs, Objective, policy_loss, token_weights
 
 ALL = [e for n in ex.numbers() for e in ex.all_of(n)]
 TASKS = [e for e in ALL if e.verify]
@@ -163,6 +166,32 @@ def bin_of_its_own(probabilities, right, bins):
     return sum(gaps) / len(probabilities)
 
 
+def all_but_the_last(page, item):
+    return next(e for e in ALL if e.id == "01.4").reference(page[:-1], item)
+
+
+def one_token_more(scores, tokens, budget):
+    return next(e for e in ALL if e.id == "01.6").reference(scores, tokens, budget + 1)
+
+
+def last_two_bins_in_one(probabilities, right, bins):
+    joined = [min(p, (bins - 1.5) / bins) for p in probabilities]
+    groups = {}
+    for p, q, y in zip(probabilities, joined, right, strict=True):
+        groups.setdefault(int(q * bins), []).append((p, y))
+    gaps = [abs(sum(p for p, _ in g) - sum(y for _, y in g)) for g in groups.values()]
+    return sum(gaps) / len(probabilities)
+
+
+def take(scores, right, which):
+    taken = [r[s.index(which(s))] for s, r in zip(scores, right, strict=True)]
+    return sum(taken) / len(taken)
+
+
+def both(before, after):
+    return sum(a and b for a, b in zip(before, after, strict=True))
+
+
 def at_zero(low, high):
     if low > 0:
         return "agrees"
@@ -194,6 +223,13 @@ def at_zero(low, high):
         ("06.6", lambda rewards, values, gamma, lam: [0.0] * len(rewards)),
         ("07.5", lambda groups: sum(sum(g) > 0 for g in groups) / len(groups)),
         ("08.6", lambda before, after: (sum(after), sum(before))),
+        # found by changing one operator or constant of each reference
+        ("01.2", lambda collected, pages: pages > 1 and collected / pages > 0.1),
+        ("01.4", all_but_the_last),
+        ("01.6", one_token_more),
+        ("04.3", last_two_bins_in_one),
+        ("04.5", lambda scores, right: take(scores, right, min)),
+        ("08.6", lambda before, after: (both(before, after), sum(before) - both(before, after))),
     ],
 )
 def test_a_wrong_answer_is_refused(id, answer):
@@ -282,3 +318,58 @@ def test_comparing_never_raises():
 
     for want in (1.0, True, "a", {"a"}, [1.0], (1, 2), {"k": 1.0}):
         assert differs(Odd(), want)
+
+
+# -- functions for a real run ----------------------------------------------------------------------
+
+
+def test_built_takes_a_right_function_and_no_other(capsys):
+    def mine(rewards, group):
+        return ex05.my_advantages(rewards, group)
+
+    assert ex.built("05.7", mine) is mine
+    assert ex.built("05.7", ...) is ex05.my_advantages
+    assert ex.built("05.7", lambda rewards, group: rewards) is ex05.my_advantages
+    out = capsys.readouterr().out.splitlines()
+    assert "takes your function" in out[0] and "not written yet" in out[1]
+    assert "not right yet" in out[2] and "solution('05.7')" in out[2]
+    with pytest.raises(KeyError):
+        ex.built("05.2", mine)
+
+
+def test_the_loss_is_the_librarys_in_value_and_gradient():
+    double = torch.float64
+    old, ref = (torch.randn(3, 4, dtype=double, generator=rng(s)) for s in (1, 2))
+    lengths = torch.tensor([4, 2, 3])
+    mask = torch.arange(4) < lengths[:, None]
+    now, a = (
+        old + 0.3 * torch.randn(3, 4, dtype=double, generator=rng(3)),
+        torch.tensor([1.0, -2, 0.5]),
+    )
+    w = token_weights(lengths, "sequence").double()
+    wants = []
+    for loss in (
+        lambda *x: ex05.my_loss(*x, 0.2, 0.04),
+        lambda logp, old, ref, *x: policy_loss(LogProbs(logp, old, ref), *x, Objective())[0],
+    ):
+        wants.append(ex05.value_and_gradient(loss)(now, old, ref, a.double(), mask, w))
+    assert wants[0] == pytest.approx(wants[1], abs=1e-12)
+
+
+def rng(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_loss_with_the_right_value_and_no_gradient_is_refused():
+    assert "gradient" in verdict("05.8", lambda *x: ex05.my_loss(*x).detach())
+    flipped = verdict("05.8", lambda *x: -ex05.my_loss(*x))
+    assert flipped and "raised" not in flipped
+
+
+def test_advantages_that_ignore_the_groups_are_refused():
+    assert verdict("05.7", lambda r, g: (r - r.mean()) / (r.std() + 1e-4))
+    assert verdict("05.7", lambda r, g: my_by_population(r, g))
+
+
+def my_by_population(r, g):
+    return group_advantages(r, g, ddof=0, eps=1e-4)

@@ -11,6 +11,7 @@ import pytest
 from dsmath_lib.app.notebook_files import METADATA, strip
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.exercises import all_of
+from dsmath_lib.exercises.quiz import questions_of
 from dsmath_lib.params.registry import params_model
 from dsmath_lib.rows.stages import STAGES
 
@@ -191,7 +192,15 @@ def test_exercises(path):
     code = "\n".join(cells(path, "code"))
     asked = re.findall(rf'check\("({number}\.\d+)"', code)
     assert asked == [e.id for e in all_of(number) if e.verify]
-    assert "import check, hint, solution" in code
+    assert "check, hint, quiz, solution" in code
+
+
+@each
+def test_every_quick_question_is_asked_once_before_an_output(path):
+    number, code = path.stem[:2], cells(path, "code")
+    asked = [m[1] for c in code if (m := re.fullmatch(r'quiz\("([^"]+)"\)', c.strip()))]
+    assert asked == list(questions_of(number)) and len(asked) >= 10
+    assert "\n".join(code).count("quiz(") == len(asked), "a question is the only line of its cell"
 
 
 def test_strip_keeps_ids_and_gives_new_cells_one():

@@ -1,4 +1,3 @@
-"use strict";
 // A group of answers to play with. `pushes` is the arithmetic of Eq. 3 and Eq. 21; the tests hold it against the library.
 
 // s: {answers: [{reward, length, ratio}], eps, beta, logx, sample, norm, scale} -> numbers of each answer's tokens.
@@ -25,45 +24,13 @@ function pushes(s) {
   return { rows, loss: loss === 0 ? 0 : loss, mean, std, signal: std > 1e-12 };
 }
 
-function make(tag, attributes, ...inside) {
-  const e = document.createElement(tag);
-  for (const [k, v] of Object.entries(attributes || {})) {
-    if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
-    else if (v !== false) e.setAttribute(k, v === true ? "" : v);
-  }
-  e.append(...inside);
-  return e;
-}
-
-function slider(label, value, min, max, step, change) {
-  const shown = make("output", {}, String(value));
-  const input = make("input", {
-    type: "range", min, max, step, value, "aria-label": label,
-    oninput: () => { shown.textContent = input.value; change(Number(input.value)); },
-  });
-  return make("label", { class: "slider" }, label + " ", input, " ", shown);
-}
-
-function choice(label, options, value, change) {
-  const select = make("select", { "aria-label": label, onchange: () => change(select.value) },
-    ...options.map(([v, text]) => make("option", { value: v, selected: v === value }, text)));
-  return make("label", { class: "slider" }, label + " ", select);
-}
-
 function start(root) {
   const s = {
     answers: [[1, 3], [0, 1], [0, 3], [1, 2]].map(([reward, length]) => ({ reward, length, ratio: 1 })),
-    eps: 0.2, beta: 0.04, logx: 0, sample: false, norm: "sequence", scale: true, guess: null, open: false,
+    eps: 0.2, beta: 0.04, logx: 0, sample: false, norm: "sequence", scale: true,
   };
   const answers = make("div", { class: "answers" }), table = make("div", { "aria-live": "polite" });
-  const question = make("div", { class: "guess" });
 
-  const bar = (value, most, text) => {
-    const width = most > 0 ? 45 * Math.abs(value) / most : 0;
-    const side = value < 0 ? `right:50%;width:${width}%` : `left:50%;width:${width}%`;
-    const drawn = make("span", { class: value < 0 ? "down" : "up", style: side });
-    return [make("td", {}, text), make("td", { class: "bar" }, drawn)];
-  };
   const strongest = (rows) => {
     const size = rows.map((r) => Math.abs(r.push)), most = Math.max(...size);
     return size.flatMap((v, i) => (most > 0 && v > most - 1e-12 ? [i] : []));
@@ -80,19 +47,12 @@ function start(root) {
         make("th", { scope: "row" }, String(i + 1)), ...bar(r.advantage, tall, r.advantage.toFixed(3)),
         make("td", {}, r.weight.toFixed(4)), ...bar(r.push, most, r.push.toFixed(4)),
         make("td", {}, r.stopped ? "clipped: not pushed" : r.push > 0 ? "up" : r.push < 0 ? "down" : "–")))));
-    table.hidden = !s.open;
-    const right = strongest(rows), said = s.guess !== null && s.open;
-    question.replaceChildren(
-      make("span", {}, "Predict: whose tokens are pushed hardest? "),
-      ...s.answers.map((_, i) => make("button", {
-        type: "button", "aria-pressed": String(s.guess === i), onclick: () => { s.guess = i; s.open = true; draw(); },
-      }, String(i + 1))),
-      make("button", { type: "button", "aria-pressed": String(s.guess === -1), onclick: () => { s.guess = -1; s.open = true; draw(); } }, "nobody's"),
-      make("button", { type: "button", onclick: () => { s.open = !s.open; s.guess = null; draw(); } }, s.open ? "hide" : "just show"),
-      make("b", { role: "status" }, !said ? "" : (right.length ? right.includes(s.guess) : s.guess === -1)
-        ? " Right." : ` No: ${right.length ? right.map((i) => i + 1).join(" and ") : "nobody's"}.`));
   }
-  const changed = () => { s.open = false; s.guess = null; draw(); };
+  const guess = predict("Predict: whose tokens are pushed hardest?",
+    () => [...s.answers.map((_, i) => String(i + 1)), "nobody's"],
+    () => { const best = strongest(pushes(s).rows); return best.length ? best : [s.answers.length]; },
+    (open) => { table.hidden = !open; draw(); });
+  const changed = () => guess.reset();
 
   function list() {
     answers.replaceChildren(...s.answers.map((a, i) => make("fieldset", {},
@@ -119,6 +79,6 @@ function start(root) {
       choice("standard deviation", [["0", "divides by G"], ["1", "divides by G − 1"], ["none", "not used (Dr. GRPO)"]], "0",
         (v) => { s.scale = v !== "none"; s.sample = v === "1"; changed(); }),
       choice("weight", [["sequence", "1/(G·|o|), the paper's"], ["token", "1/all tokens"]], "sequence", (v) => { s.norm = v; changed(); })),
-    question, table);
-  list(); draw();
+    guess.node, table);
+  list(); changed();
 }
