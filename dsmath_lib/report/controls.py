@@ -86,7 +86,8 @@ def control_table(
                     "in the control world": as_text(b, part.unit),
                     "so": said,
                     "could be owed to": row["built_in"],
-                    "command": command_of(row["stage"], worlds.get(row["world"], ())),
+                    "command": command_of(row["stage"], worlds.get(row["world"], ()))
+                    or f"dsmath run {SCALE} --world {row['world']}",
                 }
             )
     return out
