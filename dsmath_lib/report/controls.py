@@ -27,9 +27,9 @@ NOTHING, OPEN, MISSING = "no effect in the toy world either", "too noisy to tell
 
 
 def load_controls(kept: Path = KEPT) -> dict[str, list[StageResults]]:
-    """World -> its runs, one per seed: those made here, else the kept ones (``<seed folder>/<stage>.json``)."""
+    """World -> its runs, one per seed: of each stage that made here, else the kept one (``<folder>/<stage>.json``)."""
     here = sorted(reports_root().glob(f"{SCALE}*/*/results.json"))
-    return _by_world(here) or _by_world(sorted(kept.glob("*/*.json")))
+    return _by_world([*sorted(kept.glob("*/*.json")), *here])  # the last of equal ones stays
 
 
 def _by_world(paths: Iterable[Path]) -> dict[str, list[StageResults]]:

@@ -22,6 +22,7 @@ from dsmath_lib.evaluation.metrics import (
     read_estimate,
 )
 from dsmath_lib.report.verdict_rules import (
+    ANYTHING,
     NOT_TESTED,
     SYMBOL,
     Enough,
@@ -54,7 +55,7 @@ class ClaimPart:
     rule: VerdictRule
     unit: str = "%"
     cell: str = ""
-    needs: Enough = Enough()
+    needs: Enough = ANYTHING
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def test_runs_of_this_machine_go_before_the_kept_ones(tmp_path, monkeypatch):
     }
     assert so["C24", "no-guessing"] == C.VANISHES and so["C24", "wrong-labels"] == C.MISSING
     write(here / "control/05_grpo/results.json", "normal", 0.3)
-    assert list(C.load_controls(kept)) == ["normal"]
+    normal, other = C.load_controls(kept)["normal"]
+    assert normal["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.3
+    assert other["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.1
 
 
 def test_nobody_guesses_in_the_world_without_guessing():
