@@ -30,6 +30,8 @@ def e(value, half=0.02):
         (e(0.10), e(0.00), C.VANISHES),
         (e(0.10), e(0.09, 0.1), C.OPEN),
         (e(0.01), e(0.10), C.NOTHING),
+        (e(0.504, 0.0), e(0.503, 0.0), C.STAYS),  # exact counts are never quite equal
+        (e(0.504, 0.0), e(0.203, 0.0), C.SHRINKS),
     ],
 )
 def test_what_follows_from_both_worlds(normal, control, said):
