@@ -245,6 +245,16 @@ class BenchmarkScores:
                 out[f"diff.rm-maj.{job.name}.@{k}"] = paired_difference(best, vote)
         return out
 
+    def vote_gains(self) -> dict[str, Estimate]:
+        """Majority of K minus one sample, paired by question, at each K above 1: ``diff.maj-sampled.<job>.@K``."""
+        out = {}
+        for job, graded in self.graded.items():
+            n = len(self.rows[job][0]["samples"])
+            for k in (k for k in self.ks if 1 < k <= n):
+                vote, one = per_question(graded, f"maj@{k}"), per_question(graded, "sampled")
+                out[f"diff.maj-sampled.{job.name}.@{k}"] = paired_difference(vote, one)
+        return out
+
     def _kinds_of_score(self, job: EvalJob) -> list[str]:
         n = len(self.rows[job][0]["samples"])
         votes = [f"{kind}@{k}" for kind in ("maj", "pass") for k in self.ks if 1 < k <= n]
