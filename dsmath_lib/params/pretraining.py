@@ -87,3 +87,11 @@ class PretrainingParams(TrainedParams):
     evals: int = par(5, "held-out measurements per run", ge=1)
     log_every: int = par(10, "steps between log rows", ge=1)
     checkpoint_every: int = par(100, "steps between checkpoints; 0: none", ge=0)
+
+    @property
+    def tokens_in_all(self) -> int:
+        """Training tokens of all runs of the stage; those of the larger model are counted like the others."""
+        compared = len(self.compare_corpora) + bool(self.large_hidden)
+        first, math = self.start_tokens, self.start_math_tokens
+        starts = 3 * first + 5 * math + 2 * round(math / 0.7) if first else 0
+        return self.tokens + compared * self.compare_tokens + starts

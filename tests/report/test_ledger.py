@@ -117,9 +117,9 @@ def test_a_gain_in_chinese_is_transfer_only_after_english_rl():
 
 
 def test_one_run_without_interval_says_nothing_about_a_trend():
-    late = {"mined.late_gain": 0.2, "seed.late_gain": 0.1, "seed.passes": 4}
+    late = {"late.mined-few": 0.1, "few.passes": 10}
     assert L.verdict_of(BY_ID["C08"], [results(**late)]).verdict == V.NOT_TESTED
-    three = [results(**late | {"mined.late_gain": g}) for g in (0.20, 0.21, 0.19)]
+    three = [results(**late | {"late.mined-few": g}) for g in (0.10, 0.11, 0.09)]
     assert L.verdict_of(BY_ID["C08"], three).verdict == V.AGREES
 
 
