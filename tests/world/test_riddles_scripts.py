@@ -46,4 +46,4 @@ def test_programs_print_what_their_comments_say():
     assert [f.text for f in files] == [f.text for f in script_files(8, 0)]
     for f in files:
         said = re.findall(r"print\(.*\)  # (\d+)", f.text)
-        assert run_program(f.text).output.split() == said and len(said) >= 2
+        assert run_program(f.text).stdout.split() == said and len(said) >= 2
