@@ -76,12 +76,12 @@ class PretrainingParams(TrainedParams):
     )
     # code, text or nothing before mathematics
     start_tokens: int = par(
-        100_000,
+        60_000,
         "tokens of code, or of text, before mathematics; 0: no such runs",
         paper="400B",
         ge=0,
     )
-    start_math_tokens: int = par(100_000, "tokens of mathematics in them", paper="150B", ge=1)
+    start_math_tokens: int = par(82_000, "tokens of mathematics in them", paper="150B", ge=1)
     start_heldout: int = par(100, "held-out problems, programs and pages for them", ge=2)
     # looking and saving
     evals: int = par(5, "held-out measurements per run", ge=1)
