@@ -72,12 +72,12 @@ class PretrainingParams(TrainedParams):
     compare_tokens: int = par(150_000, "training tokens per compared corpus", paper="150B", ge=1)
     few_tokens: int = par(40_000, "size of corpus 'few', a cut of mined that is read often", ge=1)
     large_hidden: int = par(
-        0, "width of a larger model on the unfiltered web; 0: none", paper="540B beside 7B", ge=0
+        0, "width of the larger model, on the web; 0: none", paper="540B beside 7B", ge=0
     )
     # code, text or nothing before mathematics
     start_tokens: int = par(
         60_000,
-        "tokens of code, or of text, before mathematics; 0: no such runs",
+        "tokens of code, or text, before mathematics; 0: none",
         paper="400B",
         ge=0,
     )
