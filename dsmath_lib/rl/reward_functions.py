@@ -128,7 +128,7 @@ def rule_reward(rule: str, seed: int = 0) -> RewardFunction:
 def mislabelled(
     function: RewardFunction, row: RewardRule, part: float, seed: int = 0
 ) -> RewardFunction:
-    """The rewards of a rule of which a ``part`` (0–1) says the opposite; equal answers to a question always get the same.
+    """The rewards of a rule of which a ``part`` (0–1) says the opposite; equal answers to a question get the same.
 
     As labels of reward models are: about a fifth of PRM800K's are wrong (§5.2.3).
     """
