@@ -20,6 +20,8 @@ TORCH_INDEX ?=
 export TORCH_INDEX
 # Files are UTF-8 whatever the locale says.
 export PYTHONUTF8 := 1
+# Compiled modules are kept: a test starts a hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 WEB ?= ../shared/data/web
 
@@ -27,7 +29,7 @@ VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
 GPU_CHECK ?=
-# Processes of the tests; one of them runs all of the notebooks.
+# Processes of the tests.
 TEST_PROCESSES ?= 2
 
 .PHONY: env toy smoke real-smoke gpu-check test test-portable test-hacking test-vllm
