@@ -249,12 +249,15 @@ def arm_rows(
 
 
 def reading(metrics: Mapping[str, Estimate], table: str) -> str:
-    """What a table of ours says, a clause per comparison: who is better, by how many nats per token."""
+    """What a table of ours says, a clause per comparison: who is better of two, by how many nats per token."""
     out = []
     for what, name in COMPARED[table]:
         about, _, pair = what.rpartition(": ")
         first, second = pair.split(" / ")
         e = metrics[name]
         who = first if e.low > 0 else second if e.high < 0 else "neither clearly"
-        out.append(f"{about}: {who}, {e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]")
-    return "better (nats per token, first minus second) " + "; ".join(out) + "."
+        gain = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+        out.append(f"{about}, {first} or {second}? {who}, {gain}")
+    return (
+        "which is better, by how many nats per token (below 0: the second)? " + "; ".join(out) + "."
+    )

@@ -94,9 +94,9 @@ def test_a_reading_names_the_better_one():
     names = [name for _, name in S.COMPARED["table-4"]]
     e = [S.Estimate(v, v - 0.1, v + 0.1, 9) for v in (0.3, -0.3, 0.05)]
     text = S.reading(dict(zip(names, e, strict=True)), "table-4")
-    assert "code: before, +0.300" in text
-    assert "code: after mathematics without, -0.300" in text
-    assert "riddles: neither clearly, +0.050" in text
+    assert "code, before or after mathematics with 20 % code? before, +0.300" in text
+    assert "after mathematics without? after mathematics without, -0.300" in text
+    assert "riddles, 70 % mathematics or 70 % general text? neither clearly, +0.050" in text
 
 
 def test_rows_show_the_runs_asked_for_in_the_order_of_the_paper():
