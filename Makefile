@@ -50,7 +50,7 @@ test: $(OK)
 # Threads that wait do not spin: beside a busy process they would take all its time.
 test-portable: $(OK)
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
-		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric
+		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric -n $(TEST_PROCESSES)
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 		$(BIN)/python -m pytest -m numeric
 
