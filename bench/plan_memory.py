@@ -25,7 +25,7 @@ SMALL = {
     "01_corpus_mining": {},
     "02_pretraining": {
         "context": 256, "batch_size": 16, "micro_batch": 8, "tokens": 16_384, "compare_tokens": 8192,
-        "compare_corpora": ["mined"], "checkpoint_every": 2, "evals": 1, "heldout_n": 16,
+        "compare_corpora": ["mined"], "start_tokens": 0, "checkpoint_every": 2, "evals": 1, "heldout_n": 16,
     },
     "03_sft": {
         "context": 256, "batch_size": 16, "micro_batch": 8, "steps": 4, "checkpoint_every": 2, "evals": 1,

@@ -33,7 +33,8 @@ _SOURCES = {"dataset", "question_source"}
 _FEW: dict[str, Any] = {
     "n_pages": 300, "seed_docs": 60, "benchmark_items": 20, "ft_dim": 8, "ft_bucket": 5000, "ft_epochs": 3,
     "shards": 2, "partitions": 2, "workers": 1, "lesson_rounds": 0, "max_rounds": 2,
-    "tokens": 2048, "compare_tokens": 1024, "context": 256, "heldout_n": 6, "tokenizer_chars": 100_000,
+    "tokens": 2048, "compare_tokens": 1024, "few_tokens": 512, "large_hidden": 96, "start_tokens": 1024,
+    "start_math_tokens": 1024, "start_heldout": 4, "context": 256, "heldout_n": 6, "tokenizer_chars": 100_000,
     "vocab_size": 512, "hidden_size": 64, "layers": 2, "intermediate_size": 128, "heads": 2, "kv_heads": 2,
     "batch_size": 2, "micro_batch": 2, "steps": 1, "warmup_steps": 0, "samples": 40, "low_lr_steps": 0,
     "questions": 8, "eval_questions": 4, "questions_per_step": 2, "group_size": 2, "max_new_tokens": 16,

@@ -113,5 +113,5 @@ open_question(
     """At a tenth no corpus is repeated, so what counts is how near its text is to the test; at ten times the small
     seed-like corpus is read again and again while the mined one still brings new pages. If its curve flattens
     there, it falls behind by repetition, not by quality. To test quality alone, cut all corpora to the size of the
-    smallest and read each equally often.""",
+    smallest and read each equally often: the corpus "equal" does that for one pair, and in one language.""",
 )

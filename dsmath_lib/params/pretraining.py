@@ -5,9 +5,17 @@ from typing import ClassVar, Literal
 from dsmath_lib.params.base import OPEN, par
 from dsmath_lib.params.trained import TrainedParams
 
+Compared = Literal["mined", "web", "seed", "arxiv", "code", "math_code", "text", "few", "equal"]
+
 
 class PretrainingParams(TrainedParams):
     stage: ClassVar[str] = "02_pretraining"
+    # what else is run or measured; how much a run reads is in its stream
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = TrainedParams.DECIDE_NO_RUN | set(
+        (
+            "tokens compare_corpora compare_tokens few_tokens large_hidden start_tokens start_math_tokens start_heldout"
+        ).split()
+    )
 
     # text
     mix_math: float = par(
@@ -58,11 +66,32 @@ class PretrainingParams(TrainedParams):
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
     # comparison of corpora
-    compare_corpora: list[Literal["mined", "web", "seed"]] = par(
-        ["mined", "web", "seed"], "corpora to compare", paper="four (Table 1)", min_length=1
+    compare_corpora: list[Compared] = par(
+        ["mined", "web", "seed", "equal"], "to compare", paper="four (Table 1)", min_length=1
     )
     compare_tokens: int = par(150_000, "training tokens per compared corpus", paper="150B", ge=1)
+    few_tokens: int = par(40_000, "size of corpus 'few', a cut of mined that is read often", ge=1)
+    large_hidden: int = par(
+        0, "width of the larger model, on the web; 0: none", paper="540B beside 7B", ge=0
+    )
+    # code, text or nothing before mathematics
+    start_tokens: int = par(
+        60_000,
+        "tokens of code, or text, before mathematics; 0: none",
+        paper="400B",
+        ge=0,
+    )
+    start_math_tokens: int = par(82_000, "tokens of mathematics in them", paper="150B", ge=1)
+    start_heldout: int = par(100, "held-out problems, programs and pages for them", ge=2)
     # looking and saving
     evals: int = par(5, "held-out measurements per run", ge=1)
     log_every: int = par(10, "steps between log rows", ge=1)
     checkpoint_every: int = par(100, "steps between checkpoints; 0: none", ge=0)
+
+    @property
+    def tokens_in_all(self) -> int:
+        """Training tokens of all runs of the stage; those of the larger model are counted like the others."""
+        compared = len(self.compare_corpora) + bool(self.large_hidden)
+        first, math = self.start_tokens, self.start_math_tokens
+        starts = 3 * first + 5 * math + 2 * round(math / 0.7) if first else 0
+        return self.tokens + compared * self.compare_tokens + starts

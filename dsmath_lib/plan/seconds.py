@@ -61,8 +61,7 @@ def stage_seconds(
 ) -> float | None:
     """Seconds of the main run of a stage; None for those that mostly evaluate."""
     if stage == "02_pretraining":
-        tokens = cfg.tokens + len(cfg.compare_corpora) * cfg.compare_tokens
-        return training_seconds(a, tokens, card) / processes
+        return training_seconds(a, cfg.tokens_in_all, card) / processes
     if stage == "03_sft":
         return training_seconds(a, cfg.steps * cfg.batch_size * cfg.context, card) / processes
     if stage in ("05_grpo", "06_one_gradient", "07_simplerl_zero"):

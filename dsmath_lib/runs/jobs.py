@@ -71,6 +71,7 @@ ALLOWED = frozenset(
         "rows.methods:Method",
         "runs.jobs:train_job",
         "runs.nb02_pretraining:Heldout",
+        "runs.nb02_pretraining:heldout_each",
         "runs.nb02_pretraining:heldout_means",
         "runs.nb02_pretraining:new_model",
         "runs.nb03_sft:heldout_loss",

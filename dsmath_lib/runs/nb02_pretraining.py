@@ -1,4 +1,4 @@
-"""What 02_pretraining is made of: read corpora, keep text back, mix, train one run, compare runs."""
+"""What 02_pretraining is made of: read corpora, keep text back, mix, train one run."""
 
 import gzip
 import hashlib
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dsmath_lib.base.errors import StageError
+from dsmath_lib.base.files import read_json
 from dsmath_lib.base.prompts import bos_ids, plain_ids
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
@@ -199,28 +201,42 @@ def pretrain(
     tokenizer: PreTrainedTokenizerBase,
     heldout: Heldout,
     device: torch.device | str,
+    *,
+    cfg: PretrainingParams | None = None,
+    start: Path | None = None,
+    each: bool = False,
 ) -> tuple[PreTrainedModel, dict[str, float]]:
     """One run with the paper's schedule on one stream, or its finished model.
+
+    Args:
+        cfg: settings of this run, where they are not the stage's.
+        start: folder of the finished run of this stage that it goes on from; None: ``new_model``.
+        each: the looks also note the loss of each held-out example.
 
     Returns:
         the model and the numbers of ``train``; log rows ``run`` and ``run.eval`` hold the curves.
     """
-    cfg = stage.cfg
+    cfg = cfg or stage.cfg
     steps = steps_of(cfg, len(mixture.tokens) - 1)
     eos = tokenizer.eos_token_id if cfg.isolate_documents else None
-    kept = Kept(stage, run, decided_by(cfg, run=run, stream=mixture.digest), __name__)
+    made_of = decided_by(cfg, run=run, stream=mixture.digest)
+    if start:
+        made_of["start"] = read_json(start / "done.json")["digest"]
+    kept = Kept(stage, run, made_of, __name__)
     if found := kept.found(device):
         return found
     lr = partial(multi_step, peak=cfg.peak_lr, warmup=cfg.warmup_steps, total=steps)
     rows = {"batch_size": cfg.batch_size, "context": cfg.context, "eos": eos}
     model, numbers = do_job(
         train_job, stage, device,
-        model=partial(new_model, cfg, len(tokenizer)),
+        model=partial(load_model, start) if start else partial(new_model, cfg, len(tokenizer)),
         batches=partial(stream_batch, mixture.tokens, **rows),
         settings=TrainSettings.of(cfg, steps, lr),
         run=run,
         tokenizer=tokenizer,
-        evaluate=partial(heldout_means, heldout, cfg.micro_batch, cfg.dtype),
+        evaluate=partial(
+            heldout_each if each else heldout_means, heldout, cfg.micro_batch, cfg.dtype
+        ),
     )  # fmt: skip
     return kept.keep(model, tokenizer, numbers)
 
@@ -233,42 +249,10 @@ def heldout_means(
     return {k: v.value for k, v in by_language(scores, heldout.langs).items()}
 
 
-@dataclass(frozen=True)
-class EvalCurves:
-    """Held-out values over tokens read, one list per run; ``late_gain`` is the fall over the second half."""
-
-    tokens: list[int]
-    values: dict[str, list[float]]
-    late_gain: dict[str, float]
-
-
-def eval_curves(stage: Stage, runs: Sequence[str], name: str) -> EvalCurves:
-    """The curves of ``name`` (e.g. ``loss``) from the log of runs of equal length."""
-    rows = {run: stage.read_log(f"{run}.eval") for run in runs}
-    values = {run: [r[name] for r in logged] for run, logged in rows.items()}
-    tokens = [r["tokens"] for r in rows[runs[0]]]
-    middle = (len(tokens) - 1) // 2
-    return EvalCurves(tokens, values, {run: v[middle] - v[-1] for run, v in values.items()})
-
-
-def compare_corpora(
-    scores: Mapping[str, Mapping[str, np.ndarray]], langs: Sequence[str], reference: str
-) -> dict[str, Estimate]:
-    """Paired differences with 95 % intervals, all signed so that positive means ``reference`` is better.
-
-    Names: ``diff.web-mined.loss`` is the loss of web minus that of mined, ``diff.mined-web.answer`` the share of right
-    answers of mined minus that of web; each also per language (``….loss.zh``).
-    """
-    out = {}
-    for run in scores:
-        if run == reference or reference not in scores:
-            continue
-        for name, x in scores[run].items():
-            better = scores[reference][name]
-            pair, d = (
-                (f"{run}-{reference}", x - better)
-                if name == "loss"
-                else (f"{reference}-{run}", better - x)
-            )
-            out |= {f"diff.{pair}.{k}": v for k, v in by_language({name: d}, langs).items()}
-    return out
+def heldout_each(
+    heldout: Heldout, batch_size: int, dtype: str, model: PreTrainedModel
+) -> dict[str, Any]:
+    """As ``heldout_means``, and ``each``: the loss of each example, for paired differences between looks."""
+    scores = heldout_scores(model, heldout, batch_size, dtype)
+    means = {k: v.value for k, v in by_language(scores, heldout.langs).items()}
+    return means | {"each": [round(x, 4) for x in scores["loss"].tolist()]}

@@ -81,8 +81,13 @@ def test_what_the_scales_are_for():
     assert len(real) == 7 and all(v["data_dir"] for v in real)
     assert all(v.get("question_source") != "world" for v in real)
     for stage in STAGES:
-        if stage[:2] in ("00", "01", "02", "03"):
+        if stage[:2] in ("00", "01", "03"):
             assert values("claims", stage) == values("toy", stage) | {"scale": "claims"}
+    claims, toy = (values(scale, "02_pretraining") for scale in ("claims", "toy"))
+    more = {k for k in claims if claims[k] != toy[k]} - {"scale", "evals"}
+    assert more <= params_model("02_pretraining").DECIDE_NO_RUN - {"tokens"}, (
+        "the base model is the toy's"
+    )
     assert values("claims", "06_one_gradient")["seeds"] == [0, 1, 2]
 
 

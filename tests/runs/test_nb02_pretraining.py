@@ -9,10 +9,9 @@ from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.lm.mixture import mixture_stream, tokenize_documents
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.pretraining import PretrainingParams
+from dsmath_lib.runs.nb02_corpora import compare_corpora
 from dsmath_lib.runs.nb02_pretraining import (
     by_language,
-    compare_corpora,
-    eval_curves,
     heldout_pages,
     heldout_problems,
     heldout_scores,
@@ -133,10 +132,3 @@ def test_paired_differences_are_positive_when_the_reference_is_better():
     assert d["diff.mined-web.answer"].value == pytest.approx(1 / 3)
     assert d["diff.web-mined.loss"].low > 0
     assert compare_corpora({"web": web}, ["en"] * 3, "mined") == {}
-
-
-def test_curves_and_late_gain(stage):
-    for k, loss in enumerate([4.0, 3.0, 2.5, 2.0]):
-        stage.log("mined.eval", k + 1, tokens=10 * (k + 1), loss=loss)
-    curve = eval_curves(stage, ["mined"], "loss")
-    assert curve.tokens == [10, 20, 30, 40] and curve.late_gain == {"mined": 1.0}
