@@ -9,12 +9,13 @@ from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation.behaviour import reflections
+from dsmath_lib.evaluation.equations import equations_hold
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.simplerl import SimpleRLParams
 from dsmath_lib.report.simplerl_pictures import behaviour_plot, group_table
 from dsmath_lib.rl import loop
 from dsmath_lib.rl.losses import token_weights
-from dsmath_lib.rl.reward_functions import equations_hold, rewards_from
+from dsmath_lib.rl.reward_functions import rewards_from
 from dsmath_lib.rows.methods import METHODS, TITLES
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS
