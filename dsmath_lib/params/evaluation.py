@@ -10,8 +10,12 @@ from dsmath_lib.params.base import Params, par
 
 
 def model_label(name: str) -> str:
-    """The last part of a folder, an artifact or a Hub name; its completions are kept in a folder called so."""
-    return name.partition("@")[0].rstrip("/").rpartition("/")[2]
+    """``label`` of ``label=name``, else the last part of a folder, an artifact or a Hub name.
+
+    The completions are kept in a folder called so.
+    """
+    label, given, _ = name.rpartition("=")
+    return label if given else name.partition("@")[0].rstrip("/").rpartition("/")[2]
 
 
 class EvaluationParams(Params):
@@ -19,9 +23,24 @@ class EvaluationParams(Params):
 
     # who and what
     models: list[str] = par(
-        ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
-        "folder or name@commit too",
+        [
+            "02_pretraining/base",
+            "zero-base=07_simplerl_zero/base",
+            "zero=07_simplerl_zero/zero-grpo",
+            "03_sft/sft",
+            "05_grpo/policy",
+        ],
+        "folder, name@commit or label=name",
         min_length=1,
+    )
+    page_models: list[str] = par(
+        ["zero-base", "zero"], "labels asked as on a web page, greedily", paper="none"
+    )
+    side_items: int = par(
+        100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0
+    )
+    tuned_shots: int = par(
+        2, "examples shown to tuned models, beside the question alone; 0: none", paper="not told", ge=0
     )
     few_shot: list[str] = par(
         ["base"], "labels (last part of the name) asked few-shot", paper="base models"

@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 from dsmath_lib.base.records import Problem
 from dsmath_lib.evaluation.behaviour import writes_code
 from dsmath_lib.evaluation.equations import plain_equations
-from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference, ratio_values
+from dsmath_lib.evaluation.metrics import (
+    Estimate,
+    clustered,
+    paired_difference,
+    ratio_values,
+    read_estimate,
+)
 from dsmath_lib.world.problems import operations
 
 
@@ -161,6 +167,20 @@ def change_metrics(problems: Sequence[Problem], seen: Mapping[str, Works]) -> di
         a, b = ([found[w][i] for i in rows] for w in ("before", "end"))
         out |= {f"work.change.{name}{m}": change(a, b, m) for m in MEASURES}
     return {k: v for k, v in out.items() if v is not None}
+
+
+def read_changes(metrics: Mapping[str, Any], front: str = "") -> dict[str, Estimate]:
+    """What ``change_metrics`` wrote into a ``results.json``, there with ``front`` before each name."""
+    start = f"{front}work."
+    named = ((k.removeprefix(front), read_estimate(v)) for k, v in metrics.items() if k.startswith(start))
+    return {k: e for k, e in named if e is not None}
+
+
+def moments_table(metrics: Mapping[str, Estimate], title: str) -> list[dict[str, Any]]:
+    """The rows of ``changes_table`` from metrics, each with a ``title``; [] without any."""
+    times = ("before", "early", "end", "change")
+    rows = {t: {WORDS[m]: metrics.get(f"work.{t}.{m}") for m in MEASURES} for t in times}
+    return [{"run": title, "": t} | row for t, row in rows.items() if any(row.values())]
 
 
 def reading(metrics: Mapping[str, Estimate]) -> str:

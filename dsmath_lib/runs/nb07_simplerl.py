@@ -32,6 +32,7 @@ from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
+from dsmath_lib.runs.changes import logged
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept
 from dsmath_lib.runs.nb02_pretraining import kept_back, read_corpus
@@ -231,11 +232,12 @@ def run_zero(
     return policy, Look(**before), Look(**numbers)
 
 
-def sampled_behaviour(e: Experiment, sampler: Sampler, rule: str) -> dict[str, float | None]:
-    """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
+def sampled_behaviour(e: Experiment, sampler: Sampler, rule: str) -> dict[str, Any]:
+    """The validation during a run, one sampled answer to each question: accuracy, behaviour, ``changes.Work``."""
     seed = seed_for(e.cfg.seed, "zero")
     a = ask(sampler, e.validation, sampled(e.cfg, 1), seed, rule)
-    return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a)
+    works = logged(e.validation.problems, flat(a.texts), flat(a.correct))
+    return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a) | works
 
 
 def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> ShownGroup:

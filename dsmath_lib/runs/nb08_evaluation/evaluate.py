@@ -17,7 +17,7 @@ from dsmath_lib.base.vocabulary import context_of
 from dsmath_lib.engines.grader import Verdict, before, grade
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Sampling, generate_with_tools
-from dsmath_lib.rows.prompts import PromptStyle, make_prompt
+from dsmath_lib.rows.prompts import PROMPTS, PromptStyle, make_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
 from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
@@ -55,7 +55,9 @@ class EvalSettings:
     @property
     def stop(self) -> tuple[str, ...]:
         """Strings at which the model's answer ends; none in chat form, where it ends its turn."""
-        return FORMATS[self.template].stop if self.template in FORMATS else ()
+        if self.template in FORMATS:
+            return FORMATS[self.template].stop
+        return tuple(PROMPTS.get(self.template, {}).get("stop", ()))
 
     @property
     def program(self) -> str:
@@ -72,7 +74,11 @@ def prompt_of(
     """
     if settings.template not in FORMATS:
         style = PromptStyle(settings.template, settings.system)
-        prompt = make_prompt(style, problem.question, problem.lang)
+        question = problem.question
+        if settings.shots:  # examples in the user's turn
+            shown = settings.examples[: settings.shots]
+            question = few_shot_prompt("toy-qa", question, shown)
+        prompt = make_prompt(style, question, problem.lang)
         (ids,) = prompt_ids(tokenizer, [prompt])
         return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
     use = settings.examples[: settings.shots]
