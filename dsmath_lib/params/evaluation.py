@@ -40,7 +40,10 @@ class EvaluationParams(Params):
         100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0
     )
     tuned_shots: int = par(
-        2, "examples shown to tuned models, beside the question alone; 0: none", paper="not told", ge=0
+        2,
+        "examples shown to tuned models, beside the question alone; 0: none",
+        paper="not told",
+        ge=0,
     )
     few_shot: list[str] = par(
         ["base"], "labels (last part of the name) asked few-shot", paper="base models"

@@ -1,6 +1,6 @@
 """What a training changed in the answers: who guesses, who has the plan, whose sums hold.
 
-It is exact, because the toy world knows the operations of each of its problems. The same table stands in 05, 07, 08, 09.
+It is exact, because the toy world knows the operations of each of its problems. The table stands in 05, 07, 08 and 09.
 """
 
 import re
@@ -56,8 +56,8 @@ Works = Sequence[Work | None]  # one answer to each question; None: no problem o
 def work_of(problem: Problem, text: str, right: bool) -> Work | None:
     """What an answer to a problem of the world shows; None for any other problem.
 
-    It has the right plan if every operation of the problem's solution is there: with the numbers of the problem, or with
-    results that the answer itself wrote, right or wrong. Checks and repairs beside it do no harm.
+    It has the right plan if every operation of the problem's solution is there: with the numbers of the problem, or
+    with results that the answer itself wrote, right or wrong. Checks and repairs beside it do no harm.
     """
     wanted = operations(problem)
     if not wanted:
@@ -141,7 +141,11 @@ def families_table(problems: Sequence[Problem], seen: Mapping[str, Works]) -> li
     for name in sorted({p.family for p in problems if p.family}) if seen else ():
         rows = [i for i, p in enumerate(problems) if p.family == name]
         parts = [[works[i] for i in rows] for works in seen.values()]
-        row = {"family": name, "n": len(rows), "right, change": change(parts[0], parts[-1], "right")}
+        row = {
+            "family": name,
+            "n": len(rows),
+            "right, change": change(parts[0], parts[-1], "right"),
+        }
         for m in MEASURES:
             row[WORDS[m]] = " → ".join(_percent(share_of_work(p, m)) for p in parts)
         out.append(row)
@@ -172,7 +176,9 @@ def change_metrics(problems: Sequence[Problem], seen: Mapping[str, Works]) -> di
 def read_changes(metrics: Mapping[str, Any], front: str = "") -> dict[str, Estimate]:
     """What ``change_metrics`` wrote into a ``results.json``, there with ``front`` before each name."""
     start = f"{front}work."
-    named = ((k.removeprefix(front), read_estimate(v)) for k, v in metrics.items() if k.startswith(start))
+    named = (
+        (k.removeprefix(front), read_estimate(v)) for k, v in metrics.items() if k.startswith(start)
+    )
     return {k: e for k, e in named if e is not None}
 
 

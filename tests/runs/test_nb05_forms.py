@@ -22,6 +22,7 @@ from dsmath_lib.rl.reward_functions import (
     rule_steps,
     together,
 )
+from dsmath_lib.runs import nb05_forms as forms
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
 from dsmath_lib.runs.nb05_grpo import make_policy
 from dsmath_lib.stage.folder import Stage
@@ -32,6 +33,7 @@ questions, tokenizer = fixtures.questions, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}
+SMALL["compare_models"] = []
 
 
 @pytest.fixture
@@ -140,24 +142,57 @@ def test_two_policies_keep_their_own_renewals(tokenizer, questions, folders):
     assert names == ["", "", "form-"]
 
 
-def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
+def test_form_gains_by_hand(tokenizer, questions, folders, monkeypatch):
     """Start 0, first round 1, second round 1, one long round 0 of 1: +1 for rounds, and 1 − 0 for the first."""
-    from dsmath_lib.runs import nb05_forms as forms
-
     cfg = grpo_params(compare_steps=2, **SMALL)
     stage = Stage(cfg, "05_grpo")
-    for name in ("form-outcome", "form-rounds", "form-rounds-round1"):
+    for name in ("form-outcome", "form-process", "form-rounds", "form-rounds-round1"):
         tiny_policy(len(tokenizer)).save_pretrained(stage.artifacts / name)
-    order = iter([0.0, 0.0, 1.0, 1.0])  # start, outcome, rounds, first
+    order = iter([0.0, 0.0, 1.0, 1.0, 1.0])  # start, outcome, process, rounds, first
     monkeypatch.setattr(
         forms, "ask", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
     )
     e = experiment(cfg, stage, tokenizer, questions, start=folders / "policy")
-    got = forms.round_gains(e)
-    assert got["rounds_minus_one"].value == 1.0
+    got = forms.form_gains(e)
+    assert got["rounds_minus_one"].value == got["form_process_gain"].value == 1.0
+    assert got["form_outcome_gain"].value == 0.0 and "model_rounds_minus_one" not in got
     assert got["first_minus_second_round"].value == 1.0
     off = grpo_params(compare_steps=0)
-    assert forms.round_gains(replace(e, cfg=off)) == {}
+    assert forms.form_gains(replace(e, cfg=off)) == {}
+
+
+def test_learned_forms_are_paid_by_their_models(tokenizer, questions, folders):
+    """The rollouts of the first step are the rule's; who pays differs; only renewed rounds train a reward model."""
+    models = [str(folders / "outcome"), str(folders / "process")]
+    cfg = grpo_params(
+        compare_steps=2, renew_questions=2, renew_steps=1, **SMALL | {"compare_models": models}
+    )
+    stage = Stage(cfg, "05_grpo")
+    rule = rule_reward("accuracy")
+    rewards = Rewards(rule, {"accuracy": 1.0}, rule_steps(tokenizer, rule), {"steps": 1.0})
+    e = experiment(cfg, stage, tokenizer, questions, rewards, folders / "policy")
+    with pytest.warns(UserWarning, match="keeps its reward_model"):  # a tiny policy is never right
+        out = compare_forms(e)
+    assert list(out) == [*forms.FORMS, *forms.LEARNED]
+    rows = {n: stage.read_log(n)[0] for n in out}
+    assert len({r["accuracy"] for r in rows.values()}) == 1
+    assert rows["outcome"]["reward"] == rows["outcome"]["accuracy"] == 0
+    assert rows["outcome-model"]["reward"] == pytest.approx(rows["outcome-model"]["reward.model"])
+    assert rows["outcome-model"]["reward"] == pytest.approx(rows["rounds-kept"]["reward"])
+    assert rows["process-model"]["reward.steps"] != rows["process"]["reward.steps"]
+    assert "reward.model" not in rows["process-model"]
+    got = forms.form_gains(e)
+    assert {"model_process_minus_outcome", "model_renewed_minus_kept"} <= got.keys()
+
+
+def test_paid_and_right_are_means_over_steps():
+    log = [{"step": s, "reward": s, "accuracy": 0.0} for s in (1, 2, 3)]
+    assert forms.paid_and_right(log, 2) == [
+        {"step": 2, "paid": 1.5, "right": 0.0},
+        {"step": 3, "paid": 3.0, "right": 0.0},
+    ]
+    steps = [r | {"reward.steps": 0.5} for r in log]
+    assert {r["paid"] for r in forms.paid_and_right(steps, 2)} == {0.5}
 
 
 def test_forms_share_a_start(tokenizer, questions, folders):

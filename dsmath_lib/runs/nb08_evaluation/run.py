@@ -146,9 +146,7 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
         max_new_tokens=cfg.max_new_tokens,
         seed=cfg.seed,
         sampler=cfg.sampler,
-        examples=tuple(benchmarks.shots(job.benchmark, shown, shots, seed=cfg.seed))
-        if own
-        else (),
+        examples=tuple(benchmarks.shots(job.benchmark, shown, shots, seed=cfg.seed)) if own else (),
         published=benchmarks.published(few, cfg.data_dir) if ready else "",
         **(_tool_settings(cfg) if job.kind in ("pot", "tir", "proof") else {}),
     )
@@ -251,9 +249,7 @@ def run_jobs(
             yield job, rows
 
 
-def asked_of(
-    cfg: EvaluationParams, job: EvalJob, problems: Sequence[Problem]
-) -> Sequence[Problem]:
+def asked_of(cfg: EvaluationParams, job: EvalJob, problems: Sequence[Problem]) -> Sequence[Problem]:
     """The questions of a job: all of the benchmark's, or the first ``side_items``."""
     return problems[: cfg.side_items] if job.kind in ("shots", "page") else problems
 
