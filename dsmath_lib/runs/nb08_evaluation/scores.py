@@ -243,6 +243,31 @@ class BenchmarkScores:
                 out[f"diff.shots-cot.{job.model}.{job.title}.greedy"] = gain
         return out
 
+    def vote_gains(self) -> dict[str, Estimate]:
+        """The vote of the most samples minus one of them, paired: ``diff.maj-sampled.<model>.<benchmark>.@K``."""
+        out = {}
+        for job, graded in self.graded.items():
+            n = len(self.rows[job][0]["samples"])
+            k = max((k for k in self.ks if k <= n), default=1)
+            if job.kind == "cot" and k > 1:
+                vote, one = (per_question(graded, how) for how in (f"maj@{k}", "sampled"))
+                out[f"diff.maj-sampled.{job.model}.{job.title}.@{k}"] = paired_difference(vote, one)
+        return out
+
+    def mean_gain(self, after: str, before: str, kind: str) -> dict[str, Estimate]:
+        """Greedy, the questions of all benchmarks that both answered: ``diff.<after>-<before>.mean.<kind>.greedy``."""
+        pairs = [
+            (per_question(graded, "greedy"), per_question(self.graded[old], "greedy"))
+            for job, graded in self.graded.items()
+            if job.model == after and job.kind == kind
+            for old in [EvalJob(before, job.benchmark, kind)]
+            if old in self.graded
+        ]
+        if not pairs:
+            return {}
+        new, was = ([x for p in pairs for x in p[i]] for i in (0, 1))
+        return {f"diff.{after}-{before}.mean.{kind}.greedy": paired_difference(new, was)}
+
     def reward_gains(self) -> dict[str, Estimate]:
         """Best of K by reward minus majority of K, paired, at the largest K: ``diff.rm-maj.<job>.@K``."""
         out = {}
