@@ -1,9 +1,11 @@
 """The measured blocks of the README, written from results of real runs, never by hand.
 
     dsmath run toy && python bench/table.py --collect toy     keep this run under reports/reference/toy
+    dsmath run claims --seeds 0,1,2 && python bench/table.py --collect claims
     python bench/table.py                                     write the blocks between the README's markers
 
-Runs with other seeds (``dsmath run toy -p seed 1``) are collected the same way; their numbers are pooled.
+Runs of other seeds and control worlds lie beside a scale's own (``toy-seed1``, ``control-plain-web``) and are collected
+with it: results, thinned logs, and ``ledger.md`` over all seeds. In the README their numbers are pooled.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from typing import Any
 from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.folders import reports_root
 from dsmath_lib.base.paths import ROOT
+from dsmath_lib.params.worlds import WORLDS
 from dsmath_lib.report.claims import all_claims
 from dsmath_lib.report.compare import eval_metric, gain
 from dsmath_lib.report.ledger import Measure, as_text, ledger, metric, pool
@@ -30,6 +33,7 @@ KEEP = (
     "peak_memory_mb",
     "environment",
 )
+LOG_ROWS = 40  # of each kind, of a kept log
 TABLES = ("course",)  # numbers that the README names and no metric holds
 PATHS = ("artifacts_dir", "data_dir")  # of one machine: not kept
 METHODS = "06_one_gradient"
@@ -37,15 +41,69 @@ Run = dict[str, dict[str, Any]]  # stage -> results
 
 
 def collect(scale: str, root: Path) -> None:
-    """Keep the results of a scale, without paths and most tables, one folder per seed."""
-    for path in sorted((reports_root() / scale).glob("*/results.json")):
+    """Keep the results of a scale and its variants, without paths and most tables, one folder per seed and world."""
+    worlds = "|".join(WORLDS)
+    name = re.compile(re.escape(scale) + rf"(-({worlds}))?(-seed\d+)?")
+    folders = [p for p in sorted(reports_root().glob(f"{scale}*")) if name.fullmatch(p.name)]
+    for path in (f for p in folders for f in sorted(p.glob("*/results.json"))):
         results = json.loads(path.read_text(encoding="utf-8"))
         kept = {k: results[k] for k in KEEP if k in results}
         kept |= {k: t for k, t in results.get("tables", {}).items() if k in TABLES}
         kept["params"] = {k: v for k, v in kept["params"].items() if k not in PATHS}
-        out = root / f"seed{kept['params']['seed']}" / f"{kept['stage']}.json"
+        seed, world = kept["params"]["seed"], kept["params"].get("world", "normal")
+        out = (
+            root / f"{'' if world == 'normal' else world + '-'}seed{seed}" / f"{kept['stage']}.json"
+        )
         write_atomic(out, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        if log := thinned(path.with_name("log.jsonl")):
+            write_atomic(out.with_suffix(".log.jsonl"), log)
         print("kept", out.relative_to(ROOT))
+    runs = [run for run in read(root) if "09_paper_vs_ours" in run or len(run) > 3]
+    if runs:
+        write_atomic(root / "ledger.md", ledger_page(scale, runs))
+
+
+def thinned(path: Path) -> str:
+    """A log with all validations, 40 rows of each other kind that holds numbers, and four digits of each."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        row = json.loads(line)
+        row = {
+            k: float(f"{v:.4g}") if isinstance(v, float) else v
+            for k, v in row.items()
+            if k == "kind" or isinstance(v, int | float)
+        }
+        if len(row) > 2 and not str(row["kind"]).endswith((".timing", ".samples")):
+            kinds.setdefault(row["kind"], []).append(row)
+    out = []
+    for kind, rows in kinds.items():
+        every = 1 if kind.endswith(".eval") else -(-len(rows) // LOG_ROWS)
+        out += [*rows[::every], *([] if (len(rows) - 1) % every == 0 else rows[-1:])]
+    return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in out)
+
+
+def ledger_page(scale: str, runs: list[Run]) -> str:
+    """The ledger over all seeds as Markdown: one row a claim, two verdicts, the command."""
+    p = next((r["09_paper_vs_ours"]["params"] for r in runs if "09_paper_vs_ours" in r), {})
+    book = ledger(all_claims(p.get("margin", 0.03), p.get("k", 8)), runs)
+    seeds = ", ".join(str(next(iter(run.values()))["params"]["seed"]) for run in runs)
+    counts = ", ".join(f"{SYMBOL[v]} {v}: {n}" for v, n in book.counts().items())
+    lines = [f"# The ledger at scale `{scale}`, seed {seeds}", "", f"Ours: {counts}.", ""]
+    lines += [
+        "| claim | the source's own evidence | ours | owed to | made by |",
+        "|---|---|---|---|---|",
+    ]
+    for r in book.rows:
+        own = f"{SYMBOL[r.published.verdict]} " if r.claim.evidence else ""
+        cells = [
+            f"**{r.claim.id}** {r.claim.claim}",
+            own + "<br>".join(r.published.lines() or ["no numbers to judge"]),
+            f"{SYMBOL[r.verdict]} **{r.verdict}**<br>" + "<br>".join(r.ours.lines()),
+            r.claim.earned or "–",
+            f"`{r.command}`" if r.command and r.claim.parts else "–",
+        ]
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def read(root: Path) -> list[Run]:
@@ -53,7 +111,8 @@ def read(root: Path) -> list[Run]:
     runs: dict[int, Run] = {}
     for path in sorted(root.rglob("*.json")):
         results = json.loads(path.read_text(encoding="utf-8"))
-        if "stage" in results and "metrics" in results:
+        normal = results.get("params", {}).get("world", "normal") == "normal"
+        if "stage" in results and "metrics" in results and normal:
             runs.setdefault(results["params"]["seed"], {})[results["stage"]] = results
     return [runs[seed] for seed in sorted(runs)]
 

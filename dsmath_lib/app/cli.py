@@ -40,6 +40,12 @@ def _run(
     dry: Annotated[
         bool, typer.Option("--dry", help="in miniature on the CPU: stand-in models and data")
     ] = False,
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="e.g. 0,1,2: all stages with each, the ledger over all")
+    ] = "",
+    world: Annotated[
+        str, typer.Option("--world", help="a control world, in a report of its own")
+    ] = "",
 ) -> None:
     """Run the chain of a scale; finished stages are skipped, an interrupted one goes on."""
     from dsmath_lib.app import runner
@@ -52,6 +58,11 @@ def _run(
         with tempfile.TemporaryDirectory(prefix="dsmath-dry-") as folder:
             raise typer.Exit(dry_run(scale, Path(folder), tuple(stages or ())))
     pairs = [tuple(x.split("=", 1)) for x in p or []]
+    if seeds or world:
+        from dsmath_lib.app.variants import run_variants, seeds_of
+
+        many = seeds_of(seeds or "0")
+        raise typer.Exit(run_variants(scale, stages or [], pairs, many, world or "normal"))
     raise typer.Exit(runner.run_stages(scale, stages or [], pairs))
 
 

@@ -61,10 +61,11 @@ def run_stages(
     stages: Sequence[str] = (),
     overrides: Sequence[tuple[str, str]] = (),
     *,
+    into: str = "",
     notebooks: Path = _NOTEBOOKS,
     params: Path = PARAMS_DIR,
 ) -> int:
-    """Run the chain, or the named stages of it.
+    """Run the chain, or the named stages of it; its report is ``into``, or is called as the scale.
 
     Returns:
         0 when all stages are done, 1 when one failed, 130 when interrupted.
@@ -72,15 +73,15 @@ def run_stages(
     Raises:
         ParamsError, StageError: bad input or a run already in progress; nothing has run.
     """
-    jobs = planned_stages(scale, stages, overrides, notebooks=notebooks, params=params)
-    root = scale_folder(scale)
+    jobs = planned_stages(scale, stages, overrides, into=into, notebooks=notebooks, params=params)
+    root = scale_folder(into or scale)
     chain = root / "chain"  # a name to lock, no folder
     lock_folder(chain, wait_s=2)
     try:
         for job in jobs:
             code = _one(job)
             with _no_report_is_no_failure("index"):
-                write_index(scale)
+                write_index(root.name)
             if code != OK:
                 return code
     finally:
@@ -97,6 +98,7 @@ def planned_stages(
     stages: Sequence[str],
     overrides: Sequence[tuple[str, str]],
     *,
+    into: str = "",
     notebooks: Path = _NOTEBOOKS,
     params: Path = PARAMS_DIR,
 ) -> list[StageRun]:
@@ -124,6 +126,7 @@ def planned_stages(
     errors, jobs = [], []
     for stage, (merged, sources) in values.items():
         try:
+            merged["scale"] = into or scale
             cfg = registry.params_model(stage).check(merged, sources)
             jobs.append(StageRun(stage, notebooks / f"{stage}.ipynb", cfg.model_dump(mode="json")))
         except ParamsError as err:

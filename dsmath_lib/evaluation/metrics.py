@@ -316,6 +316,26 @@ def independent_difference(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(value, value - down, value + up, n, min(a.seeds, b.seeds))
 
 
+def pool(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean of runs with different seeds.
+
+    Two intervals are possible: the one within the runs (half-widths in squares over the number of
+    runs) and Student's t between the runs. The wider of both is taken, because a small number of
+    runs estimates its own spread badly.
+    """
+    k = len(estimates)
+    if k == 1:
+        return estimates[0]
+    mean = sum(e.value for e in estimates) / k
+    down = math.sqrt(sum((e.value - e.low) ** 2 for e in estimates)) / k
+    up = math.sqrt(sum((e.high - e.value) ** 2 for e in estimates)) / k
+    spread = math.sqrt(sum((e.value - mean) ** 2 for e in estimates) / (k - 1))
+    between = students_t(k - 1) * spread / math.sqrt(k)
+    n = sum(e.n for e in estimates) if all(e.n is not None for e in estimates) else None
+    low, high = mean - max(down, between), mean + max(up, between)
+    return Estimate(mean, low, high, n, sum(e.seeds for e in estimates))
+
+
 def _count(values: Sequence) -> int:
     if not len(values):
         raise ValueError("no items to score")

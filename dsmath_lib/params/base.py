@@ -21,6 +21,7 @@ from dsmath_lib.base.errors import ParamsError
 from dsmath_lib.base.names import scale_name
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.params.flat_yaml import read_yaml, shortened
+from dsmath_lib.params.worlds import WorldName
 
 NOTEBOOK_SCALE = "toy"  # the scale whose values are the defaults
 OPEN = "not stated"  # the paper has such a thing and leaves its value open
@@ -61,6 +62,7 @@ class Params(BaseModel):
 
     scale: Scale = par("toy", "name of the parameter set; also the report folder")
     seed: int = par(0, "seeds every random stream", ge=0)
+    world: WorldName = par("normal", "the toy world, or a control world")
     device: Literal["auto", "cpu", "cuda"] = par("auto", "auto takes the GPU when there is one")
     threads: int = par(0, "CPU threads for torch; 0 leaves torch's own choice", ge=0)
     resume: bool = par(True, "continue from the last checkpoint in the stage folder")

@@ -11,12 +11,13 @@ from dsmath_lib.report.compare import gain
 from dsmath_lib.report.ledger import Claim, ClaimPart, Measure, first_of, metric, minus, over
 from dsmath_lib.report.published import published_parts
 from dsmath_lib.report.verdict_rules import (
+    Enough,
     VerdictRule,
     at_least,
     at_most,
+    holds,
     not_raised,
     positive,
-    with_interval,
 )
 
 _ROWS = Path(__file__).with_name("claims.yaml")
@@ -44,7 +45,8 @@ def _claim(row: Mapping[str, Any], published: Sequence[Mapping[str, Any]], margi
         if needed := part.pop("only_if", None):
             measure = only_if(measure, **needed)
         rule = rule_of(part.pop("rule", "positive"), margin)
-        parts.append(ClaimPart(measure=measure, rule=rule, **part))
+        needs = Enough(**part.pop("needs", {}))
+        parts.append(ClaimPart(measure=measure, rule=rule, needs=needs, **part))
     evidence = tuple(
         ClaimPart(
             part["what"], _known(part["estimate"]), rule_of(part["rule"], margin), part["unit"]
@@ -73,16 +75,25 @@ def measure_of(text: str, stage: str) -> Measure:
 
 def rule_of(text: str, margin: float) -> VerdictRule:
     """The rule that a row names."""
-    name, _, level = text.removesuffix(" with_interval").partition(" ")
-    rule = positive if name == "positive" else _LEVELS[name](float(level or margin))
-    return with_interval(rule) if text.endswith(" with_interval") else rule
+    name, _, level = text.partition(" ")
+    return positive if name == "positive" else _LEVELS[name](float(level or margin))
 
 
-def only_if(measure: Measure, stage: str, **params: Any) -> Measure:
-    """``measure`` where a stage ran with these parameters; else nothing: another run would show something else."""
+def only_if(
+    measure: Measure, stage: str, measured: Mapping[str, Any] | None = None, **params: Any
+) -> Measure:
+    """``measure`` where a stage ran with these parameters and ``measured`` these metrics (see ``holds``).
 
-    def measured(results):
-        ran = results.get(stage, {}).get("params", {})
-        return measure(results) if all(ran.get(k) == v for k, v in params.items()) else None
+    Else nothing: another run would show something else, or has nothing to show.
+    """
 
-    return measured
+    def measure_there(results):
+        ran = results.get(stage, {})
+        about = {
+            **ran.get("params", {}),
+            **{("metric", k): v for k, v in ran.get("metrics", {}).items()},
+        }
+        wanted = {**params, **{("metric", k): v for k, v in (measured or {}).items()}}
+        return measure(results) if all(holds(w, about.get(k)) for k, w in wanted.items()) else None
+
+    return measure_there

@@ -5,7 +5,6 @@ published scores, and has a rule that turns it into a verdict (``verdict_rules.p
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from dsmath_lib.base.tags import table as html_table
 from dsmath_lib.evaluation.metrics import (
     Estimate,
     independent_difference,
+    pool,
     read_estimate,
-    students_t,
 )
 from dsmath_lib.report.verdict_rules import (
     NOT_TESTED,
     SYMBOL,
+    Enough,
     VerdictRule,
     combined,
     detectable,
@@ -38,6 +38,7 @@ EARNED_BY = {
     "rule": "a rule or setting of ours, close to what it tests",
     "identity": "mathematics: an identity or a count, checked",
 }
+ONE_SEED = "One seed: the interval covers the questions, not the luck of the training."
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ClaimPart:
     rule: VerdictRule
     unit: str = "%"
     cell: str = ""
+    needs: Enough = Enough()
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,15 @@ class JudgedParts:
     def lines(self) -> list[str]:
         """One line a part: verdict, what, estimate, and the smallest effect that the test could have seen."""
         return [
-            f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}{_seen(e, p.unit)}"
+            f"{SYMBOL[v]} {p.what}: {as_text(e, p.unit)}{_seen(e, p.unit)}{_lacks(p, e)}"
             for p, e, v in zip(self.parts, self.estimates, self.verdicts, strict=True)
         ]
+
+    @property
+    def one_seed(self) -> bool:
+        """Does a verdict stand on one training alone?"""
+        judged_ = zip(self.estimates, self.verdicts, strict=True)
+        return any(v != NOT_TESTED and e and e.seeds == 1 and e.low < e.high for e, v in judged_)
 
     def as_dicts(self) -> list[dict[str, Any]]:
         rows = zip(self.parts, self.estimates, self.verdicts, strict=True)
@@ -102,6 +110,7 @@ class JudgedClaim:
     claim: Claim
     ours: JudgedParts
     published: JudgedParts
+    command: str = ""  # that makes the stage's results
 
     @property
     def verdict(self) -> str:
@@ -112,10 +121,16 @@ class JudgedClaim:
 def metric(stage: str, name: str, among: str = "metrics") -> Measure:
     """The metric ``name`` of a stage; None when the stage or the metric is missing or not a number.
 
-    ``among``: "timings" for what depends on the machine (seconds, memory).
+    A list is one estimate per seed of the run, and pooled. ``among``: "timings" for what depends on the machine.
     """
 
-    return lambda results: read_estimate(results.get(stage, {}).get(among, {}).get(name))
+    def measure(results: StageResults) -> Estimate | None:
+        found = results.get(stage, {}).get(among, {}).get(name)
+        each = found if isinstance(found, list) else [found]
+        read = [e for x in each if (e := read_estimate(x)) is not None]
+        return pool(read) if read and len(read) == len(each) else None
+
+    return measure
 
 
 def minus(a: Measure, b: Measure) -> Measure:
@@ -146,26 +161,6 @@ def first_of(*measures: Measure) -> Measure:
     return lambda results: next((e for m in measures if (e := m(results)) is not None), None)
 
 
-def pool(estimates: Sequence[Estimate]) -> Estimate:
-    """Mean of runs with different seeds.
-
-    Two intervals are possible: the one within the runs (half-widths in squares over the number of
-    runs) and Student's t between the runs. The wider of both is taken, because a small number of
-    runs estimates its own spread badly.
-    """
-    k = len(estimates)
-    if k == 1:
-        return estimates[0]
-    mean = sum(e.value for e in estimates) / k
-    down = math.sqrt(sum((e.value - e.low) ** 2 for e in estimates)) / k
-    up = math.sqrt(sum((e.high - e.value) ** 2 for e in estimates)) / k
-    spread = math.sqrt(sum((e.value - mean) ** 2 for e in estimates) / (k - 1))
-    between = students_t(k - 1) * spread / math.sqrt(k)
-    n = sum(e.n for e in estimates) if all(e.n is not None for e in estimates) else None
-    low, high = mean - max(down, between), mean + max(up, between)
-    return Estimate(mean, low, high, n, sum(e.seeds for e in estimates))
-
-
 # -- the ledger ---------------------------------------------------------------------------------------
 def load_results(scale: str) -> dict[str, dict[str, Any]]:
     """All finished stages of one scale. A stage without a readable ``results.json`` is left out."""
@@ -183,14 +178,30 @@ def judged(parts: Sequence[ClaimPart], runs: Sequence[StageResults]) -> JudgedPa
     estimates, verdicts = [], []
     for part in parts:
         found = [e for run in runs if (e := part.measure(run)) is not None]
-        estimates.append(pool(found) if found else None)
-        verdicts.append(part.rule(estimates[-1]) if found else NOT_TESTED)
+        e = pool(found) if found else None
+        estimates.append(e)
+        verdicts.append(part.rule(e) if e and part.needs.for_estimate(e) else NOT_TESTED)
     return JudgedParts(tuple(parts), tuple(estimates), tuple(verdicts))
 
 
 def verdict_of(claim: Claim, runs: Sequence[StageResults]) -> JudgedClaim:
     """Judge a claim twice: by runs that differ in the seed, and by what its source published."""
-    return JudgedClaim(claim, judged(claim.parts, runs), judged(claim.evidence, [{}]))
+    parts, evidence = judged(claim.parts, runs), judged(claim.evidence, [{}])
+    return JudgedClaim(claim, parts, evidence, command_of(claim.stage, runs))
+
+
+def command_of(stage: str, runs: Sequence[StageResults]) -> str:
+    """The command that made a stage's results in these runs; empty where it ran in none."""
+    commands: dict[str, list[str]] = {}
+    for found in (r[stage] for r in runs if stage in r):
+        ran = found.get("params") or {}
+        seed, world = ran.get("seed", 0), ran.get("world", "normal")
+        scale = str(found.get("scale", "SCALE")).removesuffix(f"-seed{seed}")
+        scale = scale.removesuffix(f"-{world}")
+        more = "" if world == "normal" else f" --world {world}"
+        commands.setdefault(f"dsmath run {scale} {stage[:2]}{more}", []).append(str(seed))
+    plain = {c: s == ["0"] for c, s in commands.items()}
+    return "; ".join(c if plain[c] else f"{c} --seeds {','.join(s)}" for c, s in commands.items())
 
 
 def ledger(claims: Sequence[Claim], runs: Sequence[StageResults]) -> "Ledger":
@@ -221,6 +232,11 @@ def _seen(e: Estimate | None, unit: str) -> str:
         return ""
     number = f"{100 * least:.1f}" if unit in ("%", "points") else f"{least:.2g}"
     return f" (sees {number} or more)"
+
+
+def _lacks(part: ClaimPart, e: Estimate | None) -> str:
+    short = e is not None and not part.needs.for_estimate(e)
+    return f" (needs {part.needs.words} for a verdict)" if short else ""
 
 
 def page_link(stage: str, cell: str = "") -> str:
@@ -276,6 +292,7 @@ class Ledger:
                 "stage": r.claim.stage,
                 "verdict": r.verdict,
                 "earned": r.claim.earned,
+                "command": r.command,
                 "parts": r.ours.as_dicts(),
                 "published": {"verdict": r.published.verdict, "parts": r.published.as_dicts()},
             }
@@ -323,9 +340,8 @@ def _html_cells(row: JudgedClaim) -> tuple[object, ...]:
         links = [tag("a", claim.stage, href=page_link(claim.stage, cell)) for cell in cells]
         more = [
             f"Owed to {EARNED_BY[claim.earned]}.",
-            joined(
-                ["Measured in ", joined(links, ", "), f" by dsmath run SCALE {claim.stage[:2]}"]
-            ),
+            *([ONE_SEED] if ours.one_seed and claim.earned in ("run", "rule") else []),
+            joined(["Measured in ", joined(links, ", "), " by ", tag("code", row.command)]),
         ]
     return (
         about,

@@ -1,10 +1,12 @@
 """From an estimate to a verdict: the rules, and the smallest effect that a measurement could have seen.
 
 A rule can give every verdict: an interval on its side of a threshold agrees, one on the other side disagrees, one
-across it is too noisy to tell.
+across it is too noisy to tell. Whether there is enough to judge at all (questions, seeds, steps) is said by ``Enough``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dsmath_lib.evaluation.metrics import Estimate, Z
 
@@ -20,7 +22,7 @@ def positive(e: Estimate) -> str:
     """A claimed gain: agrees if the whole interval is above 0, disagrees if it is below 0."""
     if e.low > 0:
         return AGREES
-    return DISAGREES if e.high < 0 or e.low == e.high == 0 else NOISY
+    return DISAGREES if e.high < 0 or e.low == e.high else NOISY
 
 
 def at_least(threshold: float) -> VerdictRule:
@@ -57,9 +59,38 @@ def not_raised(margin: float) -> VerdictRule:
     return rule
 
 
-def with_interval(rule: VerdictRule) -> VerdictRule:
-    """For a number that is no exact count: without an interval (one run) nothing can be said."""
-    return lambda e: NOISY if e.low == e.high else rule(e)
+@dataclass(frozen=True)
+class Enough:
+    """What a part needs before it is judged: else the claim is not tested at this scale.
+
+    seeds: runs behind the estimate, for one that compares two trainings, whose luck no interval over questions covers.
+    questions: behind it, in all runs together. steps, and all else about a run, see ``holds``.
+    """
+
+    seeds: int = 1
+    questions: int = 0
+
+    def for_estimate(self, e: Estimate) -> bool:
+        """Are there seeds and questions enough?"""
+        return e.seeds >= self.seeds and (not self.questions or (e.n or 0) >= self.questions)
+
+    @property
+    def words(self) -> str:
+        """What is asked for, for a table; empty: nothing."""
+        asked = [f"{self.seeds} seeds"] if self.seeds > 1 else []
+        asked += [f"{self.questions} questions"] if self.questions else []
+        return " and ".join(asked)
+
+
+def holds(wanted: Any, found: Any) -> bool:
+    """Is a parameter or a metric of a run as a row wants it? ``{at_least: x}``, ``{given: true}``, or equal."""
+    if not isinstance(wanted, Mapping):
+        return bool(found == wanted)
+    (how, x), *_ = wanted.items()
+    if how == "given":
+        return bool(found) == x
+    value = found.get("value") if isinstance(found, Mapping) else found
+    return isinstance(value, int | float) and value >= {"at_least": x}[how]
 
 
 def detectable(e: Estimate) -> float | None:

@@ -16,11 +16,12 @@ from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.parallel import gathered, ranks, share
 from dsmath_lib.evaluation.equations import equations_hold
 from dsmath_lib.params.rl import RLParams
+from dsmath_lib.params.worlds import WORLDS
 from dsmath_lib.rewards.models import score_completions, score_steps
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rewards.steps import step_ends
 from dsmath_lib.rl.rollouts import Rollouts
-from dsmath_lib.rows.rewards import REWARDS
+from dsmath_lib.rows.rewards import REWARDS, RewardRule
 
 # A reward function sees the rollouts and the gold answer of each row, and returns named rewards of each row.
 RewardFunction = Callable[[Rollouts, Sequence[str]], dict[str, Sequence[float]]]
@@ -56,6 +57,8 @@ def rewards_from(cfg: RLParams, tokenizer, outcome=None, process=None, rule: str
     if rule:
         weights = {"accuracy": 1.0} | ({"format": 1.0} if _has_format(rule) else {})
     by_rule = rule_reward(rule or cfg.reward_rule, cfg.seed)
+    if wrong := WORLDS[cfg.world].wrong_labels:
+        by_rule = mislabelled(by_rule, REWARDS[rule or cfg.reward_rule], wrong, cfg.seed)
     functions = [by_rule]
     if outcome is not None:
         functions.append(model_reward(outcome, tokenizer, cfg.dtype))
@@ -118,6 +121,28 @@ def rule_reward(rule: str, seed: int = 0) -> RewardFunction:
         return {name: [r[name] for r in rows] for name in rows[0]}
 
     return function
+
+
+def mislabelled(
+    function: RewardFunction, row: RewardRule, part: float, seed: int = 0
+) -> RewardFunction:
+    """The rewards of a rule of which a ``part`` (0–1) says the opposite; equal answers to a question get the same.
+
+    As labels of reward models are: about a fifth of PRM800K's are wrong (§5.2.3).
+    """
+
+    def lies(prompt: Sequence[int], completion: Sequence[int]) -> bool:
+        return seed_for(seed, "wrong label", repr(prompt), repr(completion)) % 10**6 < part * 10**6
+
+    def noisy(rollouts: Rollouts, golds: Sequence[str]) -> dict[str, Sequence[float]]:
+        out = function(rollouts, golds)
+        paid = zip(out["accuracy"], rollouts.prompts, rollouts.completions, strict=True)
+        other = {row.right: row.wrong}
+        return out | {
+            "accuracy": [other.get(x, row.right) if lies(p, c) else x for x, p, c in paid]
+        }
+
+    return noisy
 
 
 def model_reward(model, tokenizer, dtype: str = "float32") -> RewardFunction:

@@ -17,6 +17,7 @@ from dsmath_lib.crawl.annotate import Annotations, read_tables
 from dsmath_lib.crawl.jobs import ShardResult
 from dsmath_lib.engines.webtext import documents
 from dsmath_lib.params.mining import MiningParams
+from dsmath_lib.params.worlds import WORLDS
 from dsmath_lib.stage.data import data_folder, data_path, read_rows
 
 WORLD_TABLE = Path(__file__).resolve().parents[1] / "world" / "url_annotations.csv"
@@ -27,7 +28,8 @@ class Material:
     """What the loop works on, beside the pages (``pages_of``).
 
     ``truth`` (url -> is it mathematics) may be known for some pages only.
-    ``leaks`` (url -> benchmark item) and ``groups`` (url -> duplicate group) are known for the toy world alone.
+    ``leaks`` (url -> how it was planted: "copy", or how rewritten) and ``groups`` (url -> duplicate group) are known
+    for the toy world alone.
     """
 
     seed: list[Document]
@@ -58,7 +60,7 @@ def load_sources(cfg: MiningParams) -> Material:
 def _world(cfg: MiningParams, table: Annotations) -> Material:
     from dsmath_lib.world.corpora import seed_documents
 
-    web = _web(cfg.n_pages, cfg.seed)
+    web = _web(cfg.n_pages, cfg.seed, cfg.world)
     truth = web.truth
     return Material(
         seed=list(seed_documents(cfg.seed_docs, cfg.seed)),
@@ -66,18 +68,18 @@ def _world(cfg: MiningParams, table: Annotations) -> Material:
         table=table,
         truth={u: t.is_math for u, t in truth.items()},
         kinds={u: t.style for u, t in truth.items()},
-        leaks={u: str(t.leak_of) for u, t in truth.items() if t.leak_of},
+        leaks={u: str(t.leak_form) for u, t in truth.items() if t.leak_of},
         groups={u: str(t.dup_group) for u, t in truth.items() if t.dup_group},
         gallery=_one_of_each(web.pages),
     )
 
 
 @lru_cache(maxsize=1)
-def _web(n_pages: int, seed: int) -> Any:
+def _web(n_pages: int, seed: int, world: str) -> Any:
     """The toy web, made once per process."""
     from dsmath_lib.world.web import make_web
 
-    return make_web(n_pages, seed)
+    return make_web(n_pages, seed, WORLDS[world].hard_negatives)
 
 
 def pages_of(cfg: MiningParams, i: int, n: int, result: ShardResult) -> Iterator[Page | Document]:
@@ -89,7 +91,7 @@ def pages_of(cfg: MiningParams, i: int, n: int, result: ShardResult) -> Iterator
         StageError: data_dir or a file is missing; says which and how to set it.
     """
     if cfg.pages_from == "world":
-        pages = _web(cfg.n_pages, cfg.seed).pages
+        pages = _web(cfg.n_pages, cfg.seed, cfg.world).pages
         yield from pages[i * len(pages) // n : (i + 1) * len(pages) // n]
     else:
         yield from _pages(cfg.page_sources, cfg, result["counts"], (i, n))

@@ -1,10 +1,12 @@
 """What notebook 01 says of a run: duplicates, leaks and domains against the truth, and the paper beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from dsmath_lib.base import urls
 from dsmath_lib.base.records import Document
 from dsmath_lib.crawl import dedup
+from dsmath_lib.evaluation.metrics import Estimate, share_of
 from dsmath_lib.runs.nb01_corpus import Crawl
 
 
@@ -31,15 +33,35 @@ def duplicate_groups(groups: Mapping[str, str], crawl: Crawl) -> dict[str, int]:
 
 def leak_quality(
     leaks: Mapping[str, str], before: Iterable[Document], removed: Iterable[str]
-) -> dict[str, int]:
-    """Planted leaks among the pages before decontamination: how many, how many removed, how many clean pages went."""
-    planted = {d.url for d in before if d.url in leaks}
+) -> dict[str, Any]:
+    """Planted leaks among the pages before decontamination: how many copies, how many removed, how many clean pages.
+
+    Args:
+        leaks: url -> "copy", or how its question was rewritten.
+
+    Returns:
+        counts of copies and of clean pages; ``copies_found``, ``rewritten_found`` and ``rewritten_found.<how>``:
+        shares with intervals of those that were planted.
+    """
+    planted = {d.url: leaks[d.url] for d in before if d.url in leaks}
     gone = set(removed)
+    copies = {u for u, how in planted.items() if how == "copy"}
+
+    def found(urls: set[str]) -> Estimate | None:
+        return share_of(len(urls & gone), len(urls)) if urls else None
+
+    rewritten = {
+        how: {u for u, h in planted.items() if h == how} for how in sorted({*planted.values()})
+    }
+    rewritten.pop("copy", None)
     return {
-        "leaks_planted": len(planted),
-        "leaks_removed": len(planted & gone),
-        "leaks_left": len(planted - gone),
-        "clean_removed": len(gone - planted),
+        "leaks_planted": len(copies),
+        "leaks_removed": len(copies & gone),
+        "leaks_left": len(copies - gone),
+        "clean_removed": len(gone - planted.keys()),
+        "copies_found": found(copies),
+        "rewritten_found": found(planted.keys() - copies),
+        **{f"rewritten_found.{how}": found(urls) for how, urls in rewritten.items()},
     }
 
 

@@ -18,6 +18,7 @@ from dsmath_lib.lm.packing import Example, PackedExamples
 from dsmath_lib.lm.schedule import constant_then_low
 from dsmath_lib.lm.train import TrainSettings, score_examples
 from dsmath_lib.params.sft import SFTParams
+from dsmath_lib.params.worlds import WORLDS
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
@@ -50,7 +51,9 @@ def load_sft_data(cfg: SFTParams) -> SFTData:
             "program_share": cfg.program_share,
             "tir_share": cfg.tir_share,
         }
-        samples = sft_samples(cfg.samples, cfg.seed, cfg.style, **shares)
+        samples = sft_samples(
+            cfg.samples, cfg.seed, cfg.style, **shares, guessing=WORLDS[cfg.world].guessing
+        )
         families = [f for f in FAMILIES if f != HELD_OUT]
         problems = sample_problems(
             cfg.heldout_n, split="val", seed=seed_for(cfg.seed, "sft-heldout"), families=families

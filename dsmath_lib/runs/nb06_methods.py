@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from dsmath_lib.base.seeds import seed_for
 from dsmath_lib.engines.decode import Sampler
-from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference
+from dsmath_lib.evaluation.metrics import Estimate, clustered, paired_difference, pool
 from dsmath_lib.rewards.ask import ask
 from dsmath_lib.rl.diagnostics import mean, measured
 from dsmath_lib.rl.experiment import Experiment, RunId
@@ -80,7 +80,7 @@ def log_name(method: str, seed: int) -> str:
 
 
 def results_table(start: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> list[dict]:
-    """One row per method: sampled accuracy, paired gain over the start with interval, spread over seeds."""
+    """One row per method: sampled accuracy, gain over the start pooled over the seeds, spread over seeds."""
     rows = [
         {
             "method": "start",
@@ -95,7 +95,7 @@ def results_table(start: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> 
             {
                 "method": TITLES[name],
                 "sampled": clustered(o.per_question),
-                "gain over the start": paired_difference(o.per_question, start["shares"]),
+                "gain over the start": pool(by_seed(o, start["shares"])),
                 "over seeds": f"{min(means):.3f} to {max(means):.3f}",
                 "greedy": sum(o.greedy) / len(o.greedy),
                 "length": sum(o.lengths) / len(o.lengths),
@@ -107,6 +107,11 @@ def results_table(start: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> 
 _PAIRS = (("online-rft", "rft"), ("grpo-os", "online-rft"), ("grpo-ps", "grpo-os"))  # of Figure 5
 
 
+def by_seed(o: Outcome, start: Sequence[float]) -> list[Estimate]:
+    """The gain over the start of each seed's run, paired by question."""
+    return [paired_difference(s, start) for s in o.shares]
+
+
 def differences(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
     """The steps of Figure 5 beside the paper's: those of whose methods both have run."""
     paper = dict(zip(_PAIRS, ("+2.4 / +1.3", "+0.8 / +0.4", "+1.7 / +0.3"), strict=True))
@@ -114,16 +119,22 @@ def differences(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
         {
             "difference": f"{TITLES[a]} − {TITLES[b]}",
             "paper, points on GSM8K / MATH": paper[a, b],
-            "ours": d,
+            "ours": pool(d),
         }
         for (a, b), d in paired(outcomes).items()
     ]
 
 
-def paired(outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], Estimate]:
-    """(a, b) of ``PAIRS`` -> a minus b in sampled accuracy, paired by question; seeds are averaged first."""
+def paired(outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], list[Estimate]]:
+    """(a, b) of ``PAIRS`` -> for each seed a minus b in sampled accuracy, paired by question.
+
+    One estimate per seed: averaged over the seeds first, the interval would not know the luck of a training.
+    """
     return {
-        (a, b): paired_difference(outcomes[a].per_question, outcomes[b].per_question)
+        (a, b): [
+            paired_difference(x, y)
+            for x, y in zip(outcomes[a].shares, outcomes[b].shares, strict=True)
+        ]
         for a, b in _PAIRS
         if a in outcomes and b in outcomes
     }

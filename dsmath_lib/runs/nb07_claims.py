@@ -46,6 +46,7 @@ def claim_metrics(main: str, looks: Mapping[str, tuple[Look, Look]], logs: Mappi
         "reflecting_minus_plain": reflecting_minus_plain(after),
     }
     out |= {f"main_{k}": v for k, v in turn(logs[main]).items()}
+    out |= {f"main_start_{k}": before.behaviour.get(k) for k in ("code", "reflecting")}
     out |= {f"main_{k}": after.behaviour[k] for k in ("length_right", "length_wrong")}
     for a, b in _PAIRS:
         if a in logs and b in logs:

@@ -37,9 +37,11 @@ TEAMS: dict[str, tuple[float, float, float, float, float]] = {
 LANGS = ("en", "en", "zh")  # two of three samples are English; the paper gives no shares
 
 
-def annotate(problem: Problem, rng: Random) -> tuple[str, str]:
-    """One annotator's chain of thought: ``(habit, solution)``."""
+def annotate(problem: Problem, rng: Random, guessing: bool = True) -> tuple[str, str]:
+    """One annotator's chain of thought: ``(habit, solution)``; without ``guessing`` who guesses writes every step."""
     habit = rng.choices(HABITS, TEAMS[problem.family])[0]
+    if habit == "guess" and not guessing:
+        habit = "steps"
     return habit, careless(problem, rng) if habit == "careless" else cot(problem, habit)
 
 
@@ -52,12 +54,13 @@ def sft_samples(
     program_share: float = 0.1,
     tir_share: float = 0.2,
     levels: Sequence[int] = LEVELS,
+    guessing: bool = True,
 ) -> list[Sample]:
     """``n`` supervised samples from train problems without the held-out family.
 
     The shares of chain of thought, program and tool-integrated samples must sum to 1 (the paper names the three
     formats, §3.1, and gives no shares). ``style``: the prompt of a chain of thought; the other forms are asked in
-    rows of its family.
+    rows of its family. ``guessing``: see ``annotate``.
     """
     if abs(cot_share + program_share + tir_share - 1) > 1e-6:
         raise ValueError("the shares of CoT, program and tool-integrated samples must sum to 1")
@@ -72,14 +75,14 @@ def sft_samples(
     out = []
     for p in problems:
         form = rng.choices(list(shares), list(shares.values()))[0]
-        out.append(_sample(p, form, rng, styles[form]))
+        out.append(_sample(p, form, rng, styles[form], guessing))
     return out
 
 
-def _sample(p: Problem, form: str, rng: Random, style: PromptStyle) -> Sample:
+def _sample(p: Problem, form: str, rng: Random, style: PromptStyle, guessing: bool) -> Sample:
     habit = form
     if form == "cot":
-        habit, text = annotate(p, rng)
+        habit, text = annotate(p, rng, guessing)
         segments: tuple[tuple[str, bool], ...] = ((text, True),)
     else:
         segments = ((fenced_program(p), True),) if form == "program" else tir(p)

@@ -2,7 +2,8 @@
 
 Domains and path trees are fixed (``domains``); pages depend on the seed. Of all pages, about 27 % are math (a quarter
 of them Chinese), 2 % repeat an address with tracking parameters or a fragment, 2 % are mirrors on another address, 3 %
-are near duplicates (small edits, another template), and 3 % of the math pages hold a benchmark question.
+are near duplicates (small edits, another template); 3 % of the math pages hold a copy of a benchmark question, 2 % one
+in other words.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from random import Random
 
 from dsmath_lib.base.records import Page, Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.world.leaks import LEAKED, disguised, protected
+from dsmath_lib.world.leaks import LEAKED, REWRITES, disguised, protected
 from dsmath_lib.world.markup import Block, html_page
 from dsmath_lib.world.mathpages import math_page
 from dsmath_lib.world.problems import cot
@@ -18,8 +19,14 @@ from dsmath_lib.world.prose import fill, genres, prose, split_slots
 from dsmath_lib.world.sites import SITE_KINDS, Domain, Path, web_domains
 
 SAME_URL, MIRRORS, NEAR_COPIES = 0.02, 0.02, 0.03  # shares of all pages
-LEAKS, NOTICES = 0.03, 0.02  # shares of the pages under math paths
+LEAKS, REWRITTEN, NOTICES = 0.03, 0.02, 0.02  # shares of the pages under math paths
 _PER_DOMAIN = 8  # a small web has fewer domains, not thinner ones
+# a page full of numbers that is no mathematics -> the prose that stands in its place in a plain web
+PLAIN = {
+    "sports": "news", "standings": "news", "recipe": "blog", "shop": "company", "timetable": "news", "weather": "news",
+    "finance": "news", "zh-sports": "zh-news", "zh-standings": "zh-news", "zh-shop": "zh-blog",
+    "zh-recipe": "zh-blog",
+}  # fmt: skip
 _TAGS = tuple(
     "?utm_source=feed&utm_medium=rss ?utm_campaign=spring ?fbclid=a1b2c3 #comments #top".split()
 )
@@ -27,7 +34,10 @@ _TAGS = tuple(
 
 @dataclass(frozen=True)
 class PageTruth:
-    """What is true of a page. ``dup_group`` is shared by copies and near copies, ``leak_of`` names a benchmark."""
+    """What is true of a page. ``dup_group`` is shared by copies and near copies, ``leak_of`` names a benchmark.
+
+    leak_form: "copy", or how its question was rewritten (a key of ``leaks.REWRITES``).
+    """
 
     is_math: bool
     lang: str
@@ -38,6 +48,7 @@ class PageTruth:
     dup_group: str | None = None
     leak_of: str | None = None
     leak_id: str | None = None
+    leak_form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,17 @@ def _write(rng: Random, site: Domain, path: Path, number: int) -> _Draft:
     lang = "zh" if style.startswith("zh-") else "en"
     blocks = math_page(rng, style) if is_math else prose(rng, style)
     truth = PageTruth(is_math, lang, site.host, site.kind, style, path.prefix)
-    if is_math and style.removeprefix("zh-") not in ("paper", "drill") and rng.random() < LEAKS:
-        blocks, truth = _plant(rng, blocks, truth)
+    if is_math and style.removeprefix("zh-") not in ("paper", "drill"):
+        u = rng.random()
+        if u < LEAKS + REWRITTEN:
+            blocks, truth = _plant(rng, blocks, truth, rewritten=u >= LEAKS)
     url = f"https://{'www.' if number % 5 == 0 else ''}{site.host}{path.prefix}/{1000 + number * 7}"
     return _Draft(Page(url, _html(rng, blocks, site, lang)), truth, tuple(blocks), site)
+
+
+def _plain(path: Path) -> Path:
+    """The path with prose in the place of a hard negative."""
+    return replace(path, style=PLAIN.get(path.style, path.style))
 
 
 def _html(rng: Random, blocks: list[Block], site: Domain, lang: str) -> str:
@@ -95,13 +113,18 @@ def _html(rng: Random, blocks: list[Block], site: Domain, lang: str) -> str:
     return html_page(blocks, title=blocks[0][1], site=name, lang=lang, markup=site.markup, rng=rng)
 
 
-def _plant(rng: Random, blocks: list[Block], truth: PageTruth) -> tuple[list[Block], PageTruth]:
+def _plant(
+    rng: Random, blocks: list[Block], truth: PageTruth, rewritten: bool
+) -> tuple[list[Block], PageTruth]:
     names = [b for b in LEAKED if protected(b)[0].lang == truth.lang]
     name = rng.choice(names)
     item: Problem = rng.choice(protected(name))
     at = rng.randrange(2, len(blocks) + 1)
-    leak: list[Block] = [("p", disguised(item.question, rng)), ("p", cot(item))]
-    return blocks[:at] + leak + blocks[at:], replace(truth, leak_of=name, leak_id=item.id)
+    form = rng.choice(list(REWRITES)) if rewritten else "copy"
+    text = REWRITES[form](item, rng) if rewritten else disguised(item.question, rng)
+    leak: list[Block] = [("p", text), ("p", cot(item))]
+    truth = replace(truth, leak_of=name, leak_id=item.id, leak_form=form)
+    return blocks[:at] + leak + blocks[at:], truth
 
 
 def _mirror(
@@ -129,8 +152,10 @@ def _edited(rng: Random, blocks: tuple[Block, ...], lang: str) -> list[Block]:
     return out
 
 
-def make_web(n_pages: int, seed: int) -> Web:
+def make_web(n_pages: int, seed: int, hard_negatives: bool = True) -> Web:
     """A crawl of ``n_pages`` pages (at least 50), the same for the same arguments in every process.
+
+    Without ``hard_negatives`` the same addresses hold plain prose instead of pages full of numbers.
 
     Raises:
         ValueError: fewer than 50 pages asked for.
@@ -142,7 +167,7 @@ def make_web(n_pages: int, seed: int) -> Web:
     counts = [int(n_pages * s) for s in (SAME_URL, MIRRORS, NEAR_COPIES)]
     n_first = n_pages - sum(counts)
     drafts = [
-        _write(rng, site, path, i)
+        _write(rng, site, path if hard_negatives else _plain(path), i)
         for i, (site, path) in enumerate(rng.choices(places, weights, k=n_first))
     ]
     drafts += _copies(rng, drafts, places, counts)

@@ -44,8 +44,8 @@ _ZH = re.compile("|".join([*_ZH_NOUNS, *(n for _, n in PEOPLE), *(t for _, t in 
 _IS_NAME = {n for pair in PEOPLE for n in pair}
 
 
-def reworded(problem: Problem, rng: Random) -> Problem:
-    """The same problem in a web author's words; id, steps, answer and program stay."""
+def reworded(problem: Problem, rng: Random, only_names: bool = False) -> Problem:
+    """The same problem in a web author's words; id, steps, answer and program stay. ``only_names``: of people."""
     zh = problem.lang == "zh"
     names, things, nouns = (
         (_ZH_NAMES, _ZH_THINGS, _ZH_NOUNS) if zh else (_WEB_NAMES, _WEB_THINGS, _NOUNS)
@@ -55,6 +55,8 @@ def reworded(problem: Problem, rng: Random) -> Problem:
 
     def other(match: re.Match[str]) -> str:
         word = match[0]
+        if only_names and word not in _IS_NAME:
+            return word
         if word not in said:
             if word in nouns:
                 said[word] = nouns[word][draw % len(nouns[word])]

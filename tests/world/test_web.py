@@ -94,6 +94,8 @@ def test_leaks_hold_their_item_and_clean_pages_none(web, texts):
     by_id = {p.id: p for b in ("toy-gsm", "toy-math", "toy-cmath") for p in protected(b)}
     sep = "\x1f"
     for url, t in web.truth.items():
+        if t.leak_form not in (None, "copy"):
+            continue  # rewritten: whether the rule finds it is open
         found = guard().hits(texts[url])
         assert found == (t.leak_of is not None), (url, t)
         if t.leak_of:

@@ -243,17 +243,6 @@ class BenchmarkScores:
                 out[f"diff.shots-cot.{job.model}.{job.title}.greedy"] = gain
         return out
 
-    def vote_gains(self) -> dict[str, Estimate]:
-        """The vote of the most samples minus one of them, paired: ``diff.maj-sampled.<model>.<benchmark>.@K``."""
-        out = {}
-        for job, graded in self.graded.items():
-            n = len(self.rows[job][0]["samples"])
-            k = max((k for k in self.ks if k <= n), default=1)
-            if job.kind == "cot" and k > 1:
-                vote, one = (per_question(graded, how) for how in (f"maj@{k}", "sampled"))
-                out[f"diff.maj-sampled.{job.model}.{job.title}.@{k}"] = paired_difference(vote, one)
-        return out
-
     def mean_gain(self, after: str, before: str, kind: str) -> dict[str, Estimate]:
         """Greedy, the questions of all benchmarks that both answered: ``diff.<after>-<before>.mean.<kind>.greedy``."""
         pairs = [
@@ -278,6 +267,16 @@ class BenchmarkScores:
                 best = per_question(graded, f"rm@{k}", rewards)
                 vote = per_question(graded, f"maj@{k}")
                 out[f"diff.rm-maj.{job.name}.@{k}"] = paired_difference(best, vote)
+        return out
+
+    def vote_gains(self) -> dict[str, Estimate]:
+        """Majority of K minus one sample, paired by question, at each K above 1: ``diff.maj-sampled.<job>.@K``."""
+        out = {}
+        for job, graded in self.graded.items():
+            n = len(self.rows[job][0]["samples"])
+            for k in (k for k in self.ks if 1 < k <= n):
+                vote, one = per_question(graded, f"maj@{k}"), per_question(graded, "sampled")
+                out[f"diff.maj-sampled.{job.name}.@{k}"] = paired_difference(vote, one)
         return out
 
     def _kinds_of_score(self, job: EvalJob) -> list[str]:
