@@ -155,7 +155,8 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
 def _style(cfg: EvaluationParams, job: EvalJob) -> PromptStyle:
     """The zero-shot prompt of a job: the parameters', in the row of its kind, or the benchmark's own."""
     if not cfg.question_template or job.kind in ("shots", "page"):
-        return PromptStyle(benchmarks.get(job.benchmark).zero[job.kind].template, cfg.system_prompt)
+        own = benchmarks.get(job.benchmark).zero[job.kind].template
+        return PromptStyle(own, "" if job.kind == "page" else cfg.system_prompt)
     return PromptStyle(cfg.question_template, cfg.system_prompt).of_form(job.kind)
 
 

@@ -1,6 +1,7 @@
 """What a run's parameters mean: models by name, jobs, and errors before anything is loaded."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,10 +10,16 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.nb08_evaluation import run
 from dsmath_lib.runs.nb08_evaluation.contamination import SIMPLERL, refused
+from dsmath_lib.runs.nb08_evaluation.evaluate import Graded, prompt_of
+from dsmath_lib.runs.nb08_evaluation.scores import BenchmarkScores
 from dsmath_lib.runs.nb08_evaluation.store import read_file
 from dsmath_lib.stage.folder import Stage
+from tests.lm import conftest as fixtures
+
+tokenizer = fixtures.tokenizer
 
 
 def params(**changes):
@@ -27,13 +34,18 @@ def test_jobs_of_the_chain():
     cfg = params(benchmarks=["toy-gsm", "gsm8k@" + "a" * 40, "sat", "mgsm-zh"], n_items=[1] * 4)
     assert [j.name for j in run.jobs(cfg)] == [
         "base.toy-gsm.cot", "base.toy-gsm.pot", "base.gsm8k.cot", "base.gsm8k.pot", "base.sat.cot",
-        "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.gsm8k.cot", "sft.gsm8k.tir",
+        "zero-base.toy-gsm.page", "zero.toy-gsm.page",
+        "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.toy-gsm.shots", "sft.gsm8k.cot", "sft.gsm8k.tir",
         "sft.mgsm-zh.cot", "sft.mgsm-zh.tir",
-        "policy.toy-gsm.cot", "policy.toy-gsm.tir", "policy.gsm8k.cot", "policy.gsm8k.tir",
+        "policy.toy-gsm.cot", "policy.toy-gsm.tir", "policy.toy-gsm.shots", "policy.gsm8k.cot",
+        "policy.gsm8k.tir",
         "policy.mgsm-zh.cot", "policy.mgsm-zh.tir",
     ]  # fmt: skip
-    plain = run.jobs(params(tools=False, programs=False))
+    plain = run.jobs(params(tools=False, programs=False, side_items=0))
     assert plain and all(j.kind == "cot" for j in plain)
+    assert {"shots"} == {j.kind for j in run.jobs(params(tuned_shots=0))} ^ {
+        j.kind for j in run.jobs(params())
+    }
     assert all(j.benchmark != "toy-gsm" for j in run.jobs(params(), refused=["toy-gsm"]))
     with pytest.raises(StageError, match="nothing to run"):
         run.jobs(params(models=["03_sft/sft"], benchmarks=["sat"], n_items=[1]))
@@ -43,7 +55,8 @@ def test_the_parameters_prompt_takes_the_place_of_the_benchmarks():
     cfg = params(question_template="chat", system_prompt="Be brief.")
     found = {j.kind: run.job_settings(cfg, j) for j in run.jobs(cfg) if not j.few_shot}
     assert (found["cot"].template, found["tir"].template) == ("chat", "chat-tir")
-    assert {s.system for s in found.values()} == {"Be brief."}
+    assert {found[k].system for k in ("cot", "tir", "shots")} == {"Be brief."}
+    assert (found["page"].template, found["page"].system) == ("toy-page", "")
 
 
 def test_settings_follow_the_kind_of_model():
@@ -56,6 +69,40 @@ def test_settings_follow_the_kind_of_model():
     assert (pot.program, base.program, cot.stop) == ("print", "", ())
     assert (cot.n, pot.n, tir.n) == (cfg.samples, cfg.tool_samples, cfg.tool_samples)
     assert tir.tools and tir.template == "toy-tir"
+
+
+def test_examples_stand_in_the_turn_of_a_tuned_model(tokenizer):
+    cfg = params(tuned_shots=2, side_items=3)
+    job = next(j for j in run.jobs(cfg) if j.name == "sft.toy-gsm.shots")
+    how, asked = run.job_settings(cfg, job), run.asked_of(cfg, job, run.questions(cfg)["toy-gsm"])
+    assert (how.shots, how.n, len(asked)) == (2, 0, 3)
+    text, _ = prompt_of(tokenizer, asked[0], how)
+    assert text.count("Question:") == 3 and text.index(asked[0].question) > text.index("Answer:")
+    page = next(j for j in run.jobs(cfg) if j.name == "zero.toy-gsm.page")
+    how = run.job_settings(cfg, page)
+    text, _ = prompt_of(tokenizer, asked[0], how)
+    assert text == make_prompt("toy-page", asked[0].question).text and how.stop == ("\n\n",)
+
+
+@pytest.mark.numeric
+def test_gains_from_examples_and_over_all_benchmarks():
+    def graded(*right):
+        return [Graded(SimpleNamespace(correct=r), []) for r in right]
+
+    results = BenchmarkScores()
+    job = run.EvalJob
+    results.graded = {
+        job("sft", "toy-gsm", "cot"): graded(True, True, False),
+        job("sft", "toy-gsm", "shots"): graded(False, True),  # the first two questions
+        job("zero-base", "toy-gsm", "page"): graded(False, False),
+        job("zero", "toy-gsm", "page"): graded(True, True),
+        job("zero-base", "toy-math", "page"): graded(True, False),
+        job("zero", "toy-math", "page"): graded(True, False),
+    }
+    assert results.shot_gains()["diff.shots-cot.sft.toy-gsm.greedy"].value == -0.5
+    mean = results.mean_gain("zero", "zero-base", "page")
+    assert mean["diff.zero-zero-base.mean.page.greedy"].value == 0.5
+    assert results.mean_gain("zero", "sft", "page") == {}
 
 
 def test_rules_follow_the_kind_of_prompt():
@@ -134,6 +181,7 @@ def test_models_by_name(reports):
         run.subject("03_sft/sft", stage)
     write_atomic(reports / "smoke/03_sft/artifacts/sft/config.json", "{}")
     write_atomic(reports / "smoke/03_sft/results.json", "{}")
+    assert run.subject("mine=03_sft/sft", stage).label == "mine"
     found = run.subject("03_sft/sft", stage)
     assert found.label == "sft" and found.digest and "03_sft/sft" in stage.inputs
 
