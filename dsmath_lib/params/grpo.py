@@ -11,6 +11,7 @@ class GRPOParams(RLParams):
     DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {
         "compare_steps",
         "compare_models",
+        "compare_wrong",
     }
 
     # the forms of GRPO
@@ -39,4 +40,7 @@ class GRPOParams(RLParams):
     )
     compare_models: list[str] = par(
         [], "outcome and process model of 04, compared too; empty: rules only", paper="both used"
+    )
+    compare_wrong: list[float] = par(
+        [], "shares of wrong labels where the truth pays steps, compared too", paper="about 0.2"
     )

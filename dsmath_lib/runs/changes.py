@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dsmath_lib.base.records import Problem
 from dsmath_lib.evaluation.behaviour import writes_code
-from dsmath_lib.evaluation.equations import plain_equations
+from dsmath_lib.evaluation.equations import Equation, plain_equations
 from dsmath_lib.evaluation.metrics import (
     Estimate,
     clustered,
@@ -59,23 +59,46 @@ def work_of(problem: Problem, text: str, right: bool) -> Work | None:
     It has the right plan if every operation of the problem's solution is there: with the numbers of the problem, or
     with results that the answer itself wrote, right or wrong. Checks and repairs beside it do no harm.
     """
-    wanted = operations(problem)
-    if not wanted:
+    done = Operations(problem)
+    if not done.wanted:
         return None
     found = plain_equations(text)
-    results: list[set[str]] = [set() for _ in wanted]
     for e in found:
-        for i, (left, op, right_side) in enumerate(wanted):
-            sides = (_values(left, results), _values(right_side, results))
-            if _is_operation(e.left, op, *sides):
-                results[i].add(e.right)
+        done.take(e)
     holding = sum(e.holds for e in found)
-    return Work(len(found), holding, all(results), writes_code(text), bool(right))
+    return Work(len(found), holding, all(done.results), writes_code(text), bool(right))
 
 
-def _values(operand: int | str, results: Sequence[set[str]]) -> set[str]:
-    """What may stand for an operand: its number, or what the answer found for the operation it names."""
-    return results[int(operand[1:])] if isinstance(operand, str) else {str(operand)}
+class Operations:
+    """The operations of a problem's solution, and what an answer has found for each so far."""
+
+    def __init__(self, problem: Problem):
+        self.wanted = operations(problem)
+        self.results: list[set[str]] = [set() for _ in self.wanted]
+
+    def take(self, e: Equation) -> bool:
+        """Note an equation; is it one of the operations, with the problem's numbers or the answer's own results?"""
+        belongs = False
+        for result, (left, op, right) in zip(self.results, self.wanted, strict=True):
+            if _is_operation(e.left, op, self._values(left), self._values(right)):
+                result.add(e.right)
+                belongs = True
+        return belongs
+
+    def _values(self, operand: int | str) -> set[str]:
+        """What may stand for an operand: its number, or what was found for the operation it names."""
+        return self.results[int(operand[1:])] if isinstance(operand, str) else {str(operand)}
+
+
+def right_steps(problem: Problem, steps: Sequence[str], right: bool) -> list[bool]:
+    """Is each step of an answer right? The last one if the answer is; any other if it writes an operation of the
+    solution and all its equations hold. A step without an equation brings nothing."""
+    done, out = Operations(problem), []
+    for text in steps:
+        found = plain_equations(text)
+        belongs = [done.take(e) for e in found]
+        out.append(bool(found) and all(belongs) and all(e.holds for e in found))
+    return [*out[:-1], bool(right)] if out else []
 
 
 def _is_operation(written: str, op: str, left: set[str], right: set[str]) -> bool:

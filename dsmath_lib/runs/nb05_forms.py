@@ -31,10 +31,11 @@ from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, t
 from dsmath_lib.rl.diagnostics import mean
 from dsmath_lib.rl.experiment import Experiment
 from dsmath_lib.rl.explore import sampling_of
-from dsmath_lib.rl.reward_functions import Rewards, rewards_from
+from dsmath_lib.rl.reward_functions import Rewards, rewards_from, rule_reward
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.runs.nb05_grpo import Renew, make_policy, weights_digest
+from dsmath_lib.runs.nb05_truth import truth_steps
 from dsmath_lib.runs.policy_run import greedy, load_rewards
 from dsmath_lib.stage.folder import Stage
 
@@ -51,6 +52,7 @@ LEARNED = {
     "rounds-model": FORMS["rounds"],
     "rounds-kept": FORMS["rounds"],
 }
+TRUTH = "process-truth-"
 # metric -> the two forms whose greedy answers it compares
 DIFFERENCES = {
     "rounds_minus_one": ("rounds", "outcome"),
@@ -80,14 +82,19 @@ def compare_forms(e: Experiment) -> dict[str, dict[str, float]]:
 
 
 def form_names(cfg: GRPOParams) -> list[str]:
-    """The forms that the parameters ask for."""
-    return [*FORMS, *(LEARNED if cfg.compare_models else ())] if cfg.compare_steps else []
+    """The forms that the parameters ask for; ``process-truth-X``: the truth pays the steps, a share X of it wrong."""
+    learned = LEARNED if cfg.compare_models else ()
+    truth = [f"{TRUTH}{x:g}" for x in cfg.compare_wrong]
+    return [*FORMS, *learned, *truth] if cfg.compare_steps else []
 
 
 def form_of(e: Experiment, name: str) -> Experiment:
     """The experiment of a form: the same but for its supervision, its rounds, and who pays."""
-    change = dict(FORMS.get(name) or LEARNED[name])
+    truth = name.startswith(TRUTH)
+    change = dict(FORMS["process" if truth else name] if truth or name in FORMS else LEARNED[name])
     change |= {"steps": e.cfg.compare_steps // change["iterations"], "eval_every": 0}
+    if truth:
+        return _paid_by_truth(e, e.cfg.model_copy(update=change), float(name.removeprefix(TRUTH)))
     if name in FORMS:
         return replace(e, cfg=e.cfg.model_copy(update=change))
     outcome, process = e.cfg.compare_models
@@ -98,6 +105,12 @@ def form_of(e: Experiment, name: str) -> Experiment:
     change["reward_weights"] = [1.0]
     cfg = e.cfg.model_copy(update=change)
     return replace(e, cfg=cfg, rewards=load_rewards(cfg, e.stage, e.tokenizer, e.device))
+
+
+def _paid_by_truth(e: Experiment, cfg: GRPOParams, wrong: float) -> Experiment:
+    rule = rule_reward(cfg.reward_rule, cfg.seed)
+    steps = truth_steps(e.questions, e.tokenizer, rule, wrong, cfg.seed)
+    return replace(e, cfg=cfg, rewards=Rewards(rule, {"accuracy": 1.0}, steps, {"steps": 1.0}))
 
 
 def form_gains(e: Experiment) -> dict[str, Estimate]:
@@ -120,7 +133,8 @@ def form_gains(e: Experiment) -> dict[str, Estimate]:
         with autocast(model.device, e.cfg.dtype):
             right[name] = ask(e.sampler(model), e.validation, greedy(e.cfg), seed=0).shares
     out = {f"form_{n}_gain": paired_difference(right[n], right["start"]) for n in names}
-    for name, (a, b) in DIFFERENCES.items():
+    against = {f"{n}_minus_outcome": (n, "outcome") for n in names if n.startswith(TRUTH)}
+    for name, (a, b) in (DIFFERENCES | against).items():
         out |= {name: paired_difference(right[a], right[b])} if a in right and b in right else {}
     for n in rounds:
         front = "model_" if n.endswith("-model") else ""

@@ -23,8 +23,10 @@ from dsmath_lib.rl.reward_functions import (
     together,
 )
 from dsmath_lib.runs import nb05_forms as forms
+from dsmath_lib.runs.changes import right_steps
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
 from dsmath_lib.runs.nb05_grpo import make_policy
+from dsmath_lib.runs.nb05_truth import truth_steps
 from dsmath_lib.stage.folder import Stage
 from tests.rl import conftest as fixtures
 from tests.rl.conftest import experiment, grpo_params, odd_reward, odd_steps, tiny_policy
@@ -33,7 +35,7 @@ questions, tokenizer = fixtures.questions, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}
-SMALL["compare_models"] = []
+SMALL |= {"compare_models": [], "compare_wrong": []}
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
 
 def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch):
     from dsmath_lib.runs import nb05_forms as forms
+from dsmath_lib.runs.changes import right_steps
 
     solve = forms.solutions_of
     seen = []
@@ -183,6 +186,44 @@ def test_learned_forms_are_paid_by_their_models(tokenizer, questions, folders):
     assert "reward.model" not in rows["process-model"]
     got = forms.form_gains(e)
     assert {"model_process_minus_outcome", "model_renewed_minus_kept"} <= got.keys()
+
+
+PROBLEM = Problem("1", "Q?", "34", family="chain", program="a=7+5\nb=a*3\nc=b-2\nprint(c)")
+
+
+@pytest.mark.parametrize(
+    ("steps", "right", "labels"),
+    [
+        (["7+5=12\n", "12*3=36\n", "36-2=34\n", "\\boxed{34}"], True, [1, 1, 1, 1]),
+        (["7+5=13\n", "13*3=39\n", "\\boxed{37}"], False, [0, 1, 0]),  # goes on rightly
+        (["\n", "7*5=35\n", "12*3=36\n", "\\boxed{34}"], True, [0, 0, 0, 1]),
+        (["\\boxed{34}"], True, [1]),
+        ([], False, []),
+    ],
+)
+def test_steps_are_judged_by_the_truth(steps, right, labels):
+    assert right_steps(PROBLEM, steps, right) == [bool(y) for y in labels]
+
+
+def test_a_share_of_the_truth_is_turned_round(tokenizer):
+    prompts = [tokenizer.encode(f"{i}?", add_special_tokens=False) for i in range(60)]
+    asked = Questions([PROBLEM] * 60, prompts)
+    text = "7+5=12\n1\nThe answer is 34."
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    rollouts = SimpleNamespace(
+        prompts=prompts, completions=[ids] * 60, texts=[text] * 60, finish=["eos"] * 60
+    )
+    rows = {}
+    for wrong in (0.0, 0.25):
+        steps = truth_steps(asked, tokenizer, rule_reward("accuracy"), wrong, seed=0)
+        ends, named = steps(rollouts, ["34"] * 60)
+        rows[wrong] = named["steps"]
+        assert steps(rollouts, ["34"] * 60) == (ends, named)  # replays
+    assert rows[0.0] == [[1.0, 0.0, 1.0]] * 60
+    turned = sum(
+        a != b for x, y in zip(*rows.values(), strict=True) for a, b in zip(x, y, strict=True)
+    )
+    assert 25 < turned < 65  # of 180
 
 
 def test_paid_and_right_are_means_over_steps():
