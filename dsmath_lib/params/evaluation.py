@@ -23,27 +23,18 @@ class EvaluationParams(Params):
 
     # who and what
     models: list[str] = par(
-        [
-            "02_pretraining/base",
-            "zero-base=07_simplerl_zero/base",
-            "zero=07_simplerl_zero/zero-grpo",
-            "03_sft/sft",
-            "05_grpo/policy",
-        ],
+        ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
         "folder, name@commit or label=name",
         min_length=1,
     )
     page_models: list[str] = par(
-        ["zero-base", "zero"], "labels asked as on a web page, greedily", paper="none"
+        ["zero-base=07_simplerl_zero/base", "zero=07_simplerl_zero/zero-grpo"], "asked as on a page"
     )
     side_items: int = par(
         100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0
     )
     tuned_shots: int = par(
-        2,
-        "examples shown to tuned models, beside the question alone; 0: none",
-        paper="not told",
-        ge=0,
+        2, "examples shown to tuned models, too; 0: none", paper="not told", ge=0
     )
     few_shot: list[str] = par(
         ["base"], "labels (last part of the name) asked few-shot", paper="base models"
@@ -106,6 +97,11 @@ class EvaluationParams(Params):
     dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of the models")
 
     @property
+    def all_models(self) -> list[str]:
+        """Those asked as on a page first; before and after RL are the last two."""
+        return [*(self.page_models if self.side_items else ()), *self.models]
+
+    @property
     def sampler_rows(self) -> int:
         """``max_rows``, by its name in the other stages."""
         return self.max_rows
@@ -114,7 +110,7 @@ class EvaluationParams(Params):
     def _fits(self) -> Self:
         if len(self.n_items) != len(self.benchmarks):
             raise ValueError("n_items needs one number for each name in benchmarks")
-        for name in self.models:
+        for name in (*self.models, *self.page_models):
             try:
                 plain_name(model_label(name))
             except ValueError as err:

@@ -78,9 +78,6 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
 
 
 def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch):
-    from dsmath_lib.runs import nb05_forms as forms
-from dsmath_lib.runs.changes import right_steps
-
     solve = forms.solutions_of
     seen = []
 

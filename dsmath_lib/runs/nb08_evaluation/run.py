@@ -104,15 +104,16 @@ def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[EvalJob]:
     Raises:
         StageError: two models share a label, or nothing is left to run.
     """
-    labels = [model_label(n) for n in cfg.models]
+    labels = [model_label(n) for n in cfg.all_models]
+    pages = {model_label(n) for n in cfg.page_models}
     twice = {x for x in labels if labels.count(x) > 1}
     if twice:
         raise StageError(f"two models have the same label {sorted(twice)}; rename a folder")
     on = {"pot": cfg.programs, "tir": cfg.tools, "shots": cfg.tuned_shots and cfg.side_items}
     out = []
     for m in labels:
-        few, page = m in cfg.few_shot, m in cfg.page_models
-        asked = on | {"page": page and cfg.side_items}
+        few, page = m in cfg.few_shot, m in pages
+        asked = on | {"page": page}
         for b in (b for b in cfg.benchmarks if b not in refused):
             kinds = benchmarks.get(b).few if few else benchmarks.get(b).zero
             kinds = [k for k in kinds if asked.get(k, True) and (k == "page" or not page)]
@@ -224,7 +225,7 @@ def run_jobs(
     folder = stage.artifacts / "completions"
     todo = jobs(cfg, refused)
     ranker = Ranker(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
-    for name in cfg.models:
+    for name in cfg.all_models:
         mine = [j for j in todo if j.model == model_label(name)]
         if not mine:
             continue

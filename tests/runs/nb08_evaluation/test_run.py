@@ -33,8 +33,8 @@ def test_jobs_of_the_chain():
     """Few-shot models get text and programs, the others text and tools, where the benchmark has the form."""
     cfg = params(benchmarks=["toy-gsm", "gsm8k@" + "a" * 40, "sat", "mgsm-zh"], n_items=[1] * 4)
     assert [j.name for j in run.jobs(cfg)] == [
-        "base.toy-gsm.cot", "base.toy-gsm.pot", "base.gsm8k.cot", "base.gsm8k.pot", "base.sat.cot",
         "zero-base.toy-gsm.page", "zero.toy-gsm.page",
+        "base.toy-gsm.cot", "base.toy-gsm.pot", "base.gsm8k.cot", "base.gsm8k.pot", "base.sat.cot",
         "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.toy-gsm.shots", "sft.gsm8k.cot", "sft.gsm8k.tir",
         "sft.mgsm-zh.cot", "sft.mgsm-zh.tir",
         "policy.toy-gsm.cot", "policy.toy-gsm.tir", "policy.toy-gsm.shots", "policy.gsm8k.cot",
