@@ -27,8 +27,10 @@ VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
 GPU_CHECK ?=
+# Processes of the tests; one of them runs all of the notebooks.
+TEST_PROCESSES ?= 2
 
-.PHONY: env toy smoke real-smoke gpu-check test test-library test-notebooks test-portable test-hacking test-vllm
+.PHONY: env toy smoke real-smoke gpu-check test test-portable test-hacking test-vllm
 .PHONY: bench-corpus lab lint clean
 
 env: $(OK)
@@ -39,15 +41,8 @@ toy smoke real-smoke: $(OK)
 gpu-check: $(OK)
 	"$(BIN)/python" -m dsmath_lib.app.cli gpu-check $(GPU_CHECK)
 
-# Two processes side by side, each prints when it is done: the notebooks take as long as all other tests together.
 test: $(OK)
-	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-library test-notebooks
-
-test-library: $(OK)
-	"$(BIN)/python" -m pytest --ignore=tests/notebooks
-
-test-notebooks: $(OK)
-	"$(BIN)/python" -m pytest tests/notebooks
+	"$(BIN)/python" -m pytest -n $(TEST_PROCESSES)
 
 # Instruction sets of torch, oneDNN and MKL (its first setting acts on Intel, MKL_CBWR everywhere), one thread and two.
 # Threads that wait do not spin: beside a busy process they would take all its time.

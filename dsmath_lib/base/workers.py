@@ -5,6 +5,7 @@ does not reach it, and it is killed with all that it started.
 """
 
 import atexit
+import ctypes
 import json
 import os
 import select
@@ -137,10 +138,15 @@ class PerProcess(Generic[_T]):
         self._forget()
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def _forget(self) -> None:
         self.value, self.lock = None, threading.Lock()
+
+    def _leave_to_parent(self) -> None:
+        """Forget what the parent made, but never free it: to take it down here would close what both share."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.value))
+        self._forget()
 
     def get(self) -> _T:
         with self.lock:

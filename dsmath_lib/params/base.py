@@ -12,6 +12,7 @@ before anything runs.
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -167,7 +168,12 @@ def paper_value(field: FieldInfo) -> Any:
 
 def schema_of(model: type[Params], key: str) -> dict[str, Any]:
     """The JSON schema of one field; {} if the model has no such field."""
-    return model.model_json_schema().get("properties", {}).get(key, {})
+    return _schema(model).get("properties", {}).get(key, {})
+
+
+@cache
+def _schema(model: type[Params]) -> dict[str, Any]:
+    return model.model_json_schema()  # 30 ms, and a table asks for each field
 
 
 def value_text(value: Any) -> str:

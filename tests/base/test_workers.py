@@ -130,3 +130,22 @@ def test_a_fork_makes_its_own():
     one.close()
     one.close()
     assert made == [] and one.get() == os.getpid()
+
+
+def test_a_fork_does_not_free_what_its_parent_made():
+    """To free it would close what the two share: a poll, a pool's pipes."""
+    out, into = os.pipe()
+
+    class Shared:
+        def __del__(self):
+            os.write(into, b"freed by %d " % os.getpid())
+
+    one = PerProcess(Shared, lambda _: None)
+    one.get()
+    pid = os.fork()
+    if pid == 0:
+        one.get()  # its own
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    one.close()
+    assert os.read(out, 99) == b"freed by %d " % os.getpid()

@@ -16,6 +16,7 @@ from dsmath_lib.rows.stages import STAGES
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 STAGE_FILES = sorted(PARAMS_DIR.glob("*/[0-9]*.yaml"))
+GENERATED = generated(ROOT)
 FILES = sorted([*STAGE_FILES, *PARAMS_DIR.glob("*/common.yaml")])
 WHOLE = ("smoke", "toy", "claims", "real-smoke")  # scales of the whole chain
 
@@ -83,9 +84,9 @@ def test_what_the_scales_are_for():
     assert values("claims", "06_one_gradient")["seeds"] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("path", generated(ROOT), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", GENERATED, ids=lambda p: p.stem)
 def test_cells_and_tables_are_written_from_the_models(path):
-    assert path.read_text(encoding="utf-8") == generated(ROOT)[path], "run: dsmath params --write"
+    assert path.read_text(encoding="utf-8") == GENERATED[path], "run: dsmath params --write"
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])

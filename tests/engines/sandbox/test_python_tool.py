@@ -1,10 +1,13 @@
 """The Python tool: what programs may do, what they may not, and what the model is shown."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 
+from dsmath_lib.base.paths import ROOT
 from dsmath_lib.engines.sandbox.python_tool import (
     cut,
     extract_programs,
@@ -114,3 +117,22 @@ def test_too_long_and_unknown():
     assert run_program("\ud800").error and run_program("1\x00").error
     with pytest.raises(ValueError, match=r"unknown executor 'exec'.*monty"):
         run_program("1", executor="exec")
+
+
+FORKED = """
+import os
+from dsmath_lib.engines.sandbox import monty
+print(monty.run_monty("print(1)", 5.0, 100)[0], end="")
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_a_process_that_forked_ends():
+    """A fork that frees its parent's pool takes its pipes out of the poll they share; the parent's end then hangs."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, cwd=ROOT, timeout=100
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
