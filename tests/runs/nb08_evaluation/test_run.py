@@ -64,7 +64,8 @@ def test_settings_follow_the_kind_of_model():
     names = ("base.toy-gsm.cot", "base.toy-gsm.pot", "sft.toy-gsm.cot", "sft.toy-gsm.tir")
     base, pot, cot, tir = (run.job_settings(cfg, j) for j in run.jobs(cfg) if j.name in names)
     assert (base.shots, pot.shots, cot.shots, tir.shots) == (2, 2, 0, 0)
-    assert run.job_settings(params(shots=1), run.jobs(cfg)[0]).shots == 1
+    few = next(j for j in run.jobs(cfg) if j.few_shot)
+    assert run.job_settings(params(shots=1), few).shots == 1
     assert (base.template, pot.template) == ("toy-qa", "toy-qa-program")
     assert (pot.program, base.program, cot.stop) == ("print", "", ())
     assert (cot.n, pot.n, tir.n) == (cfg.samples, cfg.tool_samples, cfg.tool_samples)
