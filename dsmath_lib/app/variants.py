@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dsmath_lib.app.runner import OK, StageRun, planned_stages, run_stages
-from dsmath_lib.base.errors import ParamsError
+from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.files import read_json
 from dsmath_lib.base.folders import reports_root, scale_folder
 from dsmath_lib.base.paths import ROOT
@@ -106,7 +106,7 @@ def estimated(jobs: Sequence[StageRun]) -> Iterator[tuple[str, str]]:
 def _planned(cfgs: Mapping[str, Any]) -> dict[str, float | None]:
     try:
         return {p.memory.stage: p.seconds for p in plan_stages(cfgs)}
-    except ParamsError:  # a part of a chain, whose model is not known from here
+    except (ParamsError, StageError):  # a part of a chain, or a model that is not on this machine
         return {}
 
 

@@ -8,7 +8,16 @@ import yaml
 
 from dsmath_lib.evaluation.metrics import Estimate
 from dsmath_lib.report.compare import gain
-from dsmath_lib.report.ledger import Claim, ClaimPart, Measure, first_of, metric, minus, over
+from dsmath_lib.report.ledger import (
+    Claim,
+    ClaimPart,
+    Measure,
+    first_of,
+    mean_of,
+    metric,
+    minus,
+    over,
+)
 from dsmath_lib.report.published import published_parts
 from dsmath_lib.report.verdict_rules import (
     Enough,
@@ -62,6 +71,9 @@ def _known(e: Estimate) -> Measure:
 
 def measure_of(text: str, stage: str) -> Measure:
     """The measure that a row names; see the head of ``claims.yaml``."""
+    if text.startswith("mean("):
+        names = text.removeprefix("mean(").removesuffix(")").split(", ")
+        return mean_of(*(measure_of(n, stage) for n in names))
     for sign, joined in _JOINED_BY.items():
         left, found, right = text.partition(sign)
         if found:

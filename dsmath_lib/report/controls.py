@@ -23,13 +23,14 @@ KEPT = ROOT / "reports" / "reference" / SCALE
 _ROWS = Path(__file__).with_name("controls.yaml")
 STAYS, VANISHES = "stays: mechanism", "vanishes: built in"
 SHRINKS = "stays, but smaller: built in for a part"
+LOST = 0.1  # of an effect: less is no loss, also of an exact count
 NOTHING, OPEN, MISSING = "no effect in the toy world either", "too noisy to tell", "not run"
 
 
 def load_controls(kept: Path = KEPT) -> dict[str, list[StageResults]]:
-    """World -> its runs, one per seed: those made here, else the kept ones (``<seed folder>/<stage>.json``)."""
+    """World -> its runs, one per seed: of each stage that made here, else the kept one (``<folder>/<stage>.json``)."""
     here = sorted(reports_root().glob(f"{SCALE}*/*/results.json"))
-    return _by_world(here) or _by_world(sorted(kept.glob("*/*.json")))
+    return _by_world([*sorted(kept.glob("*/*.json")), *here])  # the last of equal ones stays
 
 
 def _by_world(paths: Iterable[Path]) -> dict[str, list[StageResults]]:
@@ -47,10 +48,13 @@ def _by_world(paths: Iterable[Path]) -> dict[str, list[StageResults]]:
 
 
 def what_happened(normal: Estimate, control: Estimate, agreed: Sequence[str]) -> str:
-    """The reading of an effect in both worlds; ``agreed``: its verdict in each, by the rule of the claim."""
+    """The reading of an effect in both worlds; ``agreed``: its verdict in each, by the rule of the claim.
+
+    Smaller is what surely lost more than a tenth.
+    """
     if agreed[0] != AGREES:
         return NOTHING
-    less = independent_difference(normal, control).low > 0
+    less = independent_difference(normal, control).low > LOST * abs(normal.value)
     if agreed[1] == AGREES:
         return SHRINKS if less else STAYS
     return VANISHES if less else OPEN
@@ -86,7 +90,8 @@ def control_table(
                     "in the control world": as_text(b, part.unit),
                     "so": said,
                     "could be owed to": row["built_in"],
-                    "command": command_of(row["stage"], worlds.get(row["world"], ())),
+                    "command": command_of(row["stage"], worlds.get(row["world"], ()))
+                    or f"dsmath run {SCALE} --world {row['world']}",
                 }
             )
     return out

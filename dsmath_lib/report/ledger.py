@@ -5,6 +5,7 @@ published scores, and has a rule that turns it into a verdict (``verdict_rules.p
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from dsmath_lib.evaluation.metrics import (
     read_estimate,
 )
 from dsmath_lib.report.verdict_rules import (
+    ANYTHING,
     NOT_TESTED,
     SYMBOL,
     Enough,
@@ -53,7 +55,7 @@ class ClaimPart:
     rule: VerdictRule
     unit: str = "%"
     cell: str = ""
-    needs: Enough = Enough()
+    needs: Enough = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,23 @@ def over(a: Measure, b: Measure) -> Measure:
             return None
         value = x.value / y.value
         return Estimate(value, value, value)
+
+    return measure
+
+
+def mean_of(*measures: Measure) -> Measure:
+    """Mean of estimates from different questions: half-widths add in squares. None where one is missing."""
+
+    def measure(results: StageResults) -> Estimate | None:
+        found = [e for m in measures if (e := m(results)) is not None]
+        if len(found) < len(measures):
+            return None
+        k, n = len(found), [e.n for e in found]
+        value = sum(e.value for e in found) / k
+        down = math.hypot(*(e.value - e.low for e in found)) / k
+        up = math.hypot(*(e.high - e.value for e in found)) / k
+        all_n = None if None in n else sum(n)
+        return Estimate(value, value - down, value + up, all_n, min(e.seeds for e in found))
 
     return measure
 

@@ -82,6 +82,9 @@ class Enough:
         return " and ".join(asked)
 
 
+ANYTHING = Enough()
+
+
 def holds(wanted: Any, found: Any) -> bool:
     """Is a parameter or a metric of a run as a row wants it? ``{at_least: x}``, ``{given: true}``, or equal."""
     if not isinstance(wanted, Mapping):

@@ -54,11 +54,14 @@ def squared_sizes(
         cut = Cut(micro_tokens=10**6, share_prompt=e.cfg.share_prompt, device=e.device)
         keep = seen.group == g
         (batch,) = cut_rows(seen, Objective(norm="sequence"), cut, keep)
-        logp, _ = completion_logprobs(policy, batch.tokens, e.cfg.temperature, entropy=False)
-        means = (logp * batch.mask).sum(1) / batch.mask.sum(1).clamp(min=1)  # (G,)
-        for name, x in a.items():
+        for (
+            name,
+            x,
+        ) in a.items():  # each with a forward pass of its own: the way back uses up what it kept
+            logp, _ = completion_logprobs(policy, batch.tokens, e.cfg.temperature, entropy=False)
+            means = (logp * batch.mask).sum(1) / batch.mask.sum(1).clamp(min=1)  # (G,)
             value = (x[batch.rows].to(means) * means).mean()
-            grads = torch.autograd.grad(value, weights, retain_graph=True)
+            grads = torch.autograd.grad(value, weights)
             out[name].append(sum(float(d.double().square().sum()) for d in grads))
     return out
 

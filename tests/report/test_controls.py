@@ -30,6 +30,8 @@ def e(value, half=0.02):
         (e(0.10), e(0.00), C.VANISHES),
         (e(0.10), e(0.09, 0.1), C.OPEN),
         (e(0.01), e(0.10), C.NOTHING),
+        (e(0.504, 0.0), e(0.503, 0.0), C.STAYS),  # exact counts are never quite equal
+        (e(0.504, 0.0), e(0.203, 0.0), C.SHRINKS),
     ],
 )
 def test_what_follows_from_both_worlds(normal, control, said):
@@ -65,7 +67,9 @@ def test_runs_of_this_machine_go_before_the_kept_ones(tmp_path, monkeypatch):
     }
     assert so["C24", "no-guessing"] == C.VANISHES and so["C24", "wrong-labels"] == C.MISSING
     write(here / "control/05_grpo/results.json", "normal", 0.3)
-    assert list(C.load_controls(kept)) == ["normal"]
+    normal, other = C.load_controls(kept)["normal"]
+    assert normal["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.3
+    assert other["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.1
 
 
 def test_nobody_guesses_in_the_world_without_guessing():

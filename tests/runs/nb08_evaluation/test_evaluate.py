@@ -256,6 +256,11 @@ def test_scores_of_a_run(tmp_path):
     }
     assert d["diff.policy-sft.toy-gsm.cot.sampled"].value == pytest.approx(0.5)
     assert results.tool_gains()["diff.tir-cot.policy.toy-gsm.greedy"].value == -0.5
+    three = BenchmarkScores(ks=[1, 3])  # two of three samples right: the vote is, a sample in 2/3
+    three.add(sft, [row(0, bare, [right, wrong, right])])
+    (gain,) = three.vote_gains().items()
+    assert gain[0] == "diff.maj-sampled.sft.toy-gsm.cot.@3"
+    assert gain[1].value == pytest.approx(1 / 3)
     assert list(results.not_run.values()) == ["not run: needs Isabelle with a PISA server"]
     assert not any("minif2f" in name for name in results.metrics())  # never a score
     (gain,) = results.before_after("sft", "policy")

@@ -158,7 +158,7 @@ def test_minif2f_prompts_are_written_and_nothing_is_scored(tmp_path, data_dir):
 def test_the_tool_counts_only_where_it_is_used():
     a, b = params(), params(executor="cpython", tool_protocol="qwen", tool_seconds=9.0)
     pairs = [(run.job_settings(a, j), run.job_settings(b, j), j.kind) for j in run.jobs(a)]
-    assert all((x == y) == (kind == "cot") for x, y, kind in pairs)
+    assert all((x == y) == (kind not in ("pot", "tir")) for x, y, kind in pairs)
 
 
 def test_an_executor_that_cannot_run_is_a_stage_error(monkeypatch):
