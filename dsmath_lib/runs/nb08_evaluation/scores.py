@@ -243,20 +243,6 @@ class BenchmarkScores:
                 out[f"diff.shots-cot.{job.model}.{job.title}.greedy"] = gain
         return out
 
-    def mean_gain(self, after: str, before: str, kind: str) -> dict[str, Estimate]:
-        """Greedy, the questions of all benchmarks that both answered: ``diff.<after>-<before>.mean.<kind>.greedy``."""
-        pairs = [
-            (per_question(graded, "greedy"), per_question(self.graded[old], "greedy"))
-            for job, graded in self.graded.items()
-            if job.model == after and job.kind == kind
-            for old in [EvalJob(before, job.benchmark, kind)]
-            if old in self.graded
-        ]
-        if not pairs:
-            return {}
-        new, was = ([x for p in pairs for x in p[i]] for i in (0, 1))
-        return {f"diff.{after}-{before}.mean.{kind}.greedy": paired_difference(new, was)}
-
     def reward_gains(self) -> dict[str, Estimate]:
         """Best of K by reward minus majority of K, paired, at the largest K: ``diff.rm-maj.<job>.@K``."""
         out = {}
