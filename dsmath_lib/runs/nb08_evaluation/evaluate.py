@@ -72,24 +72,28 @@ def prompt_of(
 
     ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
     """
-    if settings.template not in FORMATS:
-        style = PromptStyle(settings.template, settings.system)
-        question = problem.question
-        if settings.shots:  # examples in the user's turn
-            shown = settings.examples[: settings.shots]
-            question = few_shot_prompt("toy-qa", question, shown)
-        prompt = make_prompt(style, question, problem.lang)
-        (ids,) = prompt_ids(tokenizer, [prompt])
-        return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
     use = settings.examples[: settings.shots]
     while True:
-        text = few_shot_prompt(
-            settings.template, problem.question, use, published=settings.published
-        )
-        (ids,) = prompt_ids(tokenizer, [Prompt(text)])
+        text, ids = _prompt(tokenizer, problem, settings, use)
         if not room or len(ids) <= room or not use:
             return text, ids
         use = use[1:]
+
+
+def _prompt(
+    tokenizer, problem: Problem, settings: EvalSettings, use: Sequence[Demonstration]
+) -> tuple[str, list[int]]:
+    """The prompt with these examples: in a few-shot format, or in the user's turn of a template."""
+    if settings.template in FORMATS:
+        text = few_shot_prompt(
+            settings.template, problem.question, use, published=settings.published
+        )
+        return text, prompt_ids(tokenizer, [Prompt(text)])[0]
+    style = PromptStyle(settings.template, settings.system)
+    asked = few_shot_prompt("toy-qa", problem.question, use) if use else problem.question
+    prompt = make_prompt(style, asked, problem.lang)
+    (ids,) = prompt_ids(tokenizer, [prompt])
+    return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
 
 
 def complete_all(
@@ -153,7 +157,8 @@ def _answers(
     if not all(fits):
         n = fits.count(False)
         print(f"{n} of {len(ids)} prompts fill the context of {context} tokens: unanswered, wrong")
-    done = iter(_complete(sampler, tokenizer, [i for i in ids if len(i) < context], settings))
+    asked = [i for i in ids if len(i) < context]
+    done = iter(_complete(sampler, tokenizer, asked, settings) if asked else ())
     empty: dict[str, Any] = {"ids": [], "text": "", "finish": "length"}
     empty |= {"output": None, "tool_error": "the prompt did not fit"} if settings.program else {}
     return [next(done) if fit else dict(empty) for fit in fits for _ in range(settings.n)]

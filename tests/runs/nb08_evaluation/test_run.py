@@ -79,6 +79,9 @@ def test_examples_stand_in_the_turn_of_a_tuned_model(tokenizer):
     assert (how.shots, how.n, len(asked)) == (2, 0, 3)
     text, _ = prompt_of(tokenizer, asked[0], how)
     assert text.count("Question:") == 3 and text.index(asked[0].question) > text.index("Answer:")
+    room = len(prompt_of(tokenizer, asked[0], how)[1]) - 1
+    shorter, ids = prompt_of(tokenizer, asked[0], how, room)  # the first example is left out
+    assert shorter.count("Question:") == 2 and len(ids) <= room
     page = next(j for j in run.jobs(cfg) if j.name == "zero.toy-gsm.page")
     how = run.job_settings(cfg, page)
     text, _ = prompt_of(tokenizer, asked[0], how)
