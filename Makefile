@@ -20,6 +20,8 @@ TORCH_INDEX ?=
 export TORCH_INDEX
 # Files are UTF-8 whatever the locale says.
 export PYTHONUTF8 := 1
+# Compiled modules are kept: a test starts a hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 WEB ?= ../shared/data/web
 
@@ -27,7 +29,7 @@ VLLM_BIN := .venv-vllm/bin
 VLLM_OK := $(VLLM_BIN)/.dsmath-ok
 
 GPU_CHECK ?=
-# Processes of the tests; one of them runs all of the notebooks.
+# Processes of the tests.
 TEST_PROCESSES ?= 2
 
 .PHONY: env toy smoke real-smoke gpu-check test test-portable test-hacking test-vllm
@@ -48,7 +50,7 @@ test: $(OK)
 # Threads that wait do not spin: beside a busy process they would take all its time.
 test-portable: $(OK)
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
-		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric
+		MKL_CBWR=COMPATIBLE $(BIN)/python -m pytest -m numeric -n $(TEST_PROCESSES)
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 		$(BIN)/python -m pytest -m numeric
 

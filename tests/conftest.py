@@ -15,34 +15,32 @@ os.environ["MPLBACKEND"] = "agg"
 import pytest
 from hypothesis import settings
 
+from tests.chain import frozen, smoke  # noqa: F401 (fixtures)
+
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS, NOTEBOOKS_LIMIT_S = (
-    "tests/notebooks/",
-    1500,
-)  # seconds of a test; of the others: pyproject.toml
+CHAIN, CHAIN_LIMIT_S = "tests/notebooks/", 1500  # seconds of a test; others: pyproject.toml
 settings.register_profile("dsmath", deadline=None, derandomize=True, database=None)
 settings.load_profile("dsmath")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Of several processes one runs all of the notebooks, which share a chain; any other file stays whole, too."""
+    """A file stays whole, and those in the folder of the chain, which go on in it, stay in one process."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
-            return NOTEBOOKS if file.startswith(NOTEBOOKS) else file
+            return CHAIN if nodeid.startswith(CHAIN) else nodeid.split("::")[0]
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The notebooks begin: they take longest, and their first test waits for the whole chain."""
-    items.sort(key=lambda item: not item.nodeid.startswith(NOTEBOOKS))
+    """The chain begins: others wait for a copy of it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(CHAIN))
     for item in items:
-        if item.nodeid.startswith(NOTEBOOKS):
-            item.add_marker(pytest.mark.timeout(NOTEBOOKS_LIMIT_S))
+        if {"smoke", "frozen"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.timeout(CHAIN_LIMIT_S))
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 from dsmath_lib.base.paths import ROOT
-
-from .conftest import environment
+from tests.chain import environment
 
 
 def test_all_pieces_run_and_leave_a_small_folder(smoke):

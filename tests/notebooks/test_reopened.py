@@ -8,8 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from dsmath_lib.base.paths import ROOT
-
-from .conftest import environment, run_smoke
+from tests.chain import environment, run_smoke
 
 STAGES = sorted(p.stem for p in (ROOT / "notebooks").glob("*.ipynb"))
 

@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 from bs4 import BeautifulSoup
 
 from dsmath_lib.base.paths import ROOT
-
-from .conftest import run_smoke
+from tests.chain import run_smoke
 
 STAGES = sorted(p.stem for p in (ROOT / "notebooks").glob("*.ipynb"))
 OUTSIDE = re.compile(
@@ -74,23 +72,3 @@ def test_index(smoke):
 def test_second_run_is_up_to_date(smoke):
     again = run_smoke(smoke.root)
     assert again.code == 0 and again.out.count("up to date") == len(STAGES), again.out
-
-
-def test_an_adapter_goes_through_the_chain(smoke, tmp_path):
-    """03 and 05 train an adapter; each stage reads a plain model of the one before."""
-    for name in ("01_corpus_mining", "02_pretraining"):
-        shutil.copytree(smoke.folder / name, tmp_path / "smoke" / name)
-    how = "-p lora_rank 8 -p reward_rule random".split()  # random: a signal whatever is written
-    done = run_smoke(tmp_path, "03_sft", "05_grpo", *how)
-    assert done.code == 0, done.out[-3000:]
-    for stage, model in (("03_sft", "sft"), ("05_grpo", "policy")):
-        folder = tmp_path / "smoke" / stage
-        results = json.loads((folder / "results.json").read_text())
-        assert results["params"]["lora_rank"] == 8
-        kept = folder / "artifacts" / model
-        assert (kept / "model.safetensors").is_file()
-        assert (kept / "adapter/adapter_model.safetensors").is_file()
-        assert "lora" not in (kept / "config.json").read_text()
-    assert results["metrics"]["weights_moved"] > 0
-    assert results["metrics"]["mismatch"] < 1e-3
-    assert "sampler may hold old weights" not in (folder / "log.jsonl").read_text()

@@ -10,9 +10,8 @@ import time
 import pytest
 
 from dsmath_lib.base.paths import ROOT
-
-from .conftest import COMMAND, environment, run_smoke
-from .test_kill_resume import kill_everything, upstream
+from tests.chain import COMMAND, environment, run_smoke
+from tests.restarts.test_killed_stages import kill_everything, upstream
 
 STAGE = "05_grpo"
 # the reward random differs within a group whatever the small model writes, so the weights move
@@ -48,12 +47,12 @@ def killed_rank(root) -> str:
             kill_everything(process)
 
 
-def test_a_rank_is_killed_and_the_same_command_goes_on(smoke, tmp_path):
-    if not (smoke.folder / "03_sft/results.json").exists():
-        pytest.fail(smoke.out[-3000:])
+def test_a_rank_is_killed_and_the_same_command_goes_on(frozen, tmp_path):
+    if not (frozen.folder / "03_sft/results.json").exists():
+        pytest.fail(frozen.out[-3000:])
     for name in upstream(STAGE):
-        if (smoke.folder / name).exists():
-            shutil.copytree(smoke.folder / name, tmp_path / "smoke" / name)
+        if (frozen.folder / name).exists():
+            shutil.copytree(frozen.folder / name, tmp_path / "smoke" / name)
     said = killed_rank(tmp_path)
     assert "rank 1 of 2: killed by SIGKILL" in said and "run the same command again" in said
     again = run_smoke(tmp_path, *HOW)

@@ -17,20 +17,16 @@ import pytest
 
 from dsmath_lib.base.paths import ROOT
 from dsmath_lib.rows.stages import STAGES
+from tests.chain import COMMAND, Run, environment, run_smoke
 
-from .conftest import COMMAND, Run, environment, run_smoke
-
+# one of each loop: 03 trains like 02, and 06 and 07 like 05 (tests/rl/test_loop.py has their methods)
 KILLED = (
-    "01_corpus_mining",
+    "01_corpus_mining",  # rounds
     "02_pretraining",
-    "03_sft",
-    "04_reward_model",
+    "04_reward_model",  # labels, then training
     "05_grpo",
-    "06_one_gradient",
-    "07_simplerl_zero",
-    "08_evaluation",
+    "08_evaluation",  # pieces
 )
-EXISTING = [s for s in KILLED if (ROOT / "notebooks" / f"{s}.ipynb").exists()]
 
 
 def upstream(stage: str) -> set[str]:
@@ -70,16 +66,16 @@ def start_and_kill(root, stage: str, delay: float) -> bool:
     return not results.exists()
 
 
-def kill_and_resume(smoke: Run, root, stage: str) -> tuple[dict, dict]:
+def kill_and_resume(frozen: Run, root, stage: str) -> tuple[dict, dict]:
     """Metrics of the uninterrupted run, and of one that was killed and started again."""
-    expected = json.loads((smoke.folder / stage / "results.json").read_text())
+    expected = json.loads((frozen.folder / stage / "results.json").read_text())
     delay = random.Random(stage).uniform(0.2, 0.9) * expected["seconds"]
     assert expected["params"]["threads"] == 1
     for attempt in range(6):
         trial = root / str(attempt)
         for name in upstream(stage):
-            if (smoke.folder / name).exists():
-                shutil.copytree(smoke.folder / name, trial / "smoke" / name)
+            if (frozen.folder / name).exists():
+                shutil.copytree(frozen.folder / name, trial / "smoke" / name)
         if start_and_kill(trial, stage, delay):
             break
         delay /= 2  # it was faster this time
@@ -92,16 +88,16 @@ def kill_and_resume(smoke: Run, root, stage: str) -> tuple[dict, dict]:
 
 
 @pytest.fixture(scope="module")
-def killed(smoke, tmp_path_factory):
+def killed(frozen, tmp_path_factory):
     """All stages, two at a time: they do not touch each other's folders."""
-    assert smoke.code == 0, smoke.out[-3000:]
+    assert frozen.code == 0, frozen.out[-3000:]
     with ThreadPoolExecutor(2) as pool:
         yield {
-            s: pool.submit(kill_and_resume, smoke, tmp_path_factory.mktemp(s), s) for s in EXISTING
+            s: pool.submit(kill_and_resume, frozen, tmp_path_factory.mktemp(s), s) for s in KILLED
         }
 
 
-@pytest.mark.parametrize("stage", EXISTING)
+@pytest.mark.parametrize("stage", KILLED)
 def test_killed_and_resumed_gives_the_same_metrics(killed, stage):
     expected, got = killed[stage].result()
     assert got == expected
