@@ -19,15 +19,15 @@ from dsmath_lib.report.ledger import ClaimPart, StageResults, as_text, command_o
 from dsmath_lib.report.verdict_rules import AGREES
 
 SCALE = "control"
-KEPT = ROOT / "reports" / "reference" / SCALE
+KEPT_WORLDS = ROOT / "reports" / "reference" / SCALE
 _ROWS = Path(__file__).with_name("controls.yaml")
 STAYS, VANISHES = "stays: mechanism", "vanishes: built in"
 SHRINKS = "stays, but smaller: built in for a part"
-LOST = 0.1  # of an effect: less is no loss, also of an exact count
-NOTHING, OPEN, MISSING = "no effect in the toy world either", "too noisy to tell", "not run"
+NOTICED = 0.1  # of an effect: less is no loss, also of an exact count
+NOTHING, UNCLEAR, MISSING = "no effect in the toy world either", "too noisy to tell", "not run"
 
 
-def load_controls(kept: Path = KEPT) -> dict[str, list[StageResults]]:
+def load_controls(kept: Path = KEPT_WORLDS) -> dict[str, list[StageResults]]:
     """World -> its runs, one per seed: of each stage that made here, else the kept one (``<folder>/<stage>.json``)."""
     here = sorted(reports_root().glob(f"{SCALE}*/*/results.json"))
     return _by_world([*sorted(kept.glob("*/*.json")), *here])  # the last of equal ones stays
@@ -38,7 +38,8 @@ def _by_world(paths: Iterable[Path]) -> dict[str, list[StageResults]]:
     for path in paths:
         results = read_json(path)
         ran = results.get("params") or {}
-        if results.get("stage") and results.get("metrics"):
+        ours = str(results.get("scale")).partition("-")[0] == SCALE
+        if ours and results.get("stage") and results.get("metrics"):
             key = ran.get("world", "normal"), ran.get("seed", 0)
             found.setdefault(key, {})[results["stage"]] = results
     out: dict[str, list[StageResults]] = {}
@@ -54,10 +55,10 @@ def what_happened(normal: Estimate, control: Estimate, agreed: Sequence[str]) ->
     """
     if agreed[0] != AGREES:
         return NOTHING
-    less = independent_difference(normal, control).low > LOST * abs(normal.value)
+    less = independent_difference(normal, control).low > NOTICED * abs(normal.value)
     if agreed[1] == AGREES:
         return SHRINKS if less else STAYS
-    return VANISHES if less else OPEN
+    return VANISHES if less else UNCLEAR
 
 
 def control_table(

@@ -15,7 +15,7 @@ from dsmath_lib.evaluation.metrics import Estimate, independent_difference, shar
 
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2, 0.5)  # of a domain's pages; the paper's is 0.1
 # what a person would search for: no look at the pages went into it
-KEYWORDS = re.compile(
+MATH_WORDS = re.compile(
     r"\b(?:math\w*|equations?|theorems?|proofs?|solve[ds]?|solutions?|answers?|formulas?|algebra|geometry|arithmetic"
     r"|problems?|numbers?|sums?|fractions?)\b|[=^]|\\[a-z]+|数学|方程|解答|答案|公式|题目|几何|计算",
     re.IGNORECASE,
@@ -24,7 +24,7 @@ KEYWORDS = re.compile(
 
 def keyword_score(text: str) -> float:
     """Keywords per token, at most 1: the ranking of a crawl without a classifier."""
-    return min(1.0, len(KEYWORDS.findall(text)) / max(rank.n_tokens(text), 1))
+    return min(1.0, len(MATH_WORDS.findall(text)) / max(rank.n_tokens(text), 1))
 
 
 def precision_gains(

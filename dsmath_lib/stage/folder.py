@@ -220,7 +220,7 @@ class Stage:
         """Write ``results.json``; the last cell of every notebook calls this and nothing else marks a stage done.
 
         Args:
-            metrics: name -> number, or name -> estimate with interval (``evaluation.metrics.Estimate``).
+            metrics: name -> number, or estimate with interval (``evaluation.metrics.Estimate``), or one for each seed.
             extra: further JSON parts, e.g. ``tables``, ``headline`` (names of metrics for the index), ``figure``.
         """
         results = {

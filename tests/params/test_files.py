@@ -5,6 +5,7 @@ from pathlib import Path
 
 import papermill
 import pytest
+import yaml
 
 from dsmath_lib.app.notebook_files import generated
 from dsmath_lib.base.paths import PARAMS_DIR, ROOT
@@ -12,6 +13,7 @@ from dsmath_lib.params.base import NOTEBOOK_SCALE, Params, read_yaml
 from dsmath_lib.params.overrides import stage_values
 from dsmath_lib.params.registry import params_model
 from dsmath_lib.params.table import scale_names
+from dsmath_lib.report.verdict_rules import holds
 from dsmath_lib.rows.stages import STAGES
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -79,9 +81,24 @@ def test_what_the_scales_are_for():
     assert len(real) == 7 and all(v["data_dir"] for v in real)
     assert all(v.get("question_source") != "world" for v in real)
     for stage in STAGES:
-        if stage[:2] in ("00", "01", "02", "03", "08", "09"):
+        if stage[:2] in ("00", "01", "02", "03"):
             assert values("claims", stage) == values("toy", stage) | {"scale": "claims"}
     assert values("claims", "06_one_gradient")["seeds"] == [0, 1, 2]
+
+
+def test_claims_is_long_enough_for_every_row_of_the_ledger():
+    """What a row asks of the parameters before it gives a verdict, the scale that is made for verdicts has."""
+    rows = yaml.safe_load((ROOT / "dsmath_lib/report/claims.yaml").read_text(encoding="utf-8"))
+    asked = [p["only_if"] for r in rows for p in r.get("parts", ()) if "only_if" in p]
+    assert len(asked) > 10
+    for wanted in asked:
+        have = values("claims", wanted["stage"])
+        known = {k: w for k, w in wanted.items() if k in have and k != "stage"}
+        assert all(holds(w, have[k]) for k, w in known.items()), wanted
+    evaluation = values("claims", "08_evaluation")
+    assert values("claims", "09_paper_vs_ours")["k"] == max(evaluation["ks"])
+    least = dict(zip(evaluation["benchmarks"], evaluation["n_items"], strict=True))
+    assert min(least["toy-gsm"], least["toy-math"]) >= 400
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda p: p.stem)

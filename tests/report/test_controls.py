@@ -28,7 +28,7 @@ def e(value, half=0.02):
         (e(0.10), e(0.11), C.STAYS),
         (e(0.10), e(0.05), C.SHRINKS),
         (e(0.10), e(0.00), C.VANISHES),
-        (e(0.10), e(0.09, 0.1), C.OPEN),
+        (e(0.10), e(0.09, 0.1), C.UNCLEAR),
         (e(0.01), e(0.10), C.NOTHING),
         (e(0.504, 0.0), e(0.503, 0.0), C.STAYS),  # exact counts are never quite equal
         (e(0.504, 0.0), e(0.203, 0.0), C.SHRINKS),
@@ -47,11 +47,11 @@ def test_every_control_world_is_in_the_table_and_names_a_claim():
 
 
 def test_runs_of_this_machine_go_before_the_kept_ones(tmp_path, monkeypatch):
-    def write(path, world, gain, seed=0):
+    def write(path, world, gain, seed=0, scale="control"):
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {"greedy_gain": vars(e(gain)), "sampled_gain": vars(e(gain))}
         params = {"world": world, "seed": seed}
-        about = {"stage": "05_grpo", "scale": "control", "params": params, "metrics": metrics}
+        about = {"stage": "05_grpo", "scale": scale, "params": params, "metrics": metrics}
         path.write_text(json.dumps(about))
 
     kept, here = tmp_path / "kept", tmp_path / "reports"
@@ -67,6 +67,7 @@ def test_runs_of_this_machine_go_before_the_kept_ones(tmp_path, monkeypatch):
     }
     assert so["C24", "no-guessing"] == C.VANISHES and so["C24", "wrong-labels"] == C.MISSING
     write(here / "control/05_grpo/results.json", "normal", 0.3)
+    write(here / "controlled/05_grpo/results.json", "normal", 0.9, scale="controlled")
     normal, other = C.load_controls(kept)["normal"]
     assert normal["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.3
     assert other["05_grpo"]["metrics"]["greedy_gain"]["value"] == 0.1
