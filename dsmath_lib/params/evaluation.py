@@ -10,12 +10,12 @@ from dsmath_lib.params.base import Params, par
 
 
 def model_label(name: str) -> str:
-    """``label`` of ``label=name``, else the last part of a folder, an artifact or a Hub name.
+    """``label`` of ``name as label``, else the last part of a folder, an artifact or a Hub name.
 
     The completions are kept in a folder called so.
     """
-    label, given, _ = name.rpartition("=")
-    return label if given else name.partition("@")[0].rstrip("/").rpartition("/")[2]
+    name, _, label = name.partition(" as ")
+    return label or name.partition("@")[0].rstrip("/").rpartition("/")[2]
 
 
 class EvaluationParams(Params):
@@ -24,11 +24,12 @@ class EvaluationParams(Params):
     # who and what
     models: list[str] = par(
         ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
-        "folder, name@commit or label=name",
+        "folder, name@commit, or either as a label",
         min_length=1,
     )
     page_models: list[str] = par(
-        ["zero-base=07_simplerl_zero/base", "zero=07_simplerl_zero/zero-grpo"], "asked as on a page"
+        ["07_simplerl_zero/base as zero-base", "07_simplerl_zero/zero-grpo as zero"],
+        "asked as on a page",
     )
     side_items: int = par(
         100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0

@@ -120,7 +120,7 @@ def start_architecture(
         raise ParamsError(f"the scale has no {stage}, and the stages after it name no model")
     cfg, (parameter, before) = cfgs[stage], START_OF[stage]
     if stage == "08_evaluation":
-        named = [m for m in cfg.models if not m.rpartition("=")[2][:2].isdigit()]
+        named = [m for m in cfg.models if not m[:2].isdigit()]
         if named:
             name, _, revision = named[-1].partition("@")
             return architecture_of(config_of(name, revision))

@@ -81,12 +81,12 @@ def completions_path(folder: Path, job: EvalJob) -> Path:
 
 def subject(name: str, stage: Stage) -> Subject:
     """What a name in ``models`` means: ``NN_stage/artifact`` of this scale, ``owner/name@commit``, or a folder; with
-    ``label=`` before it, the name of its scores.
+    `` as label`` after it, the name of its scores.
 
     Raises:
         StageError: the artifact is not there (names the command that makes it).
     """
-    label, where = model_label(name), name.rpartition("=")[2]
+    label, where = model_label(name), name.partition(" as ")[0]
     if _STAGE.fullmatch(where):
         folder = stage.upstream(*where.split("/"))
         return Subject(label, str(folder), "", file_digest(folder))

@@ -181,7 +181,7 @@ def test_models_by_name(reports):
         run.subject("03_sft/sft", stage)
     write_atomic(reports / "smoke/03_sft/artifacts/sft/config.json", "{}")
     write_atomic(reports / "smoke/03_sft/results.json", "{}")
-    assert run.subject("mine=03_sft/sft", stage).label == "mine"
+    assert run.subject("03_sft/sft as mine", stage).label == "mine"
     found = run.subject("03_sft/sft", stage)
     assert found.label == "sft" and found.digest and "03_sft/sft" in stage.inputs
 
