@@ -26,7 +26,9 @@ def on_ranks(n: int, work: Callable[[], Any], limit_s: float = LIMIT_S) -> list[
     def child(rank: int) -> None:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-        torch.set_num_threads(1)  # the parent's other threads do not live in a fork; OpenMP waits for them
+        torch.set_num_threads(
+            1
+        )  # the parent's other threads do not live in a fork; OpenMP waits for them
         try:
             if n > 1:
                 parallel.join(rank, n, torch.device("cpu"), limit_s)

@@ -141,6 +141,21 @@ def clustered(values: Sequence[float], samples: int = 1) -> Estimate:
     return share(mean, mean - Z * se, mean + Z * se, n, samples=samples)
 
 
+def ratio_values(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
+    """One number per question whose mean is Σ tops / Σ bottoms and whose spread is that of the ratio (linearised).
+
+    Sizes differ between questions (steps of an answer, say); ``clustered`` and ``paired_difference`` take the result.
+
+    Raises:
+        ValueError: all ``bottoms`` are 0.
+    """
+    n, total = len(tops), math.fsum(bottoms)
+    if not total:
+        raise ValueError("a share of nothing")
+    r = math.fsum(tops) / total
+    return [r + (t - r * b) * n / total for t, b in zip(tops, bottoms, strict=True)]
+
+
 def sample_mean(correct: Sequence[Sequence[bool]]) -> Estimate:
     """Mean accuracy of n samples per question (= Pass@1), clustered by question."""
     return clustered([sum(map(bool, c)) / len(c) for c in correct], samples=_samples(correct))

@@ -10,8 +10,12 @@ from dsmath_lib.params.base import Params, par
 
 
 def model_label(name: str) -> str:
-    """The last part of a folder, an artifact or a Hub name; its completions are kept in a folder called so."""
-    return name.partition("@")[0].rstrip("/").rpartition("/")[2]
+    """``label`` of ``name as label``, else the last part of a folder, an artifact or a Hub name.
+
+    The completions are kept in a folder called so.
+    """
+    name, _, label = name.partition(" as ")
+    return label or name.partition("@")[0].rstrip("/").rpartition("/")[2]
 
 
 class EvaluationParams(Params):
@@ -20,8 +24,18 @@ class EvaluationParams(Params):
     # who and what
     models: list[str] = par(
         ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
-        "folder or name@commit too",
+        "folder, name@commit, or either as a label",
         min_length=1,
+    )
+    page_models: list[str] = par(
+        ["07_simplerl_zero/base as zero-base", "07_simplerl_zero/zero-grpo as zero"],
+        "asked as on a page",
+    )
+    side_items: int = par(
+        100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0
+    )
+    tuned_shots: int = par(
+        2, "examples shown to tuned models, too; 0: none", paper="not told", ge=0
     )
     few_shot: list[str] = par(
         ["base"], "labels (last part of the name) asked few-shot", paper="base models"
@@ -84,6 +98,11 @@ class EvaluationParams(Params):
     dtype: Literal["float32", "bfloat16"] = par("float32", "arithmetic of the models")
 
     @property
+    def all_models(self) -> list[str]:
+        """Those asked as on a page first; before and after RL are the last two."""
+        return [*(self.page_models if self.side_items else ()), *self.models]
+
+    @property
     def sampler_rows(self) -> int:
         """``max_rows``, by its name in the other stages."""
         return self.max_rows
@@ -92,7 +111,7 @@ class EvaluationParams(Params):
     def _fits(self) -> Self:
         if len(self.n_items) != len(self.benchmarks):
             raise ValueError("n_items needs one number for each name in benchmarks")
-        for name in self.models:
+        for name in (*self.models, *self.page_models):
             try:
                 plain_name(model_label(name))
             except ValueError as err:

@@ -8,7 +8,11 @@ from dsmath_lib.params.rl import RLParams
 
 class GRPOParams(RLParams):
     stage: ClassVar[str] = "05_grpo"
-    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"compare_steps"}
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {
+        "compare_steps",
+        "compare_models",
+        "compare_wrong",
+    }
 
     # the forms of GRPO
     supervision: Literal["outcome", "process"] = par(
@@ -33,4 +37,10 @@ class GRPOParams(RLParams):
     # even: two rounds must take as many steps as one
     compare_steps: int = par(
         4, "steps of the comparison of supervisions; 0: left out", ge=0, multiple_of=2
+    )
+    compare_models: list[str] = par(
+        [], "outcome and process model of 04, compared too; empty: rules only", paper="both used"
+    )
+    compare_wrong: list[float] = par(
+        [], "shares of wrong labels where the truth pays steps, compared too", paper="about 0.2"
     )

@@ -10,6 +10,7 @@ from dsmath_lib.rows.prompts import PromptStyle
 
 class SFTParams(LoraParams):
     stage: ClassVar[str] = "03_sft"
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = LoraParams.DECIDE_NO_RUN | {"format_steps"}
 
     # data
     dataset: str = par("world", "world, a file below data_dir, or hub:owner/name", paper="§3.1")
@@ -41,6 +42,9 @@ class SFTParams(LoraParams):
     weight_decay: float = par(0.1, "AdamW: weight decay, not on norms", paper=OPEN, ge=0, le=1)
     decay_embeddings: bool = par(True, "weight decay on embeddings too", paper=OPEN)
     grad_clip: float = par(1.0, "largest gradient norm; 0: no clipping", paper=OPEN, ge=0)
+    format_steps: int = par(
+        0, "steps of words, programs and the mix, each alone; 0: left out", paper="none", ge=0
+    )
     # looking and saving
     max_new_tokens: int = par(96, "longest answer in the quick accuracy", ge=1)
     evals: int = par(8, "held-out measurements in the run", ge=1)

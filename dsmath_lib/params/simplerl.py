@@ -47,7 +47,12 @@ class SimpleRLParams(PPONumbers, RLParams):
         "value_clip": 0.2,
         "whiten": True,
     }
-    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {"runs", "compare_steps"}
+    DECIDE_NO_RUN: ClassVar[frozenset[str]] = RLParams.DECIDE_NO_RUN | {
+        "runs",
+        "compare_steps",
+        "transfer_questions",
+        "bases",
+    }
 
     # of all RL stages, but with another meaning here
     question_template: Template = par(
@@ -72,6 +77,12 @@ class SimpleRLParams(PPONumbers, RLParams):
     # runs
     runs: list[str] = par(["zero-grpo", "zero-ppo", "format", "r1-worked"], "to run", min_length=1)
     compare_steps: int = par(2, "steps of all runs but the first", ge=1)
+    transfer_questions: int = par(
+        0, "of each kind that no run was trained on, for main run and sft; 0: none", ge=0
+    )
+    bases: int = par(
+        0, "other base models, each with RL of its own; 0: none", paper=10, ge=0, le=10
+    )
     # long chain-of-thought start
     warm_samples: int = par(2000, "questions with a long solution", paper="8K", ge=1)
     warm_steps: int = par(60, "training steps on them", paper="not released", ge=1)

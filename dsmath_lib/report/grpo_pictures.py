@@ -190,6 +190,19 @@ def forms_plot(logs: Mapping[str, Sequence[Mapping]]) -> Figure:
     return fig
 
 
+def paid_plot(rows: Mapping[str, Sequence[Mapping]]) -> Figure:
+    """What the reward pays (left) and what is right (right) over the steps, for forms of GRPO."""
+    fig, (left, right) = axes(1, 2, width=9.6)
+    for ax, key, title in ((left, "paid", "What is paid"), (right, "right", "What is right")):
+        steps: dict[int, dict[str, float]] = {}
+        for name, found in rows.items():
+            for r in found:
+                steps.setdefault(r["step"], {"step": r["step"]})[name] = r[key]
+        points = [steps[k] for k in sorted(steps)]
+        curves(points, "step", list(rows), title=title, ax=ax)
+    return fig
+
+
 def training_plot(log: Sequence[Mapping], evals: Sequence[Mapping], smooth: int = 5) -> Figure:
     """The panel of a run: accuracy first, then every diagnostic the log has."""
     names = {k: v for k, v in PANELS.items() if any(r.get(k) is not None for r in log)}

@@ -5,18 +5,16 @@ model can be added up.
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 import torch
 
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.engines.grader import Undecided, evaluate, parse, variables
 from dsmath_lib.engines.parallel import gathered, ranks, share
+from dsmath_lib.evaluation.equations import equations_hold
 from dsmath_lib.params.rl import RLParams
 from dsmath_lib.params.worlds import WORLDS
 from dsmath_lib.rewards.models import score_completions, score_steps
@@ -198,37 +196,6 @@ def rule_steps(tokenizer, rule: RewardFunction) -> StepRewardFunction:
         return ends, {"steps": rewards}
 
     return function
-
-
-_EQUATION = re.compile(r"(?<![\d.+\-*/() ])([\d.+\-*/() ]++)=([\d.+\-*/() ]+)")
-
-
-def equations_hold(text: str) -> bool:
-    """No plain equation ``12 + 3 = 15`` in the text is false; a text without equations holds.
-
-    What cannot be judged is not: in ``x + 3 = 15`` the left side is no plain arithmetic.
-    """
-    for m in _EQUATION.finditer(text):
-        left, right = m[1], m[2].strip(" .")
-        glued = m.start() > 0 and text[m.start() - 1].isalnum() and left[0] != " "
-        if glued or left.strip()[:1] in ("", "+", "-", "*", "/"):
-            continue
-        a, b = _value(left.strip(" .")), _value(right)
-        if a is not None and b is not None and a != b:
-            return False
-    return True
-
-
-def _value(text: str) -> Fraction | None:
-    """Exact value of plain arithmetic; None for anything else."""
-    tree = parse(text)
-    if tree is None or variables(tree):
-        return None
-    try:
-        value = evaluate(tree)
-    except Undecided:
-        return None
-    return value if isinstance(value, Fraction) else None
 
 
 # -- what they return, checked --------------------------------------------------------------------

@@ -40,7 +40,8 @@ class Benchmark:
     items: questions of the whole set (0: toy, as many as asked for).
     file: path below ``data_dir``; hub: ``owner/name[:config[+config]]`` with ``revision`` and ``split``.
     fields: what ``layout`` needs -> name in the file; hub_fields: on the Hub, where the names differ.
-    few, zero: forms by kind: "cot", "pot" (program), "tir" (tools), "proof".
+    few, zero: forms by kind: "cot", "pot" (program), "tir" (tools), "proof"; "shots": "cot" with examples in the
+        user's turn, "page": as on a web page, for RL from a base model.
     metric: what the source reports: "greedy" or "avg@N" (mean of N samples).
     needs: what is missing here to score it; such a row reports *not run*.
     paper: (model, kind) -> published percent. Models base, sft, policy are DeepSeekMath's; others carry their name.

@@ -39,11 +39,11 @@ STAGES: dict[str, Spec] = {
         ("01_corpus_mining", "02_pretraining"),
         "SimpleRL-Zero", "RL straight from the base model", "SimpleRL, another paper"),
     "08_evaluation": Spec("dsmath_lib.params.evaluation:EvaluationParams",
-        ("02_pretraining", "03_sft", "04_reward_model", "05_grpo"),
+        ("02_pretraining", "03_sft", "04_reward_model", "05_grpo", "07_simplerl_zero"),
         "Evaluation", "scores with intervals", "Sections 3.2, 4.2, 5.2"),
     "09_paper_vs_ours": Spec("dsmath_lib.params.claims:ClaimsParams",
         ("00_start_here", "01_corpus_mining", "02_pretraining", "03_sft",
-         "04_reward_model", "05_grpo", "08_evaluation"),
+         "04_reward_model", "05_grpo", "07_simplerl_zero", "08_evaluation"),
         "Paper and ours", "a verdict per claim", "all"),
 }
 # fmt: on

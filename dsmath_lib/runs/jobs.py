@@ -79,6 +79,7 @@ ALLOWED = frozenset(
         "runs.nb04_assess:solutions_auc",
         "runs.nb05_grpo:greedy_accuracy",
         "runs.nb06_methods:sampled_accuracy",
+        "runs.nb07_bases:empty_base",
         "runs.nb07_simplerl:sampled_behaviour",
         "runs.policy_run:policy_job",
     )

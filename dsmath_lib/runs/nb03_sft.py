@@ -81,9 +81,16 @@ def finetune(
     packed: PackedExamples,
     heldout: Sequence[Example],
     device: torch.device | str = "cpu",
+    *,
+    cfg: SFTParams | None = None,
+    run: str = "sft",
 ) -> tuple[PreTrainedModel, dict[str, float]]:
-    """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model."""
-    cfg, run = stage.cfg, "sft"
+    """Train the model of ``start``, or an adapter on it, on packed rows; or load the finished model.
+
+    Args:
+        cfg: settings of this run, where they are not the stage's.
+    """
+    cfg = cfg or stage.cfg
     rates = {"peak": cfg.lr, "warmup": cfg.warmup_steps, "total": cfg.steps}
     lr = partial(constant_then_low, **rates, low=cfg.low_lr_steps)
     kept = Kept(stage, run, decided_by(cfg), __name__)

@@ -1,10 +1,11 @@
 """The forms of GRPO in 05: outcome and process supervision side by side, and rounds with a renewed reward model."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -14,6 +15,7 @@ from dsmath_lib.engines.memory import Form
 from dsmath_lib.evaluation.metrics import Estimate, paired_difference
 from dsmath_lib.lm.schedule import constant
 from dsmath_lib.lm.train import TrainSettings, autocast
+from dsmath_lib.params.grpo import GRPOParams
 from dsmath_lib.rewards.ask import ask
 from dsmath_lib.rewards.labels import (
     NoSignal,
@@ -26,64 +28,142 @@ from dsmath_lib.rewards.labels import (
 )
 from dsmath_lib.rewards.models import kind_of, load_reward_model, reward_model_path
 from dsmath_lib.rewards.training import label_loss_and_backward, step_batches, training_rows
+from dsmath_lib.rl.diagnostics import mean
 from dsmath_lib.rl.experiment import Experiment
 from dsmath_lib.rl.explore import sampling_of
-from dsmath_lib.rl.reward_functions import Rewards, rewards_from
+from dsmath_lib.rl.reward_functions import Rewards, rewards_from, rule_reward
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept, decided_by
 from dsmath_lib.runs.nb05_grpo import Renew, make_policy, weights_digest
-from dsmath_lib.runs.policy_run import greedy
+from dsmath_lib.runs.nb05_truth import truth_steps
+from dsmath_lib.runs.policy_run import greedy, load_rewards
 from dsmath_lib.stage.folder import Stage
 
+# what a form changes in the parameters
 FORMS = {
     "outcome": {"supervision": "outcome", "iterations": 1},
     "process": {"supervision": "process", "iterations": 1},
     "rounds": {"supervision": "outcome", "iterations": 2},
 }
+# paid by the models of ``compare_models``, as in the paper; ``rounds-kept`` has the same rounds, the model stays
+LEARNED = {
+    "outcome-model": FORMS["outcome"],
+    "process-model": FORMS["process"],
+    "rounds-model": FORMS["rounds"],
+    "rounds-kept": FORMS["rounds"],
+}
+TRUTH = "process-truth-"
+# metric -> the two forms whose greedy answers it compares
+DIFFERENCES = {
+    "rounds_minus_one": ("rounds", "outcome"),
+    "process_minus_outcome": ("process", "outcome"),
+    "model_process_minus_outcome": ("process-model", "outcome-model"),
+    "model_rounds_minus_one": ("rounds-model", "outcome-model"),
+    "model_renewed_minus_kept": ("rounds-model", "rounds-kept"),
+}
 RENEW_BATCH = 16  # solutions, or pairs, per step of the renewal
 
 
-def compare_forms(e: Experiment, renew: Renew | None = None) -> dict[str, dict[str, float]]:
+def compare_forms(e: Experiment) -> dict[str, dict[str, float]]:
     """Outcome supervision, process supervision and two rounds, each with ``compare_steps`` steps from one start.
 
-    Args:
-        renew: ``renewal`` with a ``run`` of its own, for the second of the two rounds.
+    With ``compare_models`` all of them once more, paid by these models, which the rounds renew (``rounds-kept``: not).
 
     Returns:
         per form the last validation; {} if ``compare_steps`` is 0. The log has the rows of each form under its name.
     """
     out = {}
-    for name, change in FORMS.items() if e.cfg.compare_steps else ():
-        steps = e.cfg.compare_steps // change["iterations"]
-        cfg = e.cfg.model_copy(update=change | {"steps": steps, "eval_every": 0})
-        _, out[name] = make_policy(replace(e, cfg=cfg), run=f"form-{name}", log=name, renew=renew)
+    for name in form_names(e.cfg):
+        paid = form_of(e, name)
+        renew = None if name == "rounds-kept" else renewal(paid, run=f"{name}-")
+        _, numbers = make_policy(paid, run=f"form-{name}", log=name, renew=renew)
+        out[name] = {k: numbers[k] for k in ("accuracy", "length")}
     return out
 
 
-def round_gains(e: Experiment) -> dict[str, Estimate]:
-    """What rounds bring (Figure 6), after ``compare_forms``: differences of greedy accuracy, paired by question.
+def form_names(cfg: GRPOParams) -> list[str]:
+    """The forms that the parameters ask for; ``process-truth-X``: the truth pays the steps, a share X of it wrong."""
+    learned = LEARNED if cfg.compare_models else ()
+    truth = [f"{TRUTH}{x:g}" for x in cfg.compare_wrong]
+    return [*FORMS, *learned, *truth] if cfg.compare_steps else []
+
+
+def form_of(e: Experiment, name: str) -> Experiment:
+    """The experiment of a form: the same but for its supervision, its rounds, and who pays."""
+    truth = name.startswith(TRUTH)
+    change = dict(FORMS["process" if truth else name] if truth or name in FORMS else LEARNED[name])
+    change |= {"steps": e.cfg.compare_steps // change["iterations"], "eval_every": 0}
+    if truth:
+        return _paid_by_truth(e, e.cfg.model_copy(update=change), float(name.removeprefix(TRUTH)))
+    if name in FORMS:
+        return replace(e, cfg=e.cfg.model_copy(update=change))
+    outcome, process = e.cfg.compare_models
+    if change["supervision"] == "process":
+        change |= {"process_model": process, "reward_names": ["accuracy"]}
+    else:
+        change |= {"reward_model": outcome, "reward_names": ["model"]}
+    change["reward_weights"] = [1.0]
+    cfg = e.cfg.model_copy(update=change)
+    return replace(e, cfg=cfg, rewards=load_rewards(cfg, e.stage, e.tokenizer, e.device))
+
+
+def _paid_by_truth(e: Experiment, cfg: GRPOParams, wrong: float) -> Experiment:
+    rule = rule_reward(cfg.reward_rule, cfg.seed)
+    steps = truth_steps(e.questions, e.tokenizer, rule, wrong, cfg.seed)
+    return replace(e, cfg=cfg, rewards=Rewards(rule, {"accuracy": 1.0}, steps, {"steps": 1.0}))
+
+
+def form_gains(e: Experiment) -> dict[str, Estimate]:
+    """What the forms bring, after ``compare_forms``: differences of greedy accuracy, paired by question.
 
     Returns:
-        ``rounds_minus_one``: two rounds minus one of as many steps. ``first_minus_second_round``: the gain of the first
-        round minus that of the second, −2 to 2 per question. {} if ``compare_steps`` is 0.
+        ``form_X_gain``: form X minus the start; the differences of ``DIFFERENCES``; for rounds (Figure 6), by a rule
+        and by a renewed model, ``first_minus_second_round`` and ``model_first_minus_second_round``: the gain of the
+        first round minus that of the second, −2 to 2 per question. {} if ``compare_steps`` is 0.
     """
-    if not e.cfg.compare_steps:
+    made, names = e.stage.artifacts, form_names(e.cfg)
+    if not names:
         return {}
-    made = e.stage.artifacts
-    folders = {"start": e.start} | {n: made / f"form-{n}" for n in ("outcome", "rounds")}
-    folders["first"] = made / "form-rounds-round1"
+    folders = {"start": e.start} | {n: made / f"form-{n}" for n in names}
+    rounds = [n for n in ("rounds", "rounds-model") if n in names]
+    folders |= {f"{n}-round1": made / f"form-{n}-round1" for n in rounds}
     right = {}
     for name, folder in folders.items():
         model = replace(e, start=folder).reference()
         with autocast(model.device, e.cfg.dtype):
             right[name] = ask(e.sampler(model), e.validation, greedy(e.cfg), seed=0).shares
-    middle = [(a + b) / 2 for a, b in zip(right["start"], right["rounds"], strict=True)]
-    half = paired_difference(right["first"], middle)  # (f − s) − (r − f) = 2 (f − (s + r) / 2)
-    first = replace(half, value=2 * half.value, low=2 * half.low, high=2 * half.high)
-    return {
-        "rounds_minus_one": paired_difference(right["rounds"], right["outcome"]),
-        "first_minus_second_round": first,
-    }
+    out = {f"form_{n}_gain": paired_difference(right[n], right["start"]) for n in names}
+    against = {f"{n}_minus_outcome": (n, "outcome") for n in names if n.startswith(TRUTH)}
+    for name, (a, b) in (DIFFERENCES | against).items():
+        out |= {name: paired_difference(right[a], right[b])} if a in right and b in right else {}
+    for n in rounds:
+        front = "model_" if n.endswith("-model") else ""
+        ends = right["start"], right[f"{n}-round1"], right[n]
+        out[f"{front}first_minus_second_round"] = _first_minus_second(*ends)
+    return out
+
+
+def _first_minus_second(start: list[float], first: list[float], second: list[float]) -> Estimate:
+    """(first − start) − (second − first) = 2 (first − (start + second) / 2), paired."""
+    middle = [(a + b) / 2 for a, b in zip(start, second, strict=True)]
+    half = paired_difference(first, middle)
+    return replace(half, value=2 * half.value, low=2 * half.low, high=2 * half.high)
+
+
+def paid_and_right(log: Sequence[Mapping[str, Any]], window: int = 10) -> list[dict[str, Any]]:
+    """What the reward pays beside what is right, over the steps of a form: means over ``window`` steps.
+
+    Returns:
+        rows with ``step``, ``paid`` (the step reward if it was learnt from, else the reward) and ``right``, the share
+        of right answers among the same rollouts.
+    """
+    out = []
+    for at in range(0, len(log), window):
+        part = log[at : at + window]
+        paid = "reward.steps" if any("reward.steps" in r for r in part) else "reward"
+        row = {"step": part[-1]["step"], "paid": mean(part, paid), "right": mean(part, "accuracy")}
+        out.append(row)
+    return out
 
 
 def renewal(e: Experiment, run: str = "") -> Renew | None:

@@ -11,11 +11,12 @@ from dsmath_lib.base.tensors import tensors_digest
 from dsmath_lib.engines.decode import Sampler
 from dsmath_lib.evaluation.metrics import paired_difference
 from dsmath_lib.params.grpo import GRPOParams
-from dsmath_lib.rewards.ask import Answers, ask
+from dsmath_lib.rewards.ask import Answers, ask, flat
 from dsmath_lib.rewards.questions import Questions
 from dsmath_lib.rl.experiment import Experiment, RunId
 from dsmath_lib.rl.reward_functions import Rewards
 from dsmath_lib.rows.methods import Method, method
+from dsmath_lib.runs.changes import logged
 from dsmath_lib.runs.kept import Made
 from dsmath_lib.runs.policy_run import greedy, share_right, train_run
 
@@ -23,9 +24,10 @@ from dsmath_lib.runs.policy_run import greedy, share_right, train_run
 Renew = Callable[[int, PreTrainedModel, Rewards], Rewards]
 
 
-def greedy_accuracy(e: Experiment, sampler: Sampler) -> dict[str, float]:
-    """The validation of a run: greedy accuracy and mean length."""
-    return ask(sampler, e.validation, greedy(e.cfg), seed=0).summary()
+def greedy_accuracy(e: Experiment, sampler: Sampler) -> dict[str, Any]:
+    """The validation of a run: greedy accuracy and mean length, and what each answer shows (``changes.Work``)."""
+    a = ask(sampler, e.validation, greedy(e.cfg), seed=0)
+    return a.summary() | logged(e.validation.problems, flat(a.texts), flat(a.correct))
 
 
 def method_of(cfg: GRPOParams) -> Method:

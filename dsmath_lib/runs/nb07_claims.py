@@ -5,15 +5,26 @@ from typing import Any
 
 from dsmath_lib.evaluation.metrics import (
     Estimate,
+    Z,
     accuracy,
     independent_difference,
     paired_difference,
     pass_at_k,
+    standard_error,
 )
 from dsmath_lib.runs.nb07_simplerl import Look
 
 Log = Sequence[Mapping[str, Any]]  # validation rows of a run: step, accuracy, length, …
-_PAIRS = (("warm-grpo", "zero-grpo"), ("zero-grpo", "format"))  # differ in start, or in reward
+# runs that differ in one thing: start, reward, questions, or who wrote the solutions
+_PAIRS = (
+    ("warm-grpo", "zero-grpo"),
+    ("zero-grpo", "format"),
+    ("r1-worked", "zero-grpo"),
+    ("zero-grpo", "short-grpo"),
+    ("zero-grpo", "easy"),
+    ("zero-grpo", "hard"),
+    ("zero-grpo", "sft"),
+)
 LENGTHS = (("r1-worked", "zero-grpo"),)
 
 
@@ -40,10 +51,11 @@ def claim_metrics(main: str, looks: Mapping[str, tuple[Look, Look]], logs: Mappi
     for a, b in _PAIRS:
         if a in logs and b in logs:
             out[f"{a}_minus_{b}"] = at_equal_steps(logs[a], logs[b], n)
+            out[f"{a}_minus_{b}_steps"] = steps_in_common(logs[a], logs[b])
     for a, b in LENGTHS:
         rows = _equal_steps(logs[a], logs[b]) if a in logs and b in logs else None
         if rows:
-            out[f"{a}_length_minus_{b}"] = rows[0]["length"] - rows[1]["length"]
+            out[f"{a}_length_minus_{b}"] = length_difference(*rows)
     return {k: v for k, v in out.items() if v is not None}
 
 
@@ -92,15 +104,33 @@ def turn(log: Log) -> dict[str, float]:
 def at_equal_steps(a: Log, b: Log, n: int) -> Estimate | None:
     """Validation accuracy of one run minus another's at the last step that both looked at; None: there is none.
 
-    Both looked at the same ``n`` questions, but the log has no row per question: the interval is that of independent
-    ones, which is wider.
+    Both looked at the same ``n`` questions. Where the rows say which were right, the difference is paired; else it is
+    taken as one of independent questions, whose interval is wider.
     """
     rows = _equal_steps(a, b)
     if not rows:
         return None
+    if all("right" in r for r in rows):
+        return paired_difference(rows[0]["right"], rows[1]["right"])
     right = [round(r["accuracy"] * n) for r in rows]
     shares = [accuracy([True] * k + [False] * (n - k)) for k in right]
     return independent_difference(*shares)
+
+
+def steps_in_common(a: Log, b: Log) -> int | None:
+    """The last step that both runs looked at."""
+    rows = _equal_steps(a, b)
+    return rows[0]["step"] if rows else None
+
+
+def length_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> Estimate | float:
+    """Tokens of an answer, the row ``a`` minus ``b``: paired where the rows hold the length of each answer."""
+    value = a["length"] - b["length"]
+    if "lengths" not in a or "lengths" not in b:
+        return value
+    each = [x - y for x, y in zip(a["lengths"], b["lengths"], strict=True)]
+    half = Z * standard_error(each)
+    return Estimate(value, value - half, value + half, len(each))
 
 
 def _equal_steps(a: Log, b: Log) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:

@@ -32,11 +32,14 @@ from dsmath_lib.rl.rollouts import Rollouts
 from dsmath_lib.rows.methods import METHODS
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS, Run
+from dsmath_lib.runs.changes import logged
 from dsmath_lib.runs.jobs import do_job, train_job
 from dsmath_lib.runs.kept import Kept
+from dsmath_lib.runs.load_questions import load_problems
 from dsmath_lib.runs.nb02_pretraining import kept_back, read_corpus
 from dsmath_lib.runs.policy_run import both_ways, sampled, train_run
 from dsmath_lib.stage.folder import Stage
+from dsmath_lib.world.problems import cot
 from dsmath_lib.world.reflection import long_cot
 
 _ROWS = (
@@ -132,44 +135,66 @@ def make_base(
     source = stage.source(cfg.sft_model, "02_pretraining", "base")
     if not cfg.math_tokens:
         return source
+    new = partial(load_model, source, revision=cfg.sft_revision)
+    return read_on(cfg, stage, tokenizer, device, "base", new, "mined")
+
+
+def read_on(
+    cfg: SimpleRLParams,
+    stage: Stage,
+    tokenizer: PreTrainedTokenizerBase,
+    device: torch.device | str,
+    run: str,
+    new: partial,
+    corpus: str,
+) -> Path:
+    """The model of ``new`` after ``math_tokens`` tokens of a corpus of stage 01; kept under the name ``run``."""
     folder = stage.upstream("01_corpus_mining", "corpora")
-    kept = Kept(stage, "base", cfg.model_dump(include=OF_THE_BASE), __name__)
+    kept = Kept(stage, run, cfg.model_dump(include=OF_THE_BASE) | {"corpus": corpus}, __name__)
     if not kept.found(device):
-        new = partial(load_model, source, revision=cfg.sft_revision)
         width = new().config.max_position_embeddings
         steps = max(1, cfg.math_tokens // (_ROWS * width))
-        rows = read_corpus(folder, "mined")
+        rows = read_corpus(folder, corpus)
         texts = [r["text"] for r in rows if r["lang"] in cfg.langs and not kept_back(r)]
-        pages = {"mined": tokenize_documents(tokenizer, texts)}
-        stream = mixture_stream(pages, {"mined": 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
+        pages = {corpus: tokenize_documents(tokenizer, texts)}
+        stream = mixture_stream(pages, {corpus: 1.0}, steps * _ROWS * width + 1, cfg.seed).tokens
 
         rows_of = {"batch_size": _ROWS, "context": width, "eos": tokenizer.eos_token_id}
         batches = partial(stream_batch, stream, **rows_of)
         settings = settings_for(cfg, steps, cfg.math_lr)
-        how = {"model": new, "batches": batches, "settings": settings, "run": "base"}
+        how = {"model": new, "batches": batches, "settings": settings, "run": run}
         model, numbers = do_job(train_job, stage, device, **how)
         kept.keep(model, tokenizer, numbers)
     return kept.folder
 
 
-def long_samples(cfg: SimpleRLParams, problems: Sequence[Problem], n: int) -> list[Sample]:
-    """Long solutions of the first ``n`` RL questions: the toy world's, or the lines of the data set."""
+def long_samples(
+    cfg: SimpleRLParams, problems: Sequence[Problem], n: int, form: str = "long"
+) -> list[Sample]:
+    """Solutions of the first ``n`` RL questions: the world's, ``long`` or ``short``, or the lines of the data set."""
     out = []
     for p in problems[:n]:
         rng = Random(seed_for(cfg.seed, "long", p.id, p.question))
-        text = long_cot(p, rng) if p.family else "\n".join([*p.steps, f"\\boxed{{{p.answer}}}"])
+        text = "\n".join([*p.steps, f"\\boxed{{{p.answer}}}"])
+        if p.family:
+            text = long_cot(p, rng) if form == "long" else cot(p)
         prompt = make_prompt(cfg.style, p.question, p.lang)
-        out.append(Sample(prompt, ((text, True),), {"form": "long"}))
+        out.append(Sample(prompt, ((text, True),), {"form": form}))
     return out
 
 
-def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
-    """The start after supervised training on long solutions of the RL questions (SimpleRL's first step)."""
+def make_start(e: Experiment, name: str, problems: Sequence[Problem]) -> Path | str:
+    """The start of runs by its name: ``base``, or the base after supervised training on solutions of the RL questions:
+    ``warm``, long ones (SimpleRL's first step), ``short``, short ones (Zoo's cold start)."""
     cfg, tokenizer = e.cfg, e.tokenizer
-    kept = Kept(e.stage, "warm", cfg.model_dump(include=OF_THE_WARM), __name__)
+    if name == "base":
+        return e.start
+    kept = Kept(e.stage, name, cfg.model_dump(include=OF_THE_WARM), __name__)
     if not kept.found(e.device):
         width = e.policy().config.max_position_embeddings
-        examples = tokenize_samples(tokenizer, long_samples(cfg, problems, cfg.warm_samples))
+        form = "long" if name == "warm" else "short"
+        samples = long_samples(cfg, problems, cfg.warm_samples, form)
+        examples = tokenize_samples(tokenizer, samples)
         packed = PackedExamples(
             examples, width, cfg.warm_steps * _ROWS, cfg.seed, isolate=True,
             pad=tokenizer.pad_token_id,
@@ -179,7 +204,7 @@ def make_warm(e: Experiment, problems: Sequence[Problem]) -> Path:
             "model": partial(load_model, e.start, revision=e.revision),
             "batches": partial(PackedExamples.batch, packed, batch_size=_ROWS),
             "settings": settings,
-            "run": "warm",
+            "run": name,
             "tokenizer": tokenizer,
         }
         model, numbers = do_job(train_job, e.stage, e.device, **how)
@@ -201,6 +226,8 @@ def of_run(
     run, cfg = RUNS[name], e.cfg
     if name != cfg.runs[0]:
         cfg = cfg.model_copy(update={"steps": cfg.compare_steps})
+    if run.levels:
+        problems = load_problems(cfg.model_copy(update={"levels": [*run.levels]}))[0], problems[1]
     style = run.template or cfg.style
     asked, validation = (as_prompts(e.tokenizer, p, style, room) for p in problems)
     # a rule of the parameters is that of all runs
@@ -209,20 +236,25 @@ def of_run(
 
 
 def run_zero(
-    e: Experiment, name: str, start: Path | str, problems: Problems, room: int
+    e: Experiment, name: str, start: Path | str, problems: Problems, room: int, title: str = ""
 ) -> tuple[PreTrainedModel, Look, Look]:
     """One row of ``RUNS``: train (or load what was trained before), and look at start and end; see ``of_run``.
+
+    Args:
+        title: of the run and its log rows, where it is another run of the same row; it takes ``compare_steps``.
 
     Returns:
         the policy, the look at the start and the look at the policy. Log rows: ``name``, ``name.eval``, ….
     """
     run = RUNS[name]
     e, rule = of_run(e, name, start, problems, room), graded_by(run)
+    if title:
+        e = replace(e, cfg=e.cfg.model_copy(update={"steps": e.cfg.compare_steps}))
 
     def after(policy: PreTrainedModel) -> dict[str, Any]:
         return asdict(look(e, policy, rule))
 
-    this = RunId(name, e.cfg.seed, also=repr(run))
+    this = RunId(title or name, e.cfg.seed, also=repr(run))
     evaluate = partial(sampled_behaviour, rule=rule)
     policy, numbers = train_run(e, METHODS[run.method], this, evaluate, measure=after)
     # once for all runs that share start, prompt and rule
@@ -231,11 +263,14 @@ def run_zero(
     return policy, Look(**before), Look(**numbers)
 
 
-def sampled_behaviour(e: Experiment, sampler: Sampler, rule: str) -> dict[str, float | None]:
-    """The validation during a run: sampled accuracy and behaviour, one answer to each question."""
+def sampled_behaviour(e: Experiment, sampler: Sampler, rule: str) -> dict[str, Any]:
+    """The validation during a run, one sampled answer to each question: accuracy, behaviour, ``changes.Work``, and of
+    each answer whether it is ``right`` and its length in tokens."""
     seed = seed_for(e.cfg.seed, "zero")
     a = ask(sampler, e.validation, sampled(e.cfg, 1), seed, rule)
-    return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a)
+    works = logged(e.validation.problems, flat(a.texts), flat(a.correct))
+    each = {"right": flat(a.correct), "lengths": flat(a.lengths)}
+    return {"accuracy": a.summary()["accuracy"]} | behaviour_of(a) | each | works
 
 
 def one_group(e: Experiment, policy: PreTrainedModel, tries: int = 8) -> ShownGroup:

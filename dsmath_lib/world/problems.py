@@ -11,9 +11,10 @@ from random import Random
 from dsmath_lib.base.files import text_digest
 from dsmath_lib.base.records import Problem
 from dsmath_lib.base.seeds import seed_for
-from dsmath_lib.world.families import FAMILIES, HELD_OUT, Op
+from dsmath_lib.world.families import FAMILIES, HELD_OUT, Op, Operand
 
 LEVELS = (1, 2, 3, 4, 5)
+_LINE = re.compile(r"^[a-z]=(\w+)(//|[+*-])(\w+)$", re.MULTILINE)  # of a program
 # how authors write a solution, as columns of their shares
 HABITS = ("steps", "check", "skip", "guess", "careless")
 SPLITS = ("train", "val", "test")
@@ -81,6 +82,19 @@ def _code(ops: Sequence[Op]) -> str:
         for i, (_, op, _) in enumerate(ops)
     ]
     return "\n".join([*lines, f"print({name[-1]})"])
+
+
+def operations(problem: Problem) -> tuple[Op, ...]:
+    """The operations that solve a problem of the world, as its family drew them; () for another problem.
+
+    They stand in its program, where each line names what earlier lines found.
+    """
+
+    def operand(text: str) -> Operand:
+        return f"#{ord(text) - ord('a')}" if text.isalpha() else int(text)
+
+    lines = _LINE.findall(problem.program) if problem.family else []
+    return tuple((operand(left), op[0], operand(right)) for left, op, right in lines)
 
 
 def sample_problems(

@@ -20,6 +20,7 @@ from dsmath_lib.crawl import shards
 from dsmath_lib.engines.grader import grade_answer, grade_file
 from dsmath_lib.engines.sandbox import extract_programs, joined_program, run_program
 from dsmath_lib.evaluation import metrics as m
+from dsmath_lib.evaluation.equations import equations_hold
 from dsmath_lib.lm.mixture import tokenize_documents
 from dsmath_lib.lm.packing import tokenize_samples
 from dsmath_lib.lm.tokenizer import train_tokenizer
@@ -30,7 +31,7 @@ from dsmath_lib.report.notebook import table
 from dsmath_lib.rewards.program_tests import Check, passed
 from dsmath_lib.rewards.reward import reward
 from dsmath_lib.rl.explore import as_rollouts
-from dsmath_lib.rl.reward_functions import RewardError, Rewards, equations_hold, scored
+from dsmath_lib.rl.reward_functions import RewardError, Rewards, scored
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.nb08_evaluation.layouts import plain
 from dsmath_lib.runs.read_questions import problem_of

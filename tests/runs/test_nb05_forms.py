@@ -15,7 +15,6 @@ from dsmath_lib.rl.explore import explore, live
 from dsmath_lib.rl.reward_functions import (
     RewardError,
     Rewards,
-    equations_hold,
     model_reward,
     model_steps,
     rewards_from,
@@ -23,8 +22,11 @@ from dsmath_lib.rl.reward_functions import (
     rule_steps,
     together,
 )
+from dsmath_lib.runs import nb05_forms as forms
+from dsmath_lib.runs.changes import right_steps
 from dsmath_lib.runs.nb05_forms import compare_forms, renewal
 from dsmath_lib.runs.nb05_grpo import make_policy
+from dsmath_lib.runs.nb05_truth import truth_steps
 from dsmath_lib.stage.folder import Stage
 from tests.rl import conftest as fixtures
 from tests.rl.conftest import experiment, grpo_params, odd_reward, odd_steps, tiny_policy
@@ -33,6 +35,7 @@ questions, tokenizer = fixtures.questions, fixtures.tokenizer
 
 pytestmark = pytest.mark.numeric
 SMALL = {"steps": 2, "checkpoint_every": 1, "eval_every": 0, "questions_per_step": 2}
+SMALL |= {"compare_models": [], "compare_wrong": []}
 
 
 @pytest.fixture
@@ -75,8 +78,6 @@ def test_rounds_reset_the_reference(tokenizer, questions, folders):
 
 
 def test_the_reward_model_is_renewed(tokenizer, questions, folders, monkeypatch):
-    from dsmath_lib.runs import nb05_forms as forms
-
     solve = forms.solutions_of
     seen = []
 
@@ -141,24 +142,95 @@ def test_two_policies_keep_their_own_renewals(tokenizer, questions, folders):
     assert names == ["", "", "form-"]
 
 
-def test_round_gains_by_hand(tokenizer, questions, folders, monkeypatch):
+def test_form_gains_by_hand(tokenizer, questions, folders, monkeypatch):
     """Start 0, first round 1, second round 1, one long round 0 of 1: +1 for rounds, and 1 − 0 for the first."""
-    from dsmath_lib.runs import nb05_forms as forms
-
     cfg = grpo_params(compare_steps=2, **SMALL)
     stage = Stage(cfg, "05_grpo")
-    for name in ("form-outcome", "form-rounds", "form-rounds-round1"):
+    for name in ("form-outcome", "form-process", "form-rounds", "form-rounds-round1"):
         tiny_policy(len(tokenizer)).save_pretrained(stage.artifacts / name)
-    order = iter([0.0, 0.0, 1.0, 1.0])  # start, outcome, rounds, first
+    order = iter([0.0, 0.0, 1.0, 1.0, 1.0])  # start, outcome, process, rounds, first
     monkeypatch.setattr(
         forms, "ask", lambda *a, **k: SimpleNamespace(shares=[next(order)] * len(questions))
     )
     e = experiment(cfg, stage, tokenizer, questions, start=folders / "policy")
-    got = forms.round_gains(e)
-    assert got["rounds_minus_one"].value == 1.0
+    got = forms.form_gains(e)
+    assert got["rounds_minus_one"].value == got["form_process_gain"].value == 1.0
+    assert got["form_outcome_gain"].value == 0.0 and "model_rounds_minus_one" not in got
     assert got["first_minus_second_round"].value == 1.0
     off = grpo_params(compare_steps=0)
-    assert forms.round_gains(replace(e, cfg=off)) == {}
+    assert forms.form_gains(replace(e, cfg=off)) == {}
+
+
+def test_learned_forms_are_paid_by_their_models(tokenizer, questions, folders):
+    """The rollouts of the first step are the rule's; who pays differs; only renewed rounds train a reward model."""
+    models = [str(folders / "outcome"), str(folders / "process")]
+    cfg = grpo_params(
+        compare_steps=2, renew_questions=2, renew_steps=1, **SMALL | {"compare_models": models}
+    )
+    stage = Stage(cfg, "05_grpo")
+    rule = rule_reward("accuracy")
+    rewards = Rewards(rule, {"accuracy": 1.0}, rule_steps(tokenizer, rule), {"steps": 1.0})
+    e = experiment(cfg, stage, tokenizer, questions, rewards, folders / "policy")
+    with pytest.warns(UserWarning, match="keeps its reward_model"):  # a tiny policy is never right
+        out = compare_forms(e)
+    assert list(out) == [*forms.FORMS, *forms.LEARNED]
+    rows = {n: stage.read_log(n)[0] for n in out}
+    assert len({r["accuracy"] for r in rows.values()}) == 1
+    assert rows["outcome"]["reward"] == rows["outcome"]["accuracy"] == 0
+    assert rows["outcome-model"]["reward"] == pytest.approx(rows["outcome-model"]["reward.model"])
+    assert rows["outcome-model"]["reward"] == pytest.approx(rows["rounds-kept"]["reward"])
+    assert rows["process-model"]["reward.steps"] != rows["process"]["reward.steps"]
+    assert "reward.model" not in rows["process-model"]
+    got = forms.form_gains(e)
+    assert {"model_process_minus_outcome", "model_renewed_minus_kept"} <= got.keys()
+
+
+PROBLEM = Problem("1", "Q?", "34", family="chain", program="a=7+5\nb=a*3\nc=b-2\nprint(c)")
+
+
+@pytest.mark.parametrize(
+    ("steps", "right", "labels"),
+    [
+        (["7+5=12\n", "12*3=36\n", "36-2=34\n", "\\boxed{34}"], True, [1, 1, 1, 1]),
+        (["7+5=13\n", "13*3=39\n", "\\boxed{37}"], False, [0, 1, 0]),  # goes on rightly
+        (["\n", "7*5=35\n", "12*3=36\n", "\\boxed{34}"], True, [0, 0, 0, 1]),
+        (["\\boxed{34}"], True, [1]),
+        ([], False, []),
+    ],
+)
+def test_steps_are_judged_by_the_truth(steps, right, labels):
+    assert right_steps(PROBLEM, steps, right) == [bool(y) for y in labels]
+
+
+def test_a_share_of_the_truth_is_turned_round(tokenizer):
+    prompts = [tokenizer.encode(f"{i}?", add_special_tokens=False) for i in range(60)]
+    asked = Questions([PROBLEM] * 60, prompts)
+    text = "7+5=12\n1\nThe answer is 34."
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    rollouts = SimpleNamespace(
+        prompts=prompts, completions=[ids] * 60, texts=[text] * 60, finish=["eos"] * 60
+    )
+    rows = {}
+    for wrong in (0.0, 0.25):
+        steps = truth_steps(asked, tokenizer, rule_reward("accuracy"), wrong, seed=0)
+        ends, named = steps(rollouts, ["34"] * 60)
+        rows[wrong] = named["steps"]
+        assert steps(rollouts, ["34"] * 60) == (ends, named)  # replays
+    assert rows[0.0] == [[1.0, 0.0, 1.0]] * 60
+    turned = sum(
+        a != b for x, y in zip(*rows.values(), strict=True) for a, b in zip(x, y, strict=True)
+    )
+    assert 25 < turned < 65  # of 180
+
+
+def test_paid_and_right_are_means_over_steps():
+    log = [{"step": s, "reward": s, "accuracy": 0.0} for s in (1, 2, 3)]
+    assert forms.paid_and_right(log, 2) == [
+        {"step": 2, "paid": 1.5, "right": 0.0},
+        {"step": 3, "paid": 3.0, "right": 0.0},
+    ]
+    steps = [r | {"reward.steps": 0.5} for r in log]
+    assert {r["paid"] for r in forms.paid_and_right(steps, 2)} == {0.5}
 
 
 def test_forms_share_a_start(tokenizer, questions, folders):
@@ -273,12 +345,3 @@ def test_the_last_step_gets_the_coin_of_its_answer(tokenizer):
     r = explored(Sampler(ids), coin, rule_steps(tokenizer, coin))
     assert [row[-1] for row in r.step_rewards["steps"]] == r.rewards["accuracy"].tolist()
     assert set(r.rewards["accuracy"].tolist()) == {0.0, 1.0}
-
-
-def test_equations():
-    assert equations_hold("12 + 3 = 15, then 15/3=5") and equations_hold("no equation")
-    assert not equations_hold("12+3=16")
-    assert not equations_hold("so 2*(3+4) = 15.")
-    assert not equations_hold("Check: 15-3=11")
-    for text in ("x + 3 = 15", "2x - 3 = 4", "x3 = 5"):
-        assert equations_hold(text)  # not plain: not judged

@@ -6,11 +6,14 @@ from dsmath_lib.evaluation.metrics import accuracy, independent_difference
 from dsmath_lib.runs.nb07_claims import (
     at_equal_steps,
     claim_metrics,
+    length_difference,
     pass_gain,
     reflecting_minus_plain,
     turn,
 )
 from dsmath_lib.runs.nb07_simplerl import Look
+
+pytestmark = pytest.mark.numeric
 
 
 def look(sampled, reflecting, **behaviour) -> Look:
@@ -75,3 +78,23 @@ def test_two_looks_are_no_turn():
         "length_fall": 0.0,
         "length_rise": 0.5,
     }
+
+
+def test_rows_with_each_answer_are_compared_question_by_question():
+    def with_each(step, right, lengths):
+        n = len(right)
+        each = {"right": right, "lengths": lengths}
+        return row(step, sum(right) / n, sum(lengths) / n) | each
+
+    a = [with_each(5, [True] * 30 + [False] * 20, [12] * 50)]
+    b = [with_each(5, [True] * 20 + [False] * 30, [10] * 25 + [12] * 25)]
+    got = at_equal_steps(a, b, 50)
+    assert got.value == pytest.approx(0.2) and got.low > 0  # ten won, none lost
+    assert at_equal_steps([row(5, 0.6, 12.0)], [row(5, 0.4, 11.0)], 50).low < got.low  # not paired
+    longer = length_difference(a[0], b[0])
+    assert longer.value == pytest.approx(1.0)
+    assert longer.high - 1 == pytest.approx(1.96 * (50 / 49) ** 0.5 / 50**0.5, abs=1e-3)
+    assert length_difference(row(5, 0.6, 12.0), b[0]) == 1.0
+    runs = {"zero-grpo": a, "format": b}
+    got = claim_metrics("zero-grpo", {"zero-grpo": (BEFORE, AFTER)}, runs | {"zero-grpo": a * 3})
+    assert got["zero-grpo_minus_format_steps"] == 5

@@ -9,18 +9,20 @@ from dsmath_lib.base.errors import ParamsError, StageError
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.engines.grader.verdict import grade
 from dsmath_lib.evaluation.behaviour import reflections
+from dsmath_lib.evaluation.equations import equations_hold
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.simplerl import SimpleRLParams
 from dsmath_lib.report.simplerl_pictures import behaviour_plot, group_table
 from dsmath_lib.rl import loop
 from dsmath_lib.rl.losses import token_weights
-from dsmath_lib.rl.reward_functions import equations_hold, rewards_from
+from dsmath_lib.rl.reward_functions import rewards_from
 from dsmath_lib.rows.methods import METHODS, TITLES
 from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.rows.zero_runs import RUNS
 from dsmath_lib.runs import nb07_simplerl as zero
+from dsmath_lib.runs import nb07_transfer as transfer
 from dsmath_lib.stage.folder import Stage
-from dsmath_lib.world.problems import sample_problems
+from dsmath_lib.world.problems import cot, sample_problems
 from dsmath_lib.world.reflection import long_cot
 from tests.rl import conftest as fixtures
 from tests.rl.conftest import experiment
@@ -128,6 +130,51 @@ def test_what_decides_the_starts_are_parameters():
     assert zero.OF_THE_BASE < zero.OF_THE_WARM < set(SimpleRLParams.model_fields)
 
 
+def test_short_solutions_are_the_worlds():
+    asked = sample_problems(5, split="train", seed=1, levels=(2,), langs=("en",))
+    short, long = (zero.long_samples(params(), asked, 5, form) for form in ("short", "long"))
+    assert [s.segments[0][0] for s in short] == [cot(p) for p in asked]
+    assert all(reflections(s.segments[0][0]) for s in long)
+
+
+def test_a_run_on_other_levels_is_validated_on_the_same_questions(base, tokenizer, problems):
+    e = experiment(params(), None, tokenizer, None)
+    hard = zero.of_run(e, "hard", base, problems, ROOM)
+    assert {p.level for p in hard.questions.problems} == {4, 5}
+    assert hard.validation.problems == problems[1]
+    assert zero.of_run(e, "zero-grpo", base, problems, ROOM).questions.problems == problems[0]
+
+
+def test_sft_on_the_same_questions_learns_their_solutions(base, tokenizer, problems):
+    cfg = params(sft_model=str(base), runs=["format", "sft"], lr=1e-2)
+    stage, policy, *_, e = run(cfg, base, tokenizer, problems, "sft")
+    rows = stage.read_log("sft.eval")
+    assert [r["step"] for r in rows] == [0, 1, 2]
+    assert len(rows[0]["right"]) == len(rows[0]["lengths"]) == len(rows[0]["work"]) == 4
+    away = transfer.elsewhere(cfg.model_copy(update={"transfer_questions": 3}))
+    assert {p.family for p in away["new family"]} == {"ages"}
+    assert {p.level for p in away["harder levels"]} <= {2, 3, 4, 5}
+    right = transfer.right_elsewhere(e, policy, away, ROOM)
+    assert {k: len(v) for k, v in right.items()} == {"new family": 3, "harder levels": 3}
+
+
+@pytest.mark.numeric
+def test_transfer_by_hand():
+    home = {"base": [False] * 4, "sft": [True] * 4}
+    away = {"base": {"a": [True, False], "b": [True]}, "sft": {"a": [False, False], "b": [True]}}
+    got = transfer.transfer_metrics(home, away)
+    assert got["home.sft_gain"].value == 1.0
+    assert got["away.sft_gain"].value == pytest.approx(-1 / 3)
+    table = {(r["model"], r["questions"]): r for r in transfer.transfer_table(home, away)}
+    assert table["sft", "a"]["gain over the base"].value == -0.5
+    assert table["base", "at home"]["gain over the base"].value == 0
+    assert (
+        transfer.transfer_metrics(home, {})
+        == {}
+        == transfer.elsewhere(params(transfer_questions=0))
+    )
+
+
 def test_page_prompts_hold_the_question_as_it_is():
     for template in ("toy-page", "toy-page-program", "simplerl-chat", "simplerl-plain", "r1-tags"):
         for lang in ("en", "zh"):
@@ -146,13 +193,12 @@ def run(cfg, base, tokenizer, problems, name):
     stage = Stage(cfg, "07_simplerl_zero")
     e = experiment(cfg, stage, tokenizer, None, start=base)
     where = {"base": base}
-    if RUNS[name].start == "warm":
-        where["warm"] = zero.make_warm(e, problems[0])
+    where[RUNS[name].start] = zero.make_start(e, RUNS[name].start, problems[0])
     of = e, name, where[RUNS[name].start], problems, ROOM
     return stage, *zero.run_zero(*of), zero.of_run(*of)
 
 
-@pytest.mark.parametrize("name", ["zero-grpo", "zero-ppo", "warm-grpo", "program"])
+@pytest.mark.parametrize("name", ["zero-grpo", "zero-ppo", "warm-grpo", "short-grpo", "program"])
 def test_runs_end_to_end(base, tokenizer, problems, name):
     cfg = params(sft_model=str(base), runs=["format", name])
     stage, policy, before, after, e = run(cfg, base, tokenizer, problems, name)

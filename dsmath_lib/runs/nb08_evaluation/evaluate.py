@@ -18,7 +18,7 @@ from dsmath_lib.engines.grader import Verdict, before
 from dsmath_lib.engines.sandbox import ToolResult, run_programs
 from dsmath_lib.evaluation.tir import PROTOCOLS, Generation, Tools, generate_with_tools
 from dsmath_lib.rewards.ask import Sampling, draw_completions, verdict_on
-from dsmath_lib.rows.prompts import PromptStyle, make_prompt
+from dsmath_lib.rows.prompts import PROMPTS, PromptStyle, make_prompt
 from dsmath_lib.runs.nb08_evaluation.formats import FORMATS, Demonstration, few_shot_prompt
 from dsmath_lib.runs.nb08_evaluation.programs import to_program
 from dsmath_lib.runs.nb08_evaluation.store import rows_made_with, write_file
@@ -56,7 +56,9 @@ class EvalSettings:
     @property
     def stop(self) -> tuple[str, ...]:
         """Strings at which the model's answer ends; none in chat form, where it ends its turn."""
-        return FORMATS[self.template].stop if self.template in FORMATS else ()
+        if self.template in FORMATS:
+            return FORMATS[self.template].stop
+        return tuple(PROMPTS.get(self.template, {}).get("stop", ()))
 
     @property
     def program(self) -> str:
@@ -71,20 +73,28 @@ def prompt_of(
 
     ``room``: longest prompt in tokens; examples are left out from the front until it fits (0: no limit).
     """
-    if settings.template not in FORMATS:
-        style = PromptStyle(settings.template, settings.system)
-        prompt = make_prompt(style, problem.question, problem.lang)
-        (ids,) = prompt_ids(tokenizer, [prompt])
-        return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
     use = settings.examples[: settings.shots]
     while True:
-        text = few_shot_prompt(
-            settings.template, problem.question, use, published=settings.published
-        )
-        (ids,) = prompt_ids(tokenizer, [Prompt(text)])
+        text, ids = _prompt(tokenizer, problem, settings, use)
         if not room or len(ids) <= room or not use:
             return text, ids
         use = use[1:]
+
+
+def _prompt(
+    tokenizer, problem: Problem, settings: EvalSettings, use: Sequence[Demonstration]
+) -> tuple[str, list[int]]:
+    """The prompt with these examples: in a few-shot format, or in the user's turn of a template."""
+    if settings.template in FORMATS:
+        text = few_shot_prompt(
+            settings.template, problem.question, use, published=settings.published
+        )
+        return text, prompt_ids(tokenizer, [Prompt(text)])[0]
+    style = PromptStyle(settings.template, settings.system)
+    asked = few_shot_prompt("toy-qa", problem.question, use) if use else problem.question
+    prompt = make_prompt(style, asked, problem.lang)
+    (ids,) = prompt_ids(tokenizer, [prompt])
+    return tokenizer.decode(ids) if prompt.chat else prompt.text, ids
 
 
 def complete_all(
@@ -148,7 +158,8 @@ def _answers(
     if not all(fits):
         n = fits.count(False)
         print(f"{n} of {len(ids)} prompts fill the context of {context} tokens: unanswered, wrong")
-    done = iter(_complete(sampler, tokenizer, [i for i in ids if len(i) < context], settings))
+    asked = [i for i in ids if len(i) < context]
+    done = iter(_complete(sampler, tokenizer, asked, settings) if asked else ())
     empty: dict[str, Any] = {"ids": [], "text": "", "finish": "length"}
     empty |= {"output": None, "tool_error": "the prompt did not fit"} if settings.program else {}
     return [next(done) if fit else dict(empty) for fit in fits for _ in range(settings.n)]

@@ -42,7 +42,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class EvalJob:
-    """One model on one benchmark; ``kind`` is "cot", "pot" (program), "tir" (tools) or "proof"."""
+    """One model on one benchmark; ``kind`` is one of the benchmark's forms."""
 
     model: str
     benchmark: str
@@ -80,38 +80,44 @@ def completions_path(folder: Path, job: EvalJob) -> Path:
 
 
 def subject(name: str, stage: Stage) -> Subject:
-    """What a name in ``models`` means: ``NN_stage/artifact`` of this scale, ``owner/name@commit``, or a folder.
+    """What a name in ``models`` means: ``NN_stage/artifact`` of this scale, ``owner/name@commit``, or a folder; with
+    `` as label`` after it, the name of its scores.
 
     Raises:
         StageError: the artifact is not there (names the command that makes it).
     """
-    if _STAGE.fullmatch(name):
-        folder = stage.upstream(*name.split("/"))
-        return Subject(folder.name, str(folder), "", file_digest(folder))
-    source, _, revision = name.partition("@")
-    return Subject(model_label(name), source, revision, name)
+    label, where = model_label(name), name.partition(" as ")[0]
+    if _STAGE.fullmatch(where):
+        folder = stage.upstream(*where.split("/"))
+        return Subject(label, str(folder), "", file_digest(folder))
+    source, _, revision = where.partition("@")
+    return Subject(label, source, revision, where)
 
 
 def jobs(cfg: EvaluationParams, refused: Collection[str] = ()) -> list[EvalJob]:
     """All (model, benchmark, kind) of a run, without refused benchmarks.
 
     Few-shot models are base models: they get the few-shot forms of a benchmark (text, programs, proofs), the others
-    its zero-shot forms (text, tools). A benchmark without a form for a model is left out for it, as in the paper.
+    its zero-shot forms (text, tools, text after examples); ``page_models`` only that of a web page. A benchmark without
+    a form for a model is left out for it, as in the paper.
 
     Raises:
         StageError: two models share a label, or nothing is left to run.
     """
-    labels = [model_label(n) for n in cfg.models]
+    labels = [model_label(n) for n in cfg.all_models]
+    pages = {model_label(n) for n in cfg.page_models}
     twice = {x for x in labels if labels.count(x) > 1}
     if twice:
         raise StageError(f"two models have the same label {sorted(twice)}; rename a folder")
-    off = {k for k, on in (("pot", cfg.programs), ("tir", cfg.tools)) if not on}
+    on = {"pot": cfg.programs, "tir": cfg.tools, "shots": cfg.tuned_shots and cfg.side_items}
     out = []
     for m in labels:
-        few = m in cfg.few_shot
+        few, page = m in cfg.few_shot, m in pages
+        asked = on | {"page": page}
         for b in (b for b in cfg.benchmarks if b not in refused):
-            row = benchmarks.get(b)
-            out += [EvalJob(m, b, k, few) for k in (row.few if few else row.zero) if k not in off]
+            kinds = benchmarks.get(b).few if few else benchmarks.get(b).zero
+            kinds = [k for k in kinds if asked.get(k, True) and (k == "page" or not page)]
+            out += [EvalJob(m, b, k, few) for k in kinds]
     if not out:
         raise StageError(
             "nothing to run: no benchmark has a form for these models, or all are refused"
@@ -123,9 +129,12 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
     """How a job is run; goes into the digest of its file."""
     row = benchmarks.get(job.benchmark)
     few = row.few[job.kind] if job.few_shot else None
-    shots = 0 if few is None else few.shots if cfg.shots < 0 else cfg.shots
+    shots = cfg.tuned_shots if job.kind == "shots" else 0
+    if few is not None:
+        shots = few.shots if cfg.shots < 0 else cfg.shots
     ready = few is not None and few.demos != "toy" and cfg.demonstrations == "published"
-    own = few is not None and not ready
+    own = job.kind == "shots" or (few is not None and not ready)
+    shown = "cot" if job.kind == "shots" else job.kind
     style = _style(cfg, job) if few is None else PromptStyle(few.format)
     return EvalSettings(
         template=style.template,
@@ -138,18 +147,17 @@ def job_settings(cfg: EvaluationParams, job: EvalJob) -> EvalSettings:
         max_new_tokens=cfg.max_new_tokens,
         seed=cfg.seed,
         sampler=cfg.sampler,
-        examples=tuple(benchmarks.shots(job.benchmark, job.kind, shots, seed=cfg.seed))
-        if own
-        else (),
+        examples=tuple(benchmarks.shots(job.benchmark, shown, shots, seed=cfg.seed)) if own else (),
         published=benchmarks.published(few, cfg.data_dir) if ready else "",
-        **(_tool_settings(cfg) if job.kind != "cot" else {}),
+        **(_tool_settings(cfg) if job.kind in ("pot", "tir", "proof") else {}),
     )
 
 
 def _style(cfg: EvaluationParams, job: EvalJob) -> PromptStyle:
     """The zero-shot prompt of a job: the parameters', in the row of its kind, or the benchmark's own."""
-    if not cfg.question_template:
-        return PromptStyle(benchmarks.get(job.benchmark).zero[job.kind].template, cfg.system_prompt)
+    if not cfg.question_template or job.kind in ("shots", "page"):
+        own = benchmarks.get(job.benchmark).zero[job.kind].template
+        return PromptStyle(own, "" if job.kind == "page" else cfg.system_prompt)
     return PromptStyle(cfg.question_template, cfg.system_prompt).of_form(job.kind)
 
 
@@ -217,11 +225,11 @@ def run_jobs(
     folder = stage.artifacts / "completions"
     todo = jobs(cfg, refused)
     ranker = Ranker(cfg.reward_model, stage, device, cfg.dtype) if cfg.reward_model else None
-    for name in cfg.models:
-        who = subject(name, stage)
-        mine = [j for j in todo if j.model == who.label]
+    for name in cfg.all_models:
+        mine = [j for j in todo if j.model == model_label(name)]
         if not mine:
             continue
+        who = subject(name, stage)
         sampler, tokenizer = _load(who, cfg, device)
         for job in mine:
             path = completions_path(folder, job)
@@ -233,7 +241,7 @@ def run_jobs(
             start, before = time.monotonic(), _written(path)
             about = {"benchmark": job.benchmark, "kind": job.kind, "rule": job.rule}
             about |= {"label": job.model, "model": who.digest}
-            asked, how = problems[job.benchmark], job_settings(cfg, job)
+            asked, how = asked_of(cfg, job, problems[job.benchmark]), job_settings(cfg, job)
             rows = complete_all(sampler, tokenizer, asked, how, path, about)
             if job.ranked:
                 rows = ranked(rows, path, ranker, tokenizer)
@@ -241,6 +249,11 @@ def run_jobs(
                 seconds = round(time.monotonic() - start, 2)
                 stage.log("job", 0, job=job.name, tokens=sampled_tokens(rows), seconds=seconds)
             yield job, rows
+
+
+def asked_of(cfg: EvaluationParams, job: EvalJob, problems: Sequence[Problem]) -> Sequence[Problem]:
+    """The questions of a job: all of the benchmark's, or the first ``side_items``."""
+    return problems[: cfg.side_items] if job.kind in ("shots", "page") else problems
 
 
 def write_prompts(

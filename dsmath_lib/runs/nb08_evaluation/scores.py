@@ -233,6 +233,16 @@ class BenchmarkScores:
                 ]
         return out
 
+    def shot_gains(self) -> dict[str, Estimate]:
+        """Greedy with examples minus greedy without, paired: ``diff.shots-cot.<model>.<benchmark>.greedy``."""
+        out = {}
+        for job, graded in self.graded.items():
+            plain = self.graded.get(EvalJob(job.model, job.benchmark, "cot"))
+            if job.kind == "shots" and plain:
+                gain = paired_differences(graded, plain[: len(graded)], ["greedy"])["greedy"]
+                out[f"diff.shots-cot.{job.model}.{job.title}.greedy"] = gain
+        return out
+
     def reward_gains(self) -> dict[str, Estimate]:
         """Best of K by reward minus majority of K, paired, at the largest K: ``diff.rm-maj.<job>.@K``."""
         out = {}

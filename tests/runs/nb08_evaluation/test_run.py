@@ -1,6 +1,7 @@
 """What a run's parameters mean: models by name, jobs, and errors before anything is loaded."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,10 +10,16 @@ from dsmath_lib.base.files import write_atomic
 from dsmath_lib.base.paths import PARAMS_DIR
 from dsmath_lib.params.base import read_yaml
 from dsmath_lib.params.evaluation import EvaluationParams
+from dsmath_lib.rows.prompts import make_prompt
 from dsmath_lib.runs.nb08_evaluation import run
 from dsmath_lib.runs.nb08_evaluation.contamination import SIMPLERL, refused
+from dsmath_lib.runs.nb08_evaluation.evaluate import Graded, prompt_of
+from dsmath_lib.runs.nb08_evaluation.scores import BenchmarkScores
 from dsmath_lib.runs.nb08_evaluation.store import read_file
 from dsmath_lib.stage.folder import Stage
+from tests.lm import conftest as fixtures
+
+tokenizer = fixtures.tokenizer
 
 
 def params(**changes):
@@ -26,14 +33,19 @@ def test_jobs_of_the_chain():
     """Few-shot models get text and programs, the others text and tools, where the benchmark has the form."""
     cfg = params(benchmarks=["toy-gsm", "gsm8k@" + "a" * 40, "sat", "mgsm-zh"], n_items=[1] * 4)
     assert [j.name for j in run.jobs(cfg)] == [
+        "zero-base.toy-gsm.page", "zero.toy-gsm.page",
         "base.toy-gsm.cot", "base.toy-gsm.pot", "base.gsm8k.cot", "base.gsm8k.pot", "base.sat.cot",
-        "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.gsm8k.cot", "sft.gsm8k.tir",
+        "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.toy-gsm.shots", "sft.gsm8k.cot", "sft.gsm8k.tir",
         "sft.mgsm-zh.cot", "sft.mgsm-zh.tir",
-        "policy.toy-gsm.cot", "policy.toy-gsm.tir", "policy.gsm8k.cot", "policy.gsm8k.tir",
+        "policy.toy-gsm.cot", "policy.toy-gsm.tir", "policy.toy-gsm.shots", "policy.gsm8k.cot",
+        "policy.gsm8k.tir",
         "policy.mgsm-zh.cot", "policy.mgsm-zh.tir",
     ]  # fmt: skip
-    plain = run.jobs(params(tools=False, programs=False))
+    plain = run.jobs(params(tools=False, programs=False, side_items=0))
     assert plain and all(j.kind == "cot" for j in plain)
+    assert {"shots"} == {j.kind for j in run.jobs(params(tuned_shots=0))} ^ {
+        j.kind for j in run.jobs(params())
+    }
     assert all(j.benchmark != "toy-gsm" for j in run.jobs(params(), refused=["toy-gsm"]))
     with pytest.raises(StageError, match="nothing to run"):
         run.jobs(params(models=["03_sft/sft"], benchmarks=["sat"], n_items=[1]))
@@ -43,7 +55,8 @@ def test_the_parameters_prompt_takes_the_place_of_the_benchmarks():
     cfg = params(question_template="chat", system_prompt="Be brief.")
     found = {j.kind: run.job_settings(cfg, j) for j in run.jobs(cfg) if not j.few_shot}
     assert (found["cot"].template, found["tir"].template) == ("chat", "chat-tir")
-    assert {s.system for s in found.values()} == {"Be brief."}
+    assert {found[k].system for k in ("cot", "tir", "shots")} == {"Be brief."}
+    assert (found["page"].template, found["page"].system) == ("toy-page", "")
 
 
 def test_settings_follow_the_kind_of_model():
@@ -51,11 +64,45 @@ def test_settings_follow_the_kind_of_model():
     names = ("base.toy-gsm.cot", "base.toy-gsm.pot", "sft.toy-gsm.cot", "sft.toy-gsm.tir")
     base, pot, cot, tir = (run.job_settings(cfg, j) for j in run.jobs(cfg) if j.name in names)
     assert (base.shots, pot.shots, cot.shots, tir.shots) == (2, 2, 0, 0)
-    assert run.job_settings(params(shots=1), run.jobs(cfg)[0]).shots == 1
+    few = next(j for j in run.jobs(cfg) if j.few_shot)
+    assert run.job_settings(params(shots=1), few).shots == 1
     assert (base.template, pot.template) == ("toy-qa", "toy-qa-program")
     assert (pot.program, base.program, cot.stop) == ("print", "", ())
     assert (cot.n, pot.n, tir.n) == (cfg.samples, cfg.tool_samples, cfg.tool_samples)
     assert tir.tools and tir.template == "toy-tir"
+
+
+def test_examples_stand_in_the_turn_of_a_tuned_model(tokenizer):
+    cfg = params(tuned_shots=2, side_items=3)
+    job = next(j for j in run.jobs(cfg) if j.name == "sft.toy-gsm.shots")
+    how, asked = run.job_settings(cfg, job), run.asked_of(cfg, job, run.questions(cfg)["toy-gsm"])
+    assert (how.shots, how.n, len(asked)) == (2, 0, 3)
+    text, _ = prompt_of(tokenizer, asked[0], how)
+    assert text.count("Question:") == 3 and text.index(asked[0].question) > text.index("Answer:")
+    room = len(prompt_of(tokenizer, asked[0], how)[1]) - 1
+    shorter, ids = prompt_of(tokenizer, asked[0], how, room)  # the first example is left out
+    assert shorter.count("Question:") == 2 and len(ids) <= room
+    page = next(j for j in run.jobs(cfg) if j.name == "zero.toy-gsm.page")
+    how = run.job_settings(cfg, page)
+    text, _ = prompt_of(tokenizer, asked[0], how)
+    assert text == make_prompt("toy-page", asked[0].question).text and how.stop == ("\n\n",)
+
+
+@pytest.mark.numeric
+def test_gains_from_examples():
+    def graded(*right):
+        return [Graded(SimpleNamespace(correct=r), []) for r in right]
+
+    results = BenchmarkScores()
+    job = run.EvalJob
+    results.graded = {
+        job("sft", "toy-gsm", "cot"): graded(True, True, False),
+        job("sft", "toy-gsm", "shots"): graded(False, True),  # the first two questions
+        job("zero-base", "toy-gsm", "page"): graded(False, False),
+        job("zero", "toy-gsm", "page"): graded(True, True),
+    }
+    assert results.shot_gains()["diff.shots-cot.sft.toy-gsm.greedy"].value == -0.5
+    assert "diff.shots-cot.zero.toy-gsm.greedy" not in results.shot_gains()
 
 
 def test_rules_follow_the_kind_of_prompt():
@@ -110,7 +157,7 @@ def test_minif2f_prompts_are_written_and_nothing_is_scored(tmp_path, data_dir):
 def test_the_tool_counts_only_where_it_is_used():
     a, b = params(), params(executor="cpython", tool_protocol="qwen", tool_seconds=9.0)
     pairs = [(run.job_settings(a, j), run.job_settings(b, j), j.kind) for j in run.jobs(a)]
-    assert all((x == y) == (kind == "cot") for x, y, kind in pairs)
+    assert all((x == y) == (kind not in ("pot", "tir")) for x, y, kind in pairs)
 
 
 def test_an_executor_that_cannot_run_is_a_stage_error(monkeypatch):
@@ -134,6 +181,7 @@ def test_models_by_name(reports):
         run.subject("03_sft/sft", stage)
     write_atomic(reports / "smoke/03_sft/artifacts/sft/config.json", "{}")
     write_atomic(reports / "smoke/03_sft/results.json", "{}")
+    assert run.subject("03_sft/sft as mine", stage).label == "mine"
     found = run.subject("03_sft/sft", stage)
     assert found.label == "sft" and found.digest and "03_sft/sft" in stage.inputs
 
