@@ -60,6 +60,7 @@ def test_bad_values_are_one_line_each(change, text):
 def test_what_is_not_given_is_the_default():
     assert SizeParams.check({"seed": 3}, "f.yaml").model_dump() == {
         "scale": "toy", "seed": 3, "device": "auto", "threads": 0, "resume": True, "artifacts_dir": "",
+        "world": "normal",
         "size": 8, "half": 0.5,
     }  # fmt: skip
 
