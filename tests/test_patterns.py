@@ -62,6 +62,7 @@ BUILT = {
     "dsmath_lib.engines.grader.choice:_patterns": list,  # on the end of a text, test_growth
     "dsmath_lib.engines.grader.choice:letters_in": list,  # one letter
     "dsmath_lib.engines.grader.choice:stated_letters": list,  # one letter
+    "dsmath_lib.engines.grader.equality:_equations": list,  # one letter
     "dsmath_lib.engines.grader.equality:answers_equal": list,  # one letter
     "dsmath_lib.engines.grader.sentence:_corrected": lambda: [re.compile(sentence._VALUE)],
     "dsmath_lib.engines.grader.sentence:statement": lambda: [re.compile(sentence._VALUE)],

@@ -262,6 +262,8 @@ def _execute(job: StageRun) -> tuple[int, str | None]:
                 config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             )
     except KeyboardInterrupt:
+        # the kernel dies with us: a task that waited for it would print its trace at the end
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         return INTERRUPTED, "interrupted (Ctrl-C)"
     except PapermillExecutionError as err:
         if err.ename == "KeyboardInterrupt":

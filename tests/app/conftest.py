@@ -44,6 +44,7 @@ class Chain:
         common = (
             'scale: str = "tiny"  # scale\nseed: int = 0  # seed\ndevice: str = "cpu"  # device\n'
             'threads: int = 1  # threads\nresume: bool = True  # resume\nartifacts_dir: str = ""  # where\n'
+            'world: str = "normal"  # world\n'
             f"lr: float = 0.5  # learning rate{own}"
         )
         model = "FirstParams" if stage == "01_first" else "SecondParams"

@@ -52,10 +52,13 @@ def test_page(smoke, stage):
 
 
 def test_the_ledger_reads_the_rl_stages(smoke):
-    """Claims whose runs smoke has: a metric that a notebook no longer writes would leave its claim untested."""
+    """Claims whose runs smoke has: a metric that a notebook no longer writes would leave its claim untested.
+
+    C27 is not among them: without a reward there is no gradient whose variance a baseline could save.
+    """
     results = json.loads((smoke.folder / "09_paper_vs_ours/results.json").read_text())
     rows = {r["id"]: r for r in results["tables"]["ledger"]}
-    for name in "C26 C27 C29 C33 S01 S04 S05 S06 S07 Z02 Z04".split():
+    for name in "C26 C29 C33 S01 S04 S05 S06 S07 Z02 Z04".split():
         assert all(p["estimate"] for p in rows[name]["parts"]), name
 
 
