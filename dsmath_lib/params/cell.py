@@ -5,7 +5,7 @@ from typing import Any
 
 from dsmath_lib.params.base import Params, allowed, paper_value, schema_of, value_text
 
-WIDTH = 100  # a longer line with a list in it is cut up by ruff
+WIDTH = 100  # ruff cuts a longer line with a list in it into many, unless told to skip it
 
 
 def cell_source(model: type[Params]) -> str:
@@ -24,7 +24,10 @@ def _line(model: type[Params], name: str) -> str:
     choices = allowed(model, name) if "enum" in schema_of(model, name) else ""
     listed = f"{words} ({choices})"
     named = all(c in words for c in choices.split(", "))
-    return code + (words if named or len(code + listed + end) > WIDTH else listed) + end
+    line = code + (words if named or len(code + listed + end) > WIDTH else listed) + end
+    return line + (
+        " # fmt: skip" if default and isinstance(default, list) and len(line) > WIDTH else ""
+    )
 
 
 def _literal(value: Any) -> str:

@@ -24,12 +24,12 @@ class EvaluationParams(Params):
     # who and what
     models: list[str] = par(
         ["02_pretraining/base", "03_sft/sft", "05_grpo/policy"],
-        "folder, name@commit, or either as a label",
+        "folder or name@commit, as label",
         min_length=1,
     )
     page_models: list[str] = par(
-        ["07_simplerl_zero/base as zero-base", "07_simplerl_zero/zero-grpo as zero"],
-        "asked as on a page",
+        ["07_simplerl_zero/base as base0", "07_simplerl_zero/zero-grpo as zero"],
+        "as on a page",
     )
     side_items: int = par(
         100, "questions of each benchmark for page_models and tuned_shots; 0: none", ge=0

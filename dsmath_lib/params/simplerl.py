@@ -78,7 +78,7 @@ class SimpleRLParams(PPONumbers, RLParams):
     runs: list[str] = par(["zero-grpo", "zero-ppo", "format", "r1-worked"], "to run", min_length=1)
     compare_steps: int = par(2, "steps of all runs but the first", ge=1)
     transfer_questions: int = par(
-        0, "of each kind that no run was trained on, for main run and sft; 0: none", ge=0
+        0, "of each kind that no run saw, for main run and sft; 0: none", ge=0
     )
     bases: int = par(
         0, "other base models, each with RL of its own; 0: none", paper=10, ge=0, le=10

@@ -33,7 +33,7 @@ def test_jobs_of_the_chain():
     """Few-shot models get text and programs, the others text and tools, where the benchmark has the form."""
     cfg = params(benchmarks=["toy-gsm", "gsm8k@" + "a" * 40, "sat", "mgsm-zh"], n_items=[1] * 4)
     assert [j.name for j in run.jobs(cfg)] == [
-        "zero-base.toy-gsm.page", "zero.toy-gsm.page",
+        "base0.toy-gsm.page", "zero.toy-gsm.page",
         "base.toy-gsm.cot", "base.toy-gsm.pot", "base.gsm8k.cot", "base.gsm8k.pot", "base.sat.cot",
         "sft.toy-gsm.cot", "sft.toy-gsm.tir", "sft.toy-gsm.shots", "sft.gsm8k.cot", "sft.gsm8k.tir",
         "sft.mgsm-zh.cot", "sft.mgsm-zh.tir",
@@ -98,7 +98,7 @@ def test_gains_from_examples():
     results.graded = {
         job("sft", "toy-gsm", "cot"): graded(True, True, False),
         job("sft", "toy-gsm", "shots"): graded(False, True),  # the first two questions
-        job("zero-base", "toy-gsm", "page"): graded(False, False),
+        job("base0", "toy-gsm", "page"): graded(False, False),
         job("zero", "toy-gsm", "page"): graded(True, True),
     }
     assert results.shot_gains()["diff.shots-cot.sft.toy-gsm.greedy"].value == -0.5
