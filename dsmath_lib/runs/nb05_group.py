@@ -91,7 +91,7 @@ class Update:
         up, down = self.advantages > 0, self.advantages < 0
         ratio = (self.after - self.before)[self.mask].exp()
         return (
-            f"The loss was {self.loss:.4f} and said nothing; the gradient's norm was {self.norm:.2g}. "
+            f"The loss was {round(self.loss, 4) + 0.0:.4f} and said nothing; the gradient's norm was {self.norm:.2g}. "
             f"{int((self.change[up] > 0).sum())} of {int(up.sum())} answers with a positive advantage became "
             f"more likely, {int((self.change[down] < 0).sum())} of {int(down.sum())} with a negative one less "
             f"likely. The tokens' ratios are now between {float(ratio.min()):.2f} and {float(ratio.max()):.2f}: "
